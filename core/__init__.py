@@ -1,0 +1,1 @@
+"""Prunescope's compression engine: recipes in, compressed and measured models out."""

@@ -1,0 +1,252 @@
+"""The forms a compressed matrix can take: each is a value that decodes itself and counts its own bits."""
+
+import math
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from core.entropy import entropy
+
+FLOAT_BITS = 32
+BYTES = {"F32": 4, "I32": 4, "U8": 1}
+Layout = dict[str, tuple[str, tuple[int, ...]]]  # stored tensor -> its safetensors type and shape
+Form = dict[str, "str | int | Form"]
+
+
+class Encoded(Protocol):
+    """A stored (out, in) matrix.
+
+    `mask` in `layout`, `tensors` and `information` is the survivors' mask of an enclosing `Sparse`, (out, in) bool,
+    or None where every weight is stored.
+    """
+
+    def decode(self) -> Tensor:
+        """The (out, in) float32 matrix that the stored tensors stand for."""
+
+    def layout(self, mask: Tensor | None = None) -> Layout:
+        """Type and shape of each tensor that `tensors` returns, without making them."""
+
+    def tensors(self, mask: Tensor | None = None) -> dict[str, Tensor]:
+        """The tensors as the exporter writes them."""
+
+    def information(self, mask: Tensor | None = None) -> float:
+        """Shannon's bound for the codes, in bits in total; an uncoded float32 counts its 32 bits."""
+
+    def form(self) -> Form:
+        """What a reader needs beside the tensors, as JSON."""
+
+
+def bits(encoded: Encoded) -> int:
+    """Bits of the tensors that the exporter writes for this matrix."""
+    return sum(8 * BYTES[kind] * math.prod(shape) for kind, shape in encoded.layout().values())
+
+
+@dataclass(frozen=True, eq=False)
+class Dense:
+    """Float32 values as they are, (out, in)."""
+
+    values: Tensor
+
+    def decode(self) -> Tensor:
+        return self.values
+
+    def layout(self, mask: Tensor | None = None) -> Layout:
+        return {"values": ("F32", tuple(self.values.shape) if mask is None else (count_kept(mask),))}
+
+    def tensors(self, mask: Tensor | None = None) -> dict[str, Tensor]:
+        return {"values": self.values.contiguous() if mask is None else self.values[mask]}
+
+    def information(self, mask: Tensor | None = None) -> float:
+        kept = self.values.numel() if mask is None else count_kept(mask)
+        return kept * FLOAT_BITS + (0.0 if mask is None else _mask_information(mask))
+
+    def form(self) -> Form:
+        return {"kind": "dense", "rows": self.values.shape[0], "columns": self.values.shape[1]}
+
+
+@dataclass(frozen=True, eq=False)
+class Affine:
+    """Whole-number codes on an even grid: value = (code - zero) * scale + offset.
+
+    codes: uint8 (out, in), below 2^width. scale: float32 (1 or out, blocks). offset: like scale, or None for 0.
+    block: columns that share a scale.
+    """
+
+    codes: Tensor
+    scale: Tensor
+    offset: Tensor | None
+    zero: int
+    width: int
+    block: int
+
+    def decode(self) -> Tensor:
+        columns = self.codes.shape[1]
+        values = self.codes.float()
+        if self.zero:
+            values.sub_(self.zero)
+        values.mul_(spread(self.scale, columns, self.block))
+        return values if self.offset is None else values.add_(spread(self.offset, columns, self.block))
+
+    def layout(self, mask: Tensor | None = None) -> Layout:
+        kept = self.codes.numel() if mask is None else count_kept(mask)
+        found: Layout = {"codes": ("U8", (_packed_bytes(kept, self.width),)), "scale": ("F32", tuple(self.scale.shape))}
+        if self.offset is not None:
+            found["offset"] = ("F32", tuple(self.offset.shape))
+        return found
+
+    def tensors(self, mask: Tensor | None = None) -> dict[str, Tensor]:
+        codes = self.codes.flatten() if mask is None else self.codes[mask]
+        found = {"codes": pack(codes, self.width), "scale": self.scale.contiguous()}
+        if self.offset is not None:
+            found["offset"] = self.offset.contiguous()
+        return found
+
+    def information(self, mask: Tensor | None = None) -> float:
+        return self.codes.numel() * entropy(code_counts(self, mask))
+
+    def form(self) -> Form:
+        rows, columns = self.codes.shape
+        return {
+            "kind": "affine",
+            "rows": rows,
+            "columns": columns,
+            "zero": self.zero,
+            "width": self.width,
+            "block": self.block,
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class Sparse:
+    """Survivors of a mask, stored as `values` stores them; the rest is 0. mask: bool (out, in), True survives.
+
+    The mask costs a bit a weight, or 32 bits for each position of its rarer side where that is less.
+    """
+
+    mask: Tensor
+    values: Dense | Affine
+
+    def decode(self) -> Tensor:
+        return self.values.decode() * self.mask + 0.0  # + 0.0 turns -0.0 into 0.0
+
+    def layout(self, mask: Tensor | None = None) -> Layout:
+        count, kept = self.mask.numel(), count_kept(self.mask)
+        rarer = min(kept, count - kept)
+        by_position = rarer * 4 < _packed_bytes(count, 1)
+        stored = {"positions": ("I32", (rarer,))} if by_position else {"mask": ("U8", (_packed_bytes(count, 1),))}
+        return stored | self.values.layout(self.mask)
+
+    def tensors(self, mask: Tensor | None = None) -> dict[str, Tensor]:
+        flat = self.mask.flatten()
+        if "positions" in self.layout():
+            rarer = flat if 2 * count_kept(flat) <= flat.numel() else ~flat
+            stored = {"positions": rarer.nonzero().flatten().int()}
+        else:
+            stored = {"mask": pack(flat.to(torch.uint8), 1)}
+        return stored | self.values.tensors(self.mask)
+
+    def information(self, mask: Tensor | None = None) -> float:
+        return self.values.information(self.mask)
+
+    def form(self) -> Form:
+        survivors = count_kept(self.mask)
+        return {"kind": "sparse", "survivors": survivors, "values": self.values.form()}
+
+
+@dataclass(frozen=True, eq=False)
+class LowRank:
+    """A product of two stored factors, block by block: left (out, rank) times right (groups * rank, in)."""
+
+    left: Dense | Affine | Sparse
+    right: Dense | Affine | Sparse
+    groups: int
+
+    def decode(self) -> Tensor:
+        left, right = self.left.decode(), self.right.decode()
+        rows, rank = left.shape
+        blocks = torch.bmm(left.view(self.groups, rows // self.groups, rank), right.view(self.groups, rank, -1))
+        return blocks.view(rows, -1)
+
+    def layout(self, mask: Tensor | None = None) -> Layout:
+        return _named("left", self.left.layout()) | _named("right", self.right.layout())
+
+    def tensors(self, mask: Tensor | None = None) -> dict[str, Tensor]:
+        return _named("left", self.left.tensors()) | _named("right", self.right.tensors())
+
+    def information(self, mask: Tensor | None = None) -> float:
+        return self.left.information() + self.right.information()
+
+    def form(self) -> Form:
+        return {"kind": "low_rank", "groups": self.groups, "left": self.left.form(), "right": self.right.form()}
+
+
+def leaves(encoded: Encoded) -> tuple[Dense | Affine | Sparse, ...]:
+    """The matrices that are really stored: the two factors of a `LowRank`, otherwise the matrix itself."""
+    return (encoded.left, encoded.right) if isinstance(encoded, LowRank) else (encoded,)
+
+
+def stored_values(encoded: Encoded) -> int:
+    """How many numbers the form stands for: the weights, or the entries of both factors."""
+    return sum(shape_of(leaf)[0] * shape_of(leaf)[1] for leaf in leaves(encoded))
+
+
+def removed_values(encoded: Encoded) -> int:
+    """How many of those numbers a mask removes."""
+    return sum(leaf.mask.numel() - count_kept(leaf.mask) for leaf in leaves(encoded) if isinstance(leaf, Sparse))
+
+
+def shape_of(leaf: Dense | Affine | Sparse) -> tuple[int, int]:
+    """(out, in) of a stored matrix."""
+    held = leaf.values if isinstance(leaf, Sparse) else leaf
+    return tuple((held.codes if isinstance(held, Affine) else held.values).shape)
+
+
+def code_counts(coded: Affine, mask: Tensor | None) -> np.ndarray:
+    """How often each code is stored; removed weights count as the code of 0, or last where no code means 0."""
+    codes = coded.codes.numpy().ravel()
+    size = 2**coded.width
+    if mask is None:
+        return np.bincount(codes, minlength=size)
+    kept = np.bincount(codes[mask.numpy().ravel()], minlength=size + 1)
+    kept[coded.zero if coded.offset is None else size] += codes.size - kept.sum()
+    return kept
+
+
+def pack(codes: Tensor, width: int) -> Tensor:
+    """Codes below 2^width, (n,) uint8, as ceil(n * width / 8) bytes, lowest bit first."""
+    planes = np.unpackbits(codes.numpy()[:, None], axis=1, bitorder="little", count=width)
+    return torch.from_numpy(np.packbits(planes, bitorder="little"))
+
+
+def unpack(packed: Tensor, width: int, count: int) -> Tensor:
+    """The `count` codes that `pack` packed, (count,) uint8; ValueError where there are more or fewer."""
+    if packed.numel() != _packed_bytes(count, width):
+        raise ValueError(f"{packed.numel()} bytes of codes, expected {_packed_bytes(count, width)}")
+    planes = np.unpackbits(packed.numpy(), count=count * width, bitorder="little").reshape(count, width)
+    return torch.from_numpy(np.packbits(planes, axis=1, bitorder="little")[:, 0].copy())
+
+
+def spread(scale: Tensor, columns: int, block: int) -> Tensor:
+    """A scale for each block, (rows, blocks), as one that multiplies a (rows, columns) matrix."""
+    return scale if scale.shape[1] == 1 else scale.repeat_interleave(block, 1)[:, :columns]
+
+
+def _named(side: str, parts: dict) -> dict:
+    return {f"{side}.{name}": part for name, part in parts.items()}
+
+
+def count_kept(mask: Tensor) -> int:
+    """How many weights a mask keeps."""
+    return int(torch.count_nonzero(mask))
+
+
+def _packed_bytes(count: int, width: int) -> int:
+    return (count * width + 7) // 8
+
+
+def _mask_information(mask: Tensor) -> float:
+    kept = count_kept(mask)
+    return mask.numel() * entropy(np.array([kept, mask.numel() - kept]))

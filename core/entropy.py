@@ -1,0 +1,12 @@
+"""Shannon entropy, in bits."""
+
+import numpy as np
+
+
+def entropy(counts: np.ndarray) -> float:
+    """Bits a symbol of the distribution that `counts`, whole numbers, describe; 0 where nothing is counted."""
+    total = counts.sum()
+    if not total:
+        return 0.0
+    shares = counts[counts > 0] / total
+    return float(-(shares * np.log2(shares)).sum()) + 0.0

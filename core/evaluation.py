@@ -1,0 +1,169 @@
+"""Measured accuracy: on real images, paired with the dense model, resumed from the first changed layer."""
+
+from collections import OrderedDict
+from collections.abc import Hashable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from core.statistics import Tally
+from core.tracing import Live, Trace, advance, start, trace
+
+BATCH = 100  # images: larger batches make intermediates that no longer fit the cache
+NOTHING = Tally()
+REMEMBERED = 512 * 2**20  # bytes of activations kept to resume from
+
+
+@dataclass(frozen=True, eq=False)
+class Bench:
+    """A model with the images it is measured on, and what earlier measurements left to resume from.
+
+    inputs: (N, ...) float32. targets: (N,) int64. steps: None where the model runs whole. base: the model's own
+    convolution weights, laid out to run fast. The memos are filled as batches are measured: dense answers by batch,
+    activations by (step, batch, what changed before it), the last change seen and the step that it began at.
+    """
+
+    model: nn.Module
+    inputs: Tensor
+    targets: Tensor
+    steps: Trace | None
+    base: dict[str, Tensor]
+    dense: dict[int, Tensor] = field(default_factory=dict)
+    activations: OrderedDict[Hashable, Live] = field(default_factory=OrderedDict)
+    latest: dict[str, Hashable] = field(default_factory=dict)
+    moving: dict[str, int] = field(default_factory=lambda: {"step": 0})
+
+    @property
+    def batches(self) -> int:
+        """How many batches all images make."""
+        return -(-len(self.targets) // BATCH)
+
+
+def bench(model: nn.Module, inputs: np.ndarray, targets: np.ndarray) -> Bench:
+    """A bench for a model in eval mode; ValueError where the data does not fit it."""
+    x, y = torch.from_numpy(inputs), torch.from_numpy(targets)
+    with torch.no_grad():
+        try:
+            outputs = model(x[:2].clone())
+        except Exception as error:  # a model may raise anything for an input it was not made for
+            raise ValueError(f"data: the model cannot take inputs of shape {tuple(x.shape[1:])} ({error})") from None
+        _check_outputs(outputs, y)
+        steps = trace(model, x[:2].clone())
+    base = {name: _laid_out(tensor) for name, tensor in model.named_parameters() if tensor.dim() == 4}
+    return Bench(model, x, y, steps, base)
+
+
+def _check_outputs(outputs: object, targets: Tensor) -> None:
+    if not isinstance(outputs, Tensor) or outputs.dim() != 2:
+        given = tuple(outputs.shape) if isinstance(outputs, Tensor) else type(outputs).__name__
+        raise ValueError(f"model: its output is {given}, expected (images, classes)")
+    classes = outputs.shape[1]
+    wrong = (targets < 0) | (targets >= classes)
+    if wrong.any():
+        raise ValueError(f"data: label {int(targets[wrong][0])} does not fit the model's {classes} classes")
+
+
+@dataclass(frozen=True, eq=False)
+class Change:
+    """Tensors that replace parameters or buffers, by name, each with a key that says which one it is."""
+
+    tensors: Mapping[str, Tensor]
+    keys: Mapping[str, Hashable]
+
+
+def tallies(bench: Bench, change: Change, tally: Tally = NOTHING) -> Iterator[Tally]:
+    """The tally after each further batch, from where `tally` stopped until all images are measured.
+
+    tally: of earlier batches under the same change. Equal keys must mean equal tensors.
+    """
+    laid = Change(bench.base | {name: _laid_out(tensor) for name, tensor in change.tensors.items()}, change.keys)
+    resume = _resume_step(bench, laid)
+    for batch in range(tally.images // BATCH, bench.batches):
+        with torch.no_grad():
+            right = logits(bench, laid, batch, resume).argmax(1) == _targets(bench, batch)
+            before = dense_right(bench, batch)
+        lost, gained = int((before & ~right).sum()), int((right & ~before).sum())
+        tally = tally.plus(Tally(len(right), int(right.sum()), lost, gained))
+        yield tally
+
+
+def dense_right(bench: Bench, batch: int) -> Tensor:
+    """Which images of a batch the dense model gets right, (images,) bool; computed once."""
+    if batch not in bench.dense:
+        with torch.no_grad():
+            bench.dense[batch] = logits(bench, Change(bench.base, {}), batch, 0).argmax(1) == _targets(bench, batch)
+    return bench.dense[batch]
+
+
+def logits(bench: Bench, change: Change, batch: int, resume: int) -> Tensor:
+    """The changed model's outputs for one batch, (images, classes).
+
+    resume: the step whose inputs are worth remembering for the next change; 0 remembers nothing.
+    """
+    inputs = bench.inputs[batch * BATCH : (batch + 1) * BATCH].clone()  # a model may write into what it is given
+    if bench.steps is None:
+        return torch.func.functional_call(bench.model, dict(change.tensors), (inputs,))
+    begin, live = _remembered(bench, change, batch)
+    if live is None:
+        live = start(bench.steps, inputs)
+    if begin < resume:
+        advance(bench.steps, change.tensors, live, (begin, resume))
+        _remember(bench, _memo_key(bench, change, resume, batch), live)
+        begin = resume
+    versions = [(held, held._version) for held in live.values() if isinstance(held, Tensor)]
+    outputs = advance(bench.steps, change.tensors, dict(live), (begin, len(bench.steps.nodes)))
+    if begin and any(held._version != version for held, version in versions):  # a step wrote into what was remembered
+        bench.activations.clear()
+        bench.moving["never"] = 1
+        return logits(bench, change, batch, 0)
+    return outputs
+
+
+def _resume_step(bench: Bench, change: Change) -> int:
+    """The first step that uses what differs from the change measured before this one."""
+    if bench.steps is None or "never" in bench.moving:
+        return 0
+    names = change.keys.keys() | bench.latest.keys()
+    differing = frozenset(name for name in names if change.keys.get(name) != bench.latest.get(name))
+    if differing:
+        bench.latest.clear()
+        bench.latest.update(change.keys)
+        bench.moving["step"] = bench.steps.first_use(differing)
+    return bench.moving["step"]
+
+
+def _memo_key(bench: Bench, change: Change, step: int, batch: int) -> Hashable:
+    used = frozenset().union(*bench.steps.reads[:step])
+    return step, batch, frozenset((name, key) for name, key in change.keys.items() if name in used)
+
+
+def _remembered(bench: Bench, change: Change, batch: int) -> tuple[int, Live | None]:
+    """The latest step that can be resumed from and a copy of what it needs; (0, None) where there is none."""
+    steps = sorted({key[0] for key in bench.activations}, reverse=True)
+    for step in steps:
+        key = _memo_key(bench, change, step, batch)
+        if key in bench.activations:
+            bench.activations.move_to_end(key)
+            return step, dict(bench.activations[key])
+    return 0, None
+
+
+def _remember(bench: Bench, key: Hashable, live: Live) -> None:
+    bench.activations[key] = dict(live)
+    while len(bench.activations) > 1 and sum(map(_bytes, bench.activations.values())) > REMEMBERED:
+        bench.activations.popitem(last=False)
+
+
+def _bytes(live: Live) -> int:
+    return sum(held.nbytes for held in live.values() if isinstance(held, Tensor))
+
+
+def _targets(bench: Bench, batch: int) -> Tensor:
+    return bench.targets[batch * BATCH : (batch + 1) * BATCH]
+
+
+def _laid_out(tensor: Tensor) -> Tensor:
+    """Convolution weights channels last: the convolutions that use them then run twice as fast here."""
+    return tensor.contiguous(memory_format=torch.channels_last) if tensor.dim() == 4 else tensor

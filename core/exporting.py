@@ -1,0 +1,214 @@
+"""Compressed models as files: the encoded tensors in one safetensors file, and back."""
+
+import ctypes
+import json
+import math
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import safetensors
+import safetensors.torch
+import torch
+from torch import Tensor, nn
+
+from core.compress import Layer, unchanged
+from core.decoding import from_tensors
+from core.encoding import Encoded
+
+FORMAT = "prunescope/weights/1"
+SEPARATOR = ":"  # between a parameter's name and the part of its encoded form; no parameter name holds one
+
+
+def stored(model: nn.Module, known: tuple[Layer, ...], encoded: Mapping[str, Encoded]) -> dict[str, Tensor]:
+    """Every tensor of the file by name: parts of the encoded layers, and what is not compressed as it is."""
+    by_parameter = {layer.parameter: layer for layer in known if not unchanged(layer, encoded[layer.name])}
+    tensors: dict[str, Tensor] = {}
+    for name, tensor in _untied(model).items():
+        if name in by_parameter:
+            parts = encoded[by_parameter[name].name].tensors()
+            tensors |= {f"{name}{SEPARATOR}{part}": value for part, value in parts.items()}
+        else:
+            tensors[name] = tensor.contiguous()
+    return tensors
+
+
+def file_bytes(model: nn.Module, known: tuple[Layer, ...], encoded: Mapping[str, Encoded]) -> int:
+    """Bytes of the file that `serialize` makes, header included, without making it."""
+    by_parameter = {layer.parameter: layer for layer in known if not unchanged(layer, encoded[layer.name])}
+    entries: list[tuple[str, str, tuple[int, ...]]] = []
+    for name, tensor in _untied(model).items():
+        if name in by_parameter:
+            layout = encoded[by_parameter[name].name].layout()
+            entries += [(f"{name}{SEPARATOR}{part}", *spec) for part, spec in layout.items()]
+        else:
+            entries.append((name, TYPE_NAMES[tensor.dtype], tuple(tensor.shape)))
+    return _framed_bytes(entries, _forms(known, encoded))
+
+
+def _framed_bytes(entries: list[tuple[str, str, tuple[int, ...]]], forms: str) -> int:
+    """Length of a safetensors file: 8 bytes, the JSON header padded to a multiple of 8, the data."""
+    order = {kind: i for i, kind in enumerate(TYPE_BYTES)}
+    header: dict[str, object] = {"__metadata__": {"prunescope": forms}}
+    end = 0
+    for name, kind, shape in sorted(entries, key=lambda entry: (order[entry[1]], entry[0])):
+        begin, end = end, end + TYPE_BYTES[kind] * math.prod(shape)
+        header[name] = {"dtype": kind, "shape": shape, "data_offsets": [begin, end]}
+    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+    return 8 + -(-len(text) // 8) * 8 + end
+
+
+def serialize(
+    model: nn.Module, known: tuple[Layer, ...], encoded: Mapping[str, Encoded], buffers: Mapping[str, Tensor]
+) -> bytes:
+    """The file's bytes. buffers: recalibrated batch-norm statistics that replace the model's own."""
+    tensors = stored(model, known, encoded) | {name: tensor.contiguous() for name, tensor in buffers.items()}
+    return safetensors.torch.save(tensors, {"prunescope": _forms(known, encoded)})
+
+
+def _forms(known: tuple[Layer, ...], encoded: Mapping[str, Encoded]) -> str:
+    forms = {
+        layer.parameter: encoded[layer.name].form() for layer in known if not unchanged(layer, encoded[layer.name])
+    }
+    return json.dumps({"format": FORMAT, "forms": forms}, separators=(",", ":"))
+
+
+def _untied(model: nn.Module) -> dict[str, Tensor]:
+    """The state dict with each shared tensor once, under its first name."""
+    seen: set[tuple] = set()
+    found = {}
+    for name, tensor in model.state_dict().items():
+        place = (tensor.data_ptr(), tuple(tensor.shape), tensor.stride())
+        if place not in seen or not tensor.numel():
+            found[name] = tensor
+            seen.add(place)
+    return found
+
+
+def deserialize(
+    data: bytes, model: nn.Module, known: tuple[Layer, ...]
+) -> tuple[dict[str, Encoded], dict[str, Tensor]]:
+    """The encoded form of each layer, and every tensor that stands for one of the model's, decoded, by name.
+
+    ValueError where the bytes are no such file or do not fit the model. Nothing in them is executed.
+    """
+    try:
+        tensors = safetensors.torch.load(data)
+        forms = json.loads(_metadata(data)["prunescope"])
+        if forms["format"] != FORMAT:
+            raise ValueError(f"its format is {forms['format']!r}, expected {FORMAT!r}")
+        forms = dict(forms["forms"])
+    except (safetensors.SafetensorError, KeyError, TypeError, json.JSONDecodeError) as error:
+        raise ValueError(f"not a file that Prunescope wrote ({error})") from None
+    encoded = {layer.name: _layer_form(layer, forms.get(layer.parameter), tensors) for layer in known}
+    decoded = {layer.parameter: encoded[layer.name].decode().view(layer.weight.shape) for layer in known}
+    rest = {name: tensor for name, tensor in tensors.items() if SEPARATOR not in name}
+    _check_names(_untied(model), decoded | rest)
+    return encoded, rest | {p: t.to(model.get_parameter(p).dtype) for p, t in decoded.items()}
+
+
+def _layer_form(layer: Layer, form: Mapping | None, tensors: Mapping[str, Tensor]) -> Encoded:
+    rows, columns = layer.matrix.shape
+    if form is None:
+        whole = tensors.get(layer.parameter)
+        form = {"kind": "dense", "rows": rows, "columns": columns}
+        parts = {} if whole is None else {"values": whole.float().reshape(-1)}
+    else:
+        prefix = layer.parameter + SEPARATOR
+        parts = {name.removeprefix(prefix): t for name, t in tensors.items() if name.startswith(prefix)}
+    try:
+        _check_size(form, rows, columns)
+        encoded = from_tensors(form, parts)
+        if tuple(encoded.decode().shape) != (rows, columns):
+            raise ValueError(f"it decodes to {tuple(encoded.decode().shape)}, expected ({rows}, {columns})")
+    except (ValueError, KeyError, TypeError, RuntimeError) as error:
+        raise ValueError(f"layer '{layer.name}': {error}") from None
+    return encoded
+
+
+def _check_size(form: Mapping, rows: int, columns: int) -> None:
+    """Refuses sizes that the layer cannot have before anything of that size is made."""
+    for key, value in form.items():
+        if isinstance(value, Mapping):
+            _check_size(value, rows, columns)
+        elif key != "kind" and (type(value) is not int or not 0 <= value <= rows * columns):
+            raise ValueError(f"{key} is {value!r}, expected a whole number up to {rows * columns}")
+
+
+def _check_names(expected: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> None:
+    for name in expected.keys() | given.keys():
+        wanted = tuple(expected[name].shape) if name in expected else "no such tensor"
+        found = tuple(given[name].shape) if name in given else "missing"
+        if wanted != found:
+            raise ValueError(f"{name} is {found}, the model expects {wanted}")
+
+
+def _metadata(data: bytes) -> Mapping[str, str]:
+    length = int.from_bytes(data[:8], "little")
+    return json.loads(data[8 : 8 + length])["__metadata__"]
+
+
+def write_folder(folder: Path, files: Mapping[str, bytes]) -> None:
+    """Write the files as one folder, all or nothing: killed at any moment it leaves the old folder or the new one."""
+    if folder.exists() and not folder.is_dir():
+        raise ValueError(f"'{folder}' is a file, expected a folder to write")
+    others = [entry.name for entry in folder.iterdir() if entry.name not in files] if folder.exists() else []
+    if others:
+        raise ValueError(
+            f"'{folder}' holds '{sorted(others)[0]}' already; name a new folder, or one that was written here"
+        )
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    sibling = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+    try:
+        for name, data in files.items():
+            with open(sibling / name, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+        sibling.chmod(0o755)
+        _put(sibling, folder)
+    finally:
+        shutil.rmtree(sibling, ignore_errors=True)
+
+
+def _put(new: Path, place: Path) -> None:
+    """Rename `new` to `place`; a folder that stands there changes places with it in one step where the system can."""
+    if not place.exists():
+        new.rename(place)
+    elif not _exchange(new, place):
+        old = place.with_name(f".{place.name}.old")
+        shutil.rmtree(old, ignore_errors=True)
+        place.rename(old)
+        new.rename(place)
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def _exchange(one: Path, other: Path) -> bool:
+    names = {"linux": "renameat2", "darwin": "renameatx_np"}
+    here = {"linux": -100, "darwin": -2}.get(sys.platform)
+    library = ctypes.CDLL(None) if here is not None else None
+    function = getattr(library, names.get(sys.platform, ""), None)
+    return function is not None and function(here, bytes(one), here, bytes(other), 2) == 0
+
+
+TYPE_NAMES = {
+    torch.uint64: "U64",
+    torch.int64: "I64",
+    torch.float64: "F64",
+    torch.complex64: "C64",
+    torch.float32: "F32",
+    torch.uint32: "U32",
+    torch.int32: "I32",
+    torch.bfloat16: "BF16",
+    torch.float16: "F16",
+    torch.uint16: "U16",
+    torch.int16: "I16",
+    torch.int8: "I8",
+    torch.uint8: "U8",
+    torch.bool: "BOOL",
+}
+TYPE_BYTES = {name: kind.itemsize for kind, name in TYPE_NAMES.items()}  # in the order of a safetensors file
+EXPORTERS = {"safetensors": serialize}

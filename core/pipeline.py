@@ -1,0 +1,147 @@
+"""The whole way: a recipe applied, measured and written to a folder; a folder read back and held to its report."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from core import calibration, evaluation, exporting, report
+from core.compress import Layer, compress, layers, weights
+from core.encoding import Encoded
+from core.evaluation import Bench, Change
+from core.loading import Data, Loaded
+from core.recipe import Recipe, from_json, to_json
+from core.statistics import Tally
+
+SEED = 0  # of every random choice made here; none is made yet
+FILES = ("report.json", "model.safetensors", "recipe.json")
+
+
+@dataclass(frozen=True, eq=False)
+class Study:
+    """A model on its data. calibration: images (C, ...) that no accuracy is measured on; none where none is needed."""
+
+    loaded: Loaded
+    known: tuple[Layer, ...]
+    bench: Bench
+    data: str
+    calibration: Tensor
+    uses: Mapping[str, int]
+
+
+def study(loaded: Loaded, data: Data, recipe: Recipe, calibration_data: Data | None = None) -> Study:
+    """What measuring a recipe needs. Without `calibration_data` the first images of `data` calibrate, if any do."""
+    needs = recipe.batchnorm == "recalibrate"
+    left_out = calibration.calibration_images(len(data.targets)) if needs and calibration_data is None else 0
+    images = data.inputs[:left_out] if calibration_data is None else calibration_data.inputs
+    known = layers(loaded.model)
+    if not known:
+        raise ValueError(f"model '{loaded.name}' has no Linear, Conv or Embedding layer, expected at least one")
+    bench = evaluation.bench(loaded.model, data.inputs[left_out:], data.targets[left_out:])
+    sample = bench.inputs[:1].clone()
+    uses = calibration.positions(loaded.model, tuple(layer.name for layer in known), sample)
+    return Study(loaded, known, bench, data.name, torch.from_numpy(images), uses)
+
+
+@dataclass(frozen=True, eq=False)
+class Applied:
+    """A recipe carried out: the encoded layers and the batch-norm statistics put right afterwards."""
+
+    encoded: Mapping[str, Encoded]
+    buffers: Mapping[str, Tensor]
+    change: Change
+
+
+def apply(study: Study, recipe: Recipe) -> Applied:
+    """Encode every layer, then recalibrate the batch norms where the recipe says so."""
+    encoded = compress(study.known, recipe)
+    changed = weights(study.known, encoded)
+    buffers: dict[str, Tensor] = {}
+    if recipe.batchnorm == "recalibrate":
+        buffers = calibration.recalibrated(study.loaded.model, changed, study.calibration)
+    keys = {layer.parameter: recipe.settings(layer.name) for layer in study.known if layer.parameter in changed}
+    everything = {name: (recipe.default, to_json(recipe)) for name in buffers}
+    return Applied(encoded, buffers, Change(changed | buffers, keys | everything))
+
+
+def files(study: Study, recipe: Recipe, applied: Applied, tally: Tally) -> dict[str, bytes]:
+    """The three files of a compressed model; `tally` covers all images. The weights are read back and compared."""
+    model, known = study.loaded.model, study.known
+    data = exporting.serialize(model, known, applied.encoded, applied.buffers)
+    _require_same(study, applied, data)
+    made = {"name": study.loaded.name, "sha256": study.loaded.sha256}
+    head = {"format": report.FORMAT, "model": made, "data": study.data, "calibration_images": len(study.calibration)}
+    measured = report.Measured(known, applied.encoded, study.uses, tally, (len(data), dense_bytes(study)))
+    figures = report.summary(measured, len(study.bench.targets))
+    tail = {"seed": SEED, "versions": report.versions()}
+    text = json.dumps(head | figures | tail, indent=1, allow_nan=False)
+    named = replace(recipe, model=made)
+    return dict(zip(FILES, (text.encode(), data, to_json(named).encode()), strict=True))
+
+
+def _require_same(study: Study, applied: Applied, data: bytes) -> None:
+    _, decoded = exporting.deserialize(data, study.loaded.model, study.known)
+    for name, tensor in applied.change.tensors.items():
+        if not torch.equal(decoded[name], tensor):
+            raise RuntimeError(f"{name} reads back from the file with other values than were measured")
+
+
+def dense_bytes(study: Study) -> int:
+    """Bytes of the dense model's file, written the same way."""
+    dense = compress(study.known, Recipe())
+    return exporting.file_bytes(study.loaded.model, study.known, dense)
+
+
+def measure(study: Study, applied: Applied) -> Tally:
+    """The tally over all images."""
+    *_, last = evaluation.tallies(study.bench, applied.change)
+    return last
+
+
+def verify(folder: Path, loaded: Loaded, data: Data, calibration_data: Data | None = None) -> dict[str, object]:
+    """Decode a folder, measure it again and return its report; ValueError names the first figure that does not hold."""
+    promised, recipe, written = _read(folder)
+    if promised["model"]["sha256"] != loaded.sha256:
+        raise ValueError(f"'{folder}' was made from another model, {promised['model']}, not from '{loaded.name}'")
+    whole = study(loaded, data, recipe, calibration_data)
+    encoded, decoded = exporting.deserialize(written, loaded.model, whole.known)
+    tally = measure(whole, Applied(encoded, {}, Change(decoded, dict.fromkeys(decoded, str(folder)))))
+    measured = report.Measured(whole.known, encoded, whole.uses, tally, (len(written), dense_bytes(whole)))
+    figures = json.loads(json.dumps(report.summary(measured, len(whole.bench.targets))))
+    for name, value in figures.items():
+        _require(name, promised.get(name), value)
+    return promised
+
+
+def _read(folder: Path) -> tuple[dict, Recipe, bytes]:
+    for name in FILES:
+        if not (folder / name).is_file():
+            raise ValueError(f"'{folder}' lacks {name}, expected a folder that 'apply' wrote")
+    try:
+        promised = json.loads((folder / "report.json").read_text())
+        known = promised["format"] == report.FORMAT and isinstance(promised["model"]["sha256"], str)
+    except (ValueError, KeyError, TypeError):
+        known = False
+    if not known:
+        raise ValueError(f"'{folder / 'report.json'}' is no report, expected one in format {report.FORMAT!r}")
+    recipe = from_json((folder / "recipe.json").read_text())
+    return promised, recipe, (folder / "model.safetensors").read_bytes()
+
+
+def _require(name: str, promised: object, found: object) -> None:
+    """Counts must agree to the digit; entropies, which are sums of logarithms, to 12 digits."""
+    if isinstance(found, dict) and isinstance(promised, dict):
+        for key in found:
+            _require(f"{name}.{key}", promised.get(key), found[key])
+    elif isinstance(found, list) and isinstance(promised, list) and len(found) == len(promised):
+        for i, (one, other) in enumerate(zip(promised, found, strict=True)):
+            _require(f"{name}[{i}]", one, other)
+    elif isinstance(found, float) and isinstance(promised, float):
+        if not np.isclose(promised, found, rtol=1e-12, atol=0):
+            raise ValueError(f"report.json: {name} is {promised}, measured {found}")
+    elif promised != found:
+        raise ValueError(f"report.json: {name} is {promised}, measured {found}")

@@ -1,0 +1,196 @@
+"""What is to be done to each layer, as plain data: Settings, Recipe, and their JSON."""
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
+
+FORMAT = "prunescope/recipe/1"
+UNCODED = 32
+BITS = (*range(1, 9), UNCODED)
+BATCHNORM = ("keep", "recalibrate")
+
+Value = float | int | str | None
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What one layer becomes; the defaults change nothing.
+
+    sparsity: fraction removed, [0, 1). threshold: scores below it are removed, in the criterion's units.
+    bits: 1 to 8 a code, 32 leaves the survivors uncoded. group: one scale for each 'tensor', 'channel' or block
+    length. rank: fraction of full rank kept, (0, 1]; 1 leaves the matrix whole.
+    """
+
+    sparsity: float = 0.0
+    threshold: float | None = None
+    criterion: str = "magnitude"
+    pattern: str = "element"
+    coder: str = "symmetric"
+    bits: int = UNCODED
+    group: str = "channel"
+    rank: float = 1.0
+    factorizer: str = "svd"
+
+    def __post_init__(self) -> None:
+        for name, (holds, expected) in CHECKS.items():
+            value = getattr(self, name)
+            if not holds(value):
+                raise ValueError(f"{name} is {value!r}, expected {expected}")
+        if self.threshold is not None and self.sparsity > 0:
+            raise ValueError(
+                f"sparsity is {self.sparsity!r} and threshold is {self.threshold!r}, expected one of the two"
+            )
+
+    @property
+    def prunes(self) -> bool:
+        """Whether these settings can remove a weight."""
+        return self.sparsity > 0 or bool(self.threshold)
+
+
+def _number(value: Value) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < math.inf
+
+
+def _whole(value: Value) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _group(value: Value) -> bool:
+    if value in ("tensor", "channel"):
+        return True
+    return isinstance(value, str) and value.isascii() and value.isdigit() and 0 < int(value) <= 2**31
+
+
+CHECKS = {
+    "sparsity": (lambda v: _number(v) and 0 <= v < 1, "a fraction in [0, 1)"),
+    "threshold": (lambda v: v is None or (_number(v) and v >= 0), "a number of 0 or more"),
+    "criterion": (lambda v: isinstance(v, str), "a criterion's name"),
+    "pattern": (lambda v: isinstance(v, str), "a pattern's name"),
+    "coder": (lambda v: isinstance(v, str), "a coder's name"),
+    "bits": (lambda v: _whole(v) and v in BITS, "1 to 8, or 32 for no coding"),
+    "group": (_group, "'tensor', 'channel' or a block length such as '64'"),
+    "rank": (lambda v: _number(v) and 0 < v <= 1, "a fraction in (0, 1]"),
+    "factorizer": (lambda v: isinstance(v, str), "a factorizer's name"),
+}
+FIELDS = tuple(f.name for f in fields(Settings))
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Default Settings, what differs from them by layer, and what is put right afterwards.
+
+    layers: layer name -> the fields that differ from `default`. model: name and sha256 of the model it was made for.
+    """
+
+    default: Settings = Settings()
+    layers: Mapping[str, Mapping[str, Value]] = field(default_factory=dict)
+    batchnorm: str = "keep"
+    model: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.batchnorm not in BATCHNORM:
+            raise ValueError(f"batchnorm is {self.batchnorm!r}, expected one of {', '.join(BATCHNORM)}")
+        for name in self.layers:
+            self.settings(name)
+
+    def settings(self, layer: str) -> Settings:
+        """The Settings of one layer: its overrides on top of the default."""
+        changes = self.layers.get(layer, {})
+        try:
+            return merged(self.default, changes)
+        except ValueError as error:
+            raise ValueError(f"layer '{layer}': {error}") from None
+
+
+def merged(settings: Settings, changes: Mapping[str, Value]) -> Settings:
+    """`settings` with `changes`; a sparsity displaces a threshold and the other way round."""
+    unknown = [name for name in changes if name not in FIELDS]
+    if unknown:
+        raise ValueError(f"unknown key {unknown[0]!r}, expected one of {', '.join(FIELDS)}")
+    displaced: dict[str, Value] = {}
+    if changes.get("threshold") is not None and "sparsity" not in changes:
+        displaced["sparsity"] = 0.0
+    if "sparsity" in changes and "threshold" not in changes:
+        displaced["threshold"] = None
+    return replace(settings, **displaced, **changes)
+
+
+def with_change(recipe: Recipe, layer: str | None, changes: Mapping[str, Value]) -> Recipe:
+    """The recipe with `changes` made to one layer, or to the default where layer is None.
+
+    The layer's override then holds what differs from the default, and goes where nothing does.
+    """
+    if layer is None:
+        return replace(recipe, default=merged(recipe.default, changes))
+    differs = _differing(recipe.default, merged(recipe.settings(layer), changes))
+    others = without_override(recipe, layer).layers
+    return replace(recipe, layers={**others, layer: differs} if differs else others)
+
+
+def without_override(recipe: Recipe, layer: str) -> Recipe:
+    """The recipe in which `layer` follows the default again."""
+    return replace(recipe, layers={name: o for name, o in recipe.layers.items() if name != layer})
+
+
+def _differing(default: Settings, wanted: Settings) -> dict[str, Value]:
+    base = asdict(default)
+    differs = {key: value for key, value in asdict(wanted).items() if value != base[key]}
+    if "sparsity" in differs and "threshold" in differs:
+        differs.pop("sparsity" if wanted.threshold is not None else "threshold")
+    return differs
+
+
+def to_json(recipe: Recipe, *, indent: int | None = 1) -> str:
+    """The recipe as a JSON text that `from_json` reads back equal."""
+    document = {"format": FORMAT}
+    if recipe.model:
+        document["model"] = dict(recipe.model)
+    document["default"] = _differing(Settings(), recipe.default)
+    document["layers"] = {name: dict(override) for name, override in recipe.layers.items()}
+    document["batchnorm"] = recipe.batchnorm
+    separators = None if indent else (",", ":")
+    return json.dumps(document, indent=indent, separators=separators, allow_nan=False)
+
+
+def from_json(text: str) -> Recipe:
+    """The recipe of a JSON text; ValueError names what it does not know or cannot be."""
+    document = _object(_parsed(text), "the recipe")
+    if document.get("format") != FORMAT:
+        raise ValueError(f"recipe: format is {document.get('format')!r}, expected {FORMAT!r}")
+    known = ("format", "model", "default", "layers", "batchnorm")
+    for key in document:
+        if key not in known:
+            raise ValueError(f"recipe: unknown key {key!r}, expected one of {', '.join(known)}")
+    layers = _object(document.get("layers", {}), "layers")
+    model = _object(document.get("model", {}), "model")
+    for key, value in model.items():
+        if key not in ("name", "sha256") or not isinstance(value, str):
+            raise ValueError(f"recipe: model has {key!r}: {value!r}, expected the texts 'name' and 'sha256'")
+    default = _object(document.get("default", {}), "default")
+    overrides = {name: _object(layers[name], f"layer '{name}'") for name in layers}
+    try:
+        return Recipe(merged(Settings(), default), overrides, document.get("batchnorm", "keep"), model)
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"recipe: {error}") from None
+
+
+def _parsed(text: str) -> object:
+    try:
+        return json.loads(text, object_pairs_hook=_once)
+    except (json.JSONDecodeError, RecursionError) as error:
+        raise ValueError(f"recipe: not JSON ({error}), expected a file written by 'plan' or the dashboard") from None
+
+
+def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    keys = [key for key, _ in pairs]
+    if len(set(keys)) < len(keys):
+        twice = next(key for key in keys if keys.count(key) > 1)
+        raise ValueError(f"recipe: {twice!r} stands twice in one object, keep one of them")
+    return dict(pairs)
+
+
+def _object(value: object, what: str) -> dict[str, Value]:
+    if not isinstance(value, dict):
+        raise ValueError(f"recipe: {what} is {value!r}, expected an object in braces")
+    return value

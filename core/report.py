@@ -1,0 +1,183 @@
+"""One table per question, and the report of a compressed model."""
+
+import math
+import platform
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from core import encoding, index
+from core.compress import Layer, matrices
+from core.encoding import Affine, Encoded, LowRank, Sparse
+from core.factoring import Spectrum
+from core.recipe import Settings
+from core.statistics import Tally, estimate
+
+FORMAT = "prunescope/report/1"
+BINS = 81  # odd, so that the middle bin is centred on 0
+
+
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """A compressed model and what was counted of it.
+
+    uses: how often one input uses each weight, by layer name. written: bytes of the compressed and the dense file.
+    """
+
+    known: tuple[Layer, ...]
+    encoded: Mapping[str, Encoded]
+    uses: Mapping[str, int]
+    tally: Tally
+    written: tuple[int, int]
+
+
+def layers(known: tuple[Layer, ...], encoded: Mapping[str, Encoded], uses: Mapping[str, int]) -> pd.DataFrame:
+    """A row a layer: weights, stored and removed numbers, sparsity, bits and entropy a weight, MACs by non-zeros."""
+    return pd.DataFrame([_layer_row(layer, encoded[layer.name], uses.get(layer.name, 0)) for layer in known])
+
+
+def _layer_row(layer: Layer, encoded: Encoded, uses: int) -> dict[str, Hashable]:
+    weights = layer.matrix.numel()
+    numbers, removed = encoding.stored_values(encoded), encoding.removed_values(encoded)
+    written = encoding.bits(encoded)
+    return {
+        "layer": layer.name,
+        "kind": layer.kind,
+        "shape": "x".join(map(str, layer.weight.shape)),
+        "weights": weights,
+        "stored": numbers,
+        "removed": removed,
+        "sparsity": removed / numbers,
+        "bits_per_weight": written / weights,
+        "entropy_bits_per_weight": encoded.information() / weights,
+        "bytes": written // 8,
+        "macs": (numbers - removed) * uses,
+        "macs_dense": weights * uses,
+        "rank": encoding.shape_of(encoded.left)[1] if isinstance(encoded, LowRank) else layer.full_rank,
+        "full_rank": layer.full_rank,
+    }
+
+
+def bin_edges(layer: Layer, settings: Settings) -> np.ndarray:
+    """Edges of the layer's histogram, (BINS + 1,) float32, the same for every position of every slider but rank's off.
+
+    They span the weights, or the entries of both full-rank factors where the settings keep a part of the rank.
+    """
+    held = (layer.matrix,) if len(matrices(layer, settings)) == 1 else (layer.spectrum.left, layer.spectrum.right)
+    reach = max(float(values.abs().max()) for values in held) or 1.0
+    return np.linspace(-reach, reach, BINS + 1, dtype=np.float32)
+
+
+def histogram(layer: Layer, settings: Settings, encoded: Encoded, edges: np.ndarray) -> pd.DataFrame:
+    """A row a bin of the numbers that are stored: its edges, how many survive and how many are removed.
+
+    Of a layer stored whole the numbers are its weights; of a low-rank one the entries of both factors.
+    """
+    parts = [
+        _stays_and_goes(layer, values, leaf, edges)
+        for values, leaf in zip(matrices(layer, settings), encoding.leaves(encoded), strict=True)
+    ]
+    kept, removed = (np.sum(side, axis=0) for side in zip(*parts, strict=True))
+    return pd.DataFrame({"low": edges[:-1], "high": edges[1:], "kept": kept, "removed": removed})
+
+
+def _stays_and_goes(layer: Layer, values: Tensor, leaf: Encoded, edges: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Survivors and removed a bin; from the layer's index where a threshold alone tells them apart."""
+    removed = encoding.removed_values(leaf)
+    if values is layer.matrix and not layer.not_finite:
+        low, high = _cut(layer, removed)
+        if high - low == removed:
+            places = index.places(layer.index, edges)
+            gone = np.diff(np.clip(places, low, high))
+            return np.diff(places) - gone, gone
+    whole = np.histogram(values.numpy(), edges)[0]
+    gone = np.histogram(values[~leaf.mask].numpy(), edges)[0] if removed else np.zeros_like(whole)
+    return whole - gone, gone
+
+
+def _cut(layer: Layer, removed: int) -> tuple[int, int]:
+    if not removed:
+        return 0, 0
+    last = index.magnitude(layer.index, removed)
+    return index.cut(layer.index, np.nextafter(last, np.float32(np.inf)))
+
+
+def thresholds(layer: Layer, settings: Settings, encoded: Encoded) -> tuple[float, ...]:
+    """The largest removed |number| of each stored matrix that a mask cuts."""
+    pairs = zip(matrices(layer, settings), encoding.leaves(encoded), strict=True)
+    return tuple(_largest_removed(layer, values, leaf) for values, leaf in pairs if encoding.removed_values(leaf))
+
+
+def _largest_removed(layer: Layer, values: Tensor, leaf: Sparse) -> float:
+    removed = encoding.removed_values(leaf)
+    low, high = _cut(layer, removed) if values is layer.matrix else (0, 0)
+    return (
+        float(index.magnitude(layer.index, removed)) if high - low == removed else float(values[~leaf.mask].abs().max())
+    )
+
+
+def levels(encoded: Encoded) -> np.ndarray:
+    """The values that codes can take, (2^bits,), in the group with the middle scale; empty where nothing is coded."""
+    leaf = encoding.leaves(encoded)[0]
+    coded = leaf.values if isinstance(leaf, Sparse) else leaf
+    if not isinstance(coded, Affine):
+        return np.empty(0)
+    scales = coded.scale.flatten()
+    middle = int(scales.argsort()[len(scales) // 2])
+    codes = torch.arange(2 * coded.zero + 1 if coded.zero else 2**coded.width)
+    offset = 0.0 if coded.offset is None else float(coded.offset.flatten()[middle])
+    return ((codes - coded.zero) * scales[middle] + offset).numpy()
+
+
+def removed_energy(layer: Layer, settings: Settings, encoded: Encoded) -> float:
+    """The removed numbers' share of the squared sum of all stored ones, in [0, 1]."""
+    whole = gone = 0.0
+    for values, leaf in zip(matrices(layer, settings), encoding.leaves(encoded), strict=True):
+        whole += float(values.double().square().sum())
+        gone += float(values[~leaf.mask].double().square().sum()) if isinstance(leaf, Sparse) else 0.0
+    return gone / whole if whole else 0.0
+
+
+def spectrum(decomposed: Spectrum) -> pd.DataFrame:
+    """A row a rank: the singular value (root mean square over groups) and the share of energy kept up to it."""
+    squares = decomposed.values.square().mean(0).numpy()
+    whole = squares.sum()
+    energy = np.cumsum(squares) / whole if whole else np.ones_like(squares)
+    return pd.DataFrame({"rank": np.arange(1, len(squares) + 1), "value": np.sqrt(squares), "energy": energy})
+
+
+def summary(measured: Measured, total: int) -> dict[str, object]:
+    """The figures of report.json. total: images there are; accuracies are fractions, drops are points."""
+    rows = layers(measured.known, measured.encoded, measured.uses)
+    found = estimate(measured.tally, total)
+    written, dense = measured.written
+    return {
+        "accuracy": found.accuracy,
+        "accuracy_dense": found.accuracy_dense,
+        "drop": found.drop,
+        "drop_ci95": list(found.drop_ci95),
+        "images": measured.tally.images,
+        "sparsity": float(rows["removed"].sum() / rows["stored"].sum()),
+        "weights": int(rows["weights"].sum()),
+        "bytes": written,
+        "bytes_dense": dense,
+        "ratio": dense / written,
+        "entropy_bits_per_weight": entropy_per_weight(rows),
+        "macs": int(rows["macs"].sum()),
+        "macs_dense": int(rows["macs_dense"].sum()),
+        "layers": rows.to_dict("records"),
+    }
+
+
+def entropy_per_weight(rows: pd.DataFrame) -> float:
+    """Shannon's bound over all layers of `layers`, in bits a weight."""
+    return math.fsum(rows["entropy_bits_per_weight"] * rows["weights"]) / int(rows["weights"].sum())
+
+
+def versions() -> dict[str, str]:
+    """What a figure may depend on beside the model, the data and the recipe."""
+    return {"python": platform.python_version(), "torch": torch.__version__, "numpy": np.__version__}

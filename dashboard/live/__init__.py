@@ -1,0 +1,1 @@
+"""What moves while a slider is dragged: the slider, the plots, the two figures."""

