@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
@@ -19,14 +20,14 @@ Form = dict[str, "str | int | Form"]
 class Encoded(Protocol):
     """A stored (out, in) matrix.
 
-    `mask` in `layout`, `tensors` and `information` is the survivors' mask of an enclosing `Sparse`, (out, in) bool,
-    or None where every weight is stored.
+    `mask` in `tensors` and `information` is the survivors' mask of an enclosing `Sparse`, (out, in) bool, and `kept` in
+    `layout` their number; None where every weight is stored.
     """
 
     def decode(self) -> Tensor:
         """The (out, in) float32 matrix that the stored tensors stand for."""
 
-    def layout(self, mask: Tensor | None = None) -> Layout:
+    def layout(self, kept: int | None = None) -> Layout:
         """Type and shape of each tensor that `tensors` returns, without making them."""
 
     def tensors(self, mask: Tensor | None = None) -> dict[str, Tensor]:
@@ -53,8 +54,8 @@ class Dense:
     def decode(self) -> Tensor:
         return self.values
 
-    def layout(self, mask: Tensor | None = None) -> Layout:
-        return {"values": ("F32", tuple(self.values.shape) if mask is None else (count_kept(mask),))}
+    def layout(self, kept: int | None = None) -> Layout:
+        return {"values": ("F32", tuple(self.values.shape) if kept is None else (kept,))}
 
     def tensors(self, mask: Tensor | None = None) -> dict[str, Tensor]:
         return {"values": self.values.contiguous() if mask is None else self.values[mask]}
@@ -90,9 +91,12 @@ class Affine:
         values.mul_(spread(self.scale, columns, self.block))
         return values if self.offset is None else values.add_(spread(self.offset, columns, self.block))
 
-    def layout(self, mask: Tensor | None = None) -> Layout:
-        kept = self.codes.numel() if mask is None else count_kept(mask)
-        found: Layout = {"codes": ("U8", (_packed_bytes(kept, self.width),)), "scale": ("F32", tuple(self.scale.shape))}
+    def layout(self, kept: int | None = None) -> Layout:
+        count = self.codes.numel() if kept is None else kept
+        found: Layout = {
+            "codes": ("U8", (_packed_bytes(count, self.width),)),
+            "scale": ("F32", tuple(self.scale.shape)),
+        }
         if self.offset is not None:
             found["offset"] = ("F32", tuple(self.offset.shape))
         return found
@@ -129,20 +133,25 @@ class Sparse:
     mask: Tensor
     values: Dense | Affine
 
+    @cached_property
+    def survivors(self) -> int:
+        """How many weights the mask keeps."""
+        return count_kept(self.mask)
+
     def decode(self) -> Tensor:
         return self.values.decode() * self.mask + 0.0  # + 0.0 turns -0.0 into 0.0
 
-    def layout(self, mask: Tensor | None = None) -> Layout:
-        count, kept = self.mask.numel(), count_kept(self.mask)
-        rarer = min(kept, count - kept)
+    def layout(self, kept: int | None = None) -> Layout:
+        count = self.mask.numel()
+        rarer = min(self.survivors, count - self.survivors)
         by_position = rarer * 4 < _packed_bytes(count, 1)
         stored = {"positions": ("I32", (rarer,))} if by_position else {"mask": ("U8", (_packed_bytes(count, 1),))}
-        return stored | self.values.layout(self.mask)
+        return stored | self.values.layout(self.survivors)
 
     def tensors(self, mask: Tensor | None = None) -> dict[str, Tensor]:
         flat = self.mask.flatten()
         if "positions" in self.layout():
-            rarer = flat if 2 * count_kept(flat) <= flat.numel() else ~flat
+            rarer = flat if 2 * self.survivors <= flat.numel() else ~flat
             stored = {"positions": rarer.nonzero().flatten().int()}
         else:
             stored = {"mask": pack(flat.to(torch.uint8), 1)}
@@ -152,8 +161,7 @@ class Sparse:
         return self.values.information(self.mask)
 
     def form(self) -> Form:
-        survivors = count_kept(self.mask)
-        return {"kind": "sparse", "survivors": survivors, "values": self.values.form()}
+        return {"kind": "sparse", "survivors": self.survivors, "values": self.values.form()}
 
 
 @dataclass(frozen=True, eq=False)
@@ -170,7 +178,7 @@ class LowRank:
         blocks = torch.bmm(left.view(self.groups, rows // self.groups, rank), right.view(self.groups, rank, -1))
         return blocks.view(rows, -1)
 
-    def layout(self, mask: Tensor | None = None) -> Layout:
+    def layout(self, kept: int | None = None) -> Layout:
         return _named("left", self.left.layout()) | _named("right", self.right.layout())
 
     def tensors(self, mask: Tensor | None = None) -> dict[str, Tensor]:
@@ -195,7 +203,7 @@ def stored_values(encoded: Encoded) -> int:
 
 def removed_values(encoded: Encoded) -> int:
     """How many of those numbers a mask removes."""
-    return sum(leaf.mask.numel() - count_kept(leaf.mask) for leaf in leaves(encoded) if isinstance(leaf, Sparse))
+    return sum(leaf.mask.numel() - leaf.survivors for leaf in leaves(encoded) if isinstance(leaf, Sparse))
 
 
 def shape_of(leaf: Dense | Affine | Sparse) -> tuple[int, int]:

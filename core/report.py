@@ -62,13 +62,15 @@ def _layer_row(layer: Layer, encoded: Encoded, uses: int) -> dict[str, Hashable]
     }
 
 
-def bin_edges(layer: Layer, settings: Settings) -> np.ndarray:
+def bin_edges(layer: Layer, factored: bool) -> np.ndarray:
     """Edges of the layer's histogram, (BINS + 1,) float32, the same for every position of every slider but rank's off.
 
-    They span the weights, or the entries of both full-rank factors where the settings keep a part of the rank.
+    They span all but one in a thousand of the weights, or of the entries of both full-rank factors where `factored`.
     """
-    held = (layer.matrix,) if len(matrices(layer, settings)) == 1 else (layer.spectrum.left, layer.spectrum.right)
-    reach = max(float(values.abs().max()) for values in held) or 1.0
+    held = (layer.spectrum.left, layer.spectrum.right) if factored else (layer.matrix,)
+    sizes = np.abs(np.concatenate([values.numpy().ravel() for values in held]))
+    inside = len(sizes) - 1 - len(sizes) // 1000
+    reach = 1.02 * float(np.partition(sizes, inside)[inside]) or 1.0
     return np.linspace(-reach, reach, BINS + 1, dtype=np.float32)
 
 

@@ -18,7 +18,7 @@ LEARNED_FROM = "MNIST training images other than the 5,000 digits"
 
 @dataclass(frozen=True)
 class Sample:
-    """A network with shipped weights: how to build it, what it learned from, one sentence for the picker."""
+    """A network with shipped weights: how to build it, the data it is measured on, one sentence for the picker."""
 
     name: str
     build: Callable[[], nn.Module]
@@ -58,31 +58,31 @@ SAMPLES: dict[str, Sample] = {
         Sample(
             "digits_cnn",
             DigitsCNN,
-            LEARNED_FROM,
+            "digits",
             "Two convolutions and a wide linear layer that holds 99 % of the weights: much to prune.",
         ),
         Sample(
             "lenet_300_100",
             LeNet300100,
-            LEARNED_FROM,
+            "digits",
             "Three linear layers, the first network of the pruning papers.",
         ),
         Sample(
             "lenet5",
             LeNet5,
-            LEARNED_FROM,
+            "digits",
             "Two 5x5 convolutions and two linear layers, the convolutional network of the pruning papers.",
         ),
         Sample(
             "digits_resnet",
             DigitsResNet,
-            LEARNED_FROM,
+            "digits",
             "A small residual network with batch norms and a depthwise convolution: little to spare.",
         ),
         Sample(
             "digits_vit",
             DigitsViT,
-            LEARNED_FROM,
+            "digits",
             "A small vision transformer: attention and linear layers on sixteen patches.",
         ),
     )

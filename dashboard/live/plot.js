@@ -92,14 +92,19 @@ function redraw(card) {
   draw(card);
 }
 
-function caption(card, { title, note, height, height_phone }) {
-  for (const [element, words] of [[card.title, title], [card.note, note]]) {
-    element.textContent = words;
-    element.title = words;
+// Writes only what differs: an equal text that is set again is laid out again.
+function caption(card, data) {
+  const { title, note } = data;
+  if (title !== card.data?.title || note !== card.data?.note) {
+    for (const [element, words] of [[card.title, title], [card.note, note]]) {
+      element.textContent = words;
+      element.title = words;
+    }
+    card.graph.setAttribute("aria-label", `${title}. ${note}`);
   }
-  card.graph.setAttribute("aria-label", `${title}. ${note}`);
-  card.root.style.setProperty("--ps-height", height);
-  card.root.style.setProperty("--ps-height-phone", height_phone);
+  if (data.height === card.data?.height && data.phone === card.data?.phone) return;
+  card.root.style.setProperty("--ps-height", data.height);
+  card.root.style.setProperty("--ps-height-phone", data.phone);
 }
 
 function createCard(root) {
@@ -124,9 +129,9 @@ export default function ({ data, parentElement, setStateValue }) {
     card = createCard(root);
     cards.set(root, card);
   }
+  caption(card, data);
   card.data = data;
   card.send = (value) => setStateValue("clicked", value);
-  caption(card, data);
   card.watch.observe(card.graph); // calls back with the size at first, and when it changes
   redraw(card);
   return () => {

@@ -17,6 +17,8 @@ import streamlit as st
 
 from dashboard.live.assets import component
 
+# A plain {"data": […], "layout": {…}} costs 0.2 ms where go.Figure costs 4: for what moves during a drag.
+Drawable = go.Figure | Mapping[str, object]
 STATIC = Path(__file__).parents[1] / "static"
 LIBRARY = "plotly.min.js"
 
@@ -45,7 +47,7 @@ class Click:
     customdata: tuple[object, ...] = ()
 
 
-def plot(figure: go.Figure, key: str, card: Card) -> Click | None:
+def plot(figure: Drawable, key: str, card: Card) -> Click | None:
     """Draws the figure, and returns the point that was clicked since the last run, once.
 
     Colours may be CSS variables, "var(--st-primary-color)". A key must not contain "__" (Streamlit's rule).
@@ -56,7 +58,7 @@ def plot(figure: go.Figure, key: str, card: Card) -> Click | None:
         "title": card.title,
         "note": card.note,
         "height": card.height,
-        "height_phone": card.phone,
+        "phone": card.phone,
         "version": card.version,
         "source": f"app/static/{LIBRARY}?v={plotly.__version__}",
         "trouble": trouble,
@@ -65,11 +67,11 @@ def plot(figure: go.Figure, key: str, card: Card) -> Click | None:
     return fresh(key, result.get("clicked"))
 
 
-def drawing(figure: go.Figure) -> str:
+def drawing(figure: Drawable) -> str:
     """The figure as JSON, without the 7 kB template that `go.Figure` adds even where it is told `template=None`."""
-    parts = figure.to_plotly_json()
-    parts["layout"].pop("template", None)
-    return pio.to_json(parts, validate=False)
+    parts = figure.to_plotly_json() if isinstance(figure, go.Figure) else figure
+    layout = {name: value for name, value in parts.get("layout", {}).items() if name != "template"}
+    return pio.to_json({"data": parts["data"], "layout": layout}, validate=False)
 
 
 def fresh(key: str, raw: object) -> Click | None:

@@ -143,9 +143,11 @@ function listen(t) {
 }
 
 function dress(t, s) {
-  t.label.textContent = s.label;
-  t.hint.textContent = s.hint;
-  t.hint.title = s.hint;
+  for (const [element, words] of [[t.label, s.label], [t.hint, s.hint]]) {
+    if (element.textContent === words) continue;
+    element.textContent = words;
+    element.title = words;
+  }
   t.box.toggleAttribute("data-disabled", s.disabled);
   Object.assign(t.range, { min: s.low, max: s.high, step: s.step, disabled: s.disabled });
   t.field.disabled = s.disabled;

@@ -18,6 +18,13 @@ BITS = ("1", "2", "3", "4", "5", "6", "7", "8", "off")
 LAYERS = {"fc1": 30.0, "fc2": 60.0}
 IMAGES = 5000
 
+STICKY = """<style>
+@media (max-width: 700px) {
+  .stColumn:has(.st-key-figures), .stColumn:has(.st-key-figures) > .stVerticalBlock { display: contents; }
+  [data-testid="stLayoutWrapper"]:has(> .st-key-figures) { position: sticky; top: 3.75rem; z-index: 5; }
+}
+</style>"""
+
 
 @cache
 def histogram() -> tuple[np.ndarray, np.ndarray]:
@@ -123,9 +130,9 @@ def explore() -> None:
     prune = Scale("Prune", 0.0, 99.0, 0.1, 1, "%", subject=layer, hint=f"what {layer} loses", off_at=0, off_text="0 %")
     bits = Scale("Bits", stops=BITS, hint="symmetric, a scale for each channel")
     percent = reading("prune", prune, state.sparsity[layer])
-    width = reading("bits", bits, state.bits)
+    width = reading("bits", bits, state.width)
     state.sparsity = state.sparsity | {layer: percent.value}
-    state.bits = width.value
+    state.width = width.value
     state.asked = state.get("asked", 0) + wants_more("figures_now")
     time.sleep(WORK)
 
@@ -151,9 +158,10 @@ def explore() -> None:
 
 
 st.set_page_config("Live components", layout="wide")
+st.html(STICKY)
 st.session_state.setdefault("layer", "fc1")
 st.session_state.setdefault("sparsity", dict(LAYERS))
-st.session_state.setdefault("bits", 3.0)
+st.session_state.setdefault("width", 3.0)
 with st.container(horizontal=True):
     st.button("Undo", on_click=undo)
     st.button("Other layer", on_click=change_layer)

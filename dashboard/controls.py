@@ -1,0 +1,207 @@
+"""Widgets to Settings: what the three sliders stand for, and the changes they make to a recipe."""
+
+import math
+from collections.abc import Callable
+from typing import NamedTuple
+
+import streamlit as st
+
+from core import index, planning
+from core.coding import CODERS
+from core.compress import Layer
+from core.factoring import kept_rank
+from core.live import Studio
+from core.pruning import removed_count
+from core.recipe import BITS, UNCODED, Recipe, Settings, Value, with_change
+from dashboard import words
+from dashboard.live.slider import Scale
+from dashboard.state import BELOW, EACH, POOLED, Position
+
+BIT_STOPS = (*(str(bits) for bits in BITS[:-1]), "off")
+MODES = {EACH: "share of each layer", POOLED: "share of all weights together", BELOW: "every |w| below"}
+GROUPS = {"channel": "a scale a channel", "tensor": "a scale a layer", "64": "a scale a block of 64"}
+CODER_NAMES = {name: name for name in CODERS}
+MOST = 99.9  # per cent that the Prune slider can remove
+
+
+def chosen(studio: Studio, position: Position) -> Layer | None:
+    """The layer that the sliders act on, or None for all."""
+    return next((layer for layer in studio.study.known if layer.name == position.layer), None)
+
+
+def shown(studio: Studio, position: Position) -> Layer:
+    """The layer that the plots show: the one acted on, or the largest."""
+    return chosen(studio, position) or max(studio.study.known, key=lambda layer: layer.matrix.numel())
+
+
+def settings_of(position: Position) -> Settings:
+    """The Settings that the sliders stand for."""
+    return position.recipe.settings(position.layer)
+
+
+def prune_scale(studio: Studio, position: Position) -> Scale:
+    """The Prune slider: per cent removed, or a threshold on |w| over the layer's own range."""
+    subject = f"{position.model} {position.layer} {position.mode}"
+    if position.mode != BELOW:
+        return Scale("Prune", 0, MOST, 0.1, digits=1, unit="%", subject=subject, hint=_prune_hint(studio, position))
+    reach = _reach(studio, position)
+    step = 10 ** math.floor(math.log10(reach / 300))
+    digits = max(0, -math.floor(math.log10(step)))
+    high = math.ceil(reach / step) * step
+    return Scale("Prune |w| below", 0, high, step, digits=digits, subject=subject, hint=_prune_hint(studio, position))
+
+
+def _reach(studio: Studio, position: Position) -> float:
+    layer = chosen(studio, position)
+    known = studio.study.known if layer is None else (layer,)
+    reaches = [max(-float(each.index.values[0]), float(each.index.values[-1])) for each in known if not each.not_finite]
+    return max(reaches, default=0.0) or 1.0
+
+
+def _prune_hint(studio: Studio, position: Position) -> str:
+    settings, layer = settings_of(position), shown(studio, position)
+    if not settings.prunes:
+        return "off: every weight stays · sparsity"
+    if settings.threshold is not None:
+        return f"removes |w| below {words.threshold(settings.threshold)} · threshold"
+    count = removed_count(layer.matrix.numel(), settings.sparsity)
+    if not count or layer.not_finite or kept_rank(layer.full_rank, settings.rank) < layer.full_rank:
+        return "removes the smallest |w| · sparsity"
+    last = float(index.magnitude(layer.index, count))
+    return f"removes |w| up to {words.threshold(last)} in {layer.name} · sparsity"
+
+
+def prune_value(studio: Studio, position: Position) -> float:
+    """Where the Prune slider stands, in the units of its scale."""
+    settings = settings_of(position)
+    if position.mode == BELOW:
+        return settings.threshold or 0.0
+    if settings.threshold is None:
+        return 100 * settings.sparsity
+    pool = studio.pool if position.mode == POOLED else shown(studio, position).index
+    low, high = index.cut(pool, settings.threshold)
+    return 100 * (high - low) / pool.values.size
+
+
+def pruned(studio: Studio, position: Position, value: float) -> Recipe:
+    """The recipe once the Prune slider stands at `value`."""
+    layer = position.layer or None
+    if position.mode == BELOW:
+        return with_change(position.recipe, layer, {"threshold": value or None, "sparsity": 0.0})
+    share = min(value, MOST) / 100
+    if position.mode == EACH:
+        return with_change(position.recipe, layer, {"sparsity": round(share, 6)})
+    goal = (studio.pool, removed_count(studio.pool.values.size, share))
+    found = planning.global_threshold(studio.study.known, Settings(), goal).default
+    return with_change(position.recipe, None, {"threshold": found.threshold, "sparsity": 0.0})
+
+
+def bits_scale(studio: Studio, position: Position) -> Scale:
+    """The Bits slider: 1 to 8, then off."""
+    hint = "off: weights stay 32-bit numbers" if settings_of(position).bits == UNCODED else "bits a weight that stays"
+    return Scale("Bits", stops=BIT_STOPS, subject=f"{position.model} {position.layer}", hint=hint)
+
+
+def bits_value(studio: Studio, position: Position) -> float:
+    """The place of the bits among the stops."""
+    return float(BITS.index(settings_of(position).bits))
+
+
+def rank_scale(studio: Studio, position: Position) -> Scale:
+    """The Rank slider: a rank of the layer, or per cent of each layer's full one; full at its right end."""
+    layer, subject = chosen(studio, position), f"{position.model} {position.layer}"
+    if layer is None:
+        hint = "per cent of each layer's full rank · low rank, SVD"
+        return Scale("Rank", 1, 100, 1, unit="%", off_at=100.0, off_text="full", subject=subject, hint=hint)
+    full = layer.full_rank
+    if full < 2:
+        hint = "every filter is a single row: there is no rank to cut"
+        return Scale("Rank", 0, 1, 1, off_at=1.0, off_text="full", subject=subject, hint=hint, disabled=True)
+    hint = f"smaller than the matrix below rank {_break_even(layer)} of {full} · SVD"
+    return Scale("Rank", 1, full, 1, off_at=float(full), off_text="full", subject=subject, hint=hint)
+
+
+def _break_even(layer: Layer) -> int:
+    """The smallest rank whose two factors hold as many numbers as the matrix."""
+    rows, columns = layer.matrix.shape[0] // layer.groups, layer.matrix.shape[1]
+    return math.ceil(rows * columns / (rows + columns))
+
+
+def rank_value(studio: Studio, position: Position) -> float:
+    """Where the Rank slider stands, in the units of its scale."""
+    layer, rank = chosen(studio, position), settings_of(position).rank
+    if layer is None:
+        return float(round(100 * rank)) if rank < 1 else 100.0
+    return float(kept_rank(layer.full_rank, rank))
+
+
+def ranked(studio: Studio, position: Position, value: float) -> Recipe:
+    """The recipe once the Rank slider stands at `value`."""
+    layer = chosen(studio, position)
+    full = 100 if layer is None else layer.full_rank
+    rank = 1.0 if value >= full else max(1, value) / full
+    return with_change(position.recipe, position.layer or None, {"rank": rank})
+
+
+def coded(studio: Studio, position: Position, value: float) -> Recipe:
+    """The recipe once the Bits slider stands at `value`."""
+    return with_change(position.recipe, position.layer or None, {"bits": BITS[int(value)]})
+
+
+def changed(position: Position, changes: dict[str, Value]) -> Recipe:
+    """The recipe with other fields of the Settings that the sliders stand for."""
+    return with_change(position.recipe, position.layer or None, changes)
+
+
+def in_mode(studio: Studio, position: Position, mode: str) -> Recipe:
+    """The recipe that removes as near the same as can be once the Prune slider counts in another mode."""
+    settings = settings_of(position)
+    if not settings.prunes or mode == position.mode:
+        return position.recipe
+    share = _removed_share(studio, position)
+    if mode == EACH:
+        return changed(position, {"sparsity": min(round(share, 4), MOST / 100)})
+    layer = chosen(studio, position)
+    pool = studio.pool if layer is None else layer.index
+    count = removed_count(pool.values.size, share)
+    return changed(position, {"threshold": float(index.magnitude(pool, count + 1)) if count else None, "sparsity": 0.0})
+
+
+def _removed_share(studio: Studio, position: Position) -> float:
+    settings, layer = settings_of(position), chosen(studio, position)
+    if settings.threshold is None:
+        return settings.sparsity
+    pool = studio.pool if layer is None else layer.index
+    low, high = index.cut(pool, settings.threshold)
+    return (high - low) / pool.values.size
+
+
+def select(label: str, options: dict[str, str], value: str, change: Callable[[str], None]) -> None:
+    """A select box that shows `value`, and calls `change` with what a person chooses instead."""
+    key = f"select {label}"
+    if st.session_state.get(key) != value:
+        st.session_state[key] = value
+    names = list(options) if value in options else [value, *options]
+    st.selectbox(
+        label,
+        names,
+        format_func=lambda name: options.get(name, name),
+        key=key,
+        label_visibility="collapsed",
+        on_change=lambda: change(st.session_state[key]),
+    )
+
+
+class Control(NamedTuple):
+    """A slider: its scale and value at a position, and the recipe once it stands at another value."""
+
+    scale: Callable[[Studio, Position], Scale]
+    value: Callable[[Studio, Position], float]
+    recipe: Callable[[Studio, Position, float], Recipe]
+
+
+SLIDERS = {
+    "prune": Control(prune_scale, prune_value, pruned),
+    "bits": Control(bits_scale, bits_value, coded),
+    "rank": Control(rank_scale, rank_value, ranked),
+}

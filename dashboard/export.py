@@ -1,0 +1,50 @@
+"""The Export dialog: measure on all images, write, read back, and hand over."""
+
+import io
+import zipfile
+
+import streamlit as st
+
+from core import pipeline
+from core.evaluation import tallies
+from core.live import Studio
+from core.statistics import Tally
+from dashboard import words
+from dashboard.state import Position
+
+KINDS = {"recipe.json": "Recipe", "model.safetensors": "Weights", "report.json": "Report"}
+
+
+@st.dialog("Export")
+def dialog(studio: Studio, position: Position) -> None:
+    """Measure the position on every image, then offer its files."""
+    name = f"{position.model.rpartition(':')[2].rpartition('/')[2]}-compressed"
+    with st.empty():
+        made = _made(studio, position)
+    st.markdown("Measured on every image, written, read back and found equal.")
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as file:
+        for each, data in made.items():
+            file.writestr(f"{name}/{each}", data)
+    st.download_button(
+        "Download all (zip)", archive.getvalue(), f"{name}.zip", type="primary", on_click="ignore", width="stretch"
+    )
+    with st.container(horizontal=True):
+        for each, label in KINDS.items():
+            st.download_button(f"{label}, {' '.join(words.size(len(made[each])))}", made[each], each, on_click="ignore")
+    st.markdown("To prove on any machine that the files do what this page says, unzip and type:")
+    st.code(
+        f"python -m core verify {name} --model {position.model} --data {position.data}",
+        language="bash",
+        wrap_lines=True,
+    )
+
+
+def _made(studio: Studio, position: Position) -> dict[str, bytes]:
+    study, bar = studio.study, st.progress(0.0, "Measuring on every image …")
+    with studio.lock:
+        applied = pipeline.apply(study, position.recipe)
+        tally, total = Tally(), len(study.bench.targets)
+        for tally in tallies(study.bench, applied.change):
+            bar.progress(tally.images / total, f"Measured {words.count(tally.images)} of {words.count(total)} images …")
+        return pipeline.files(study, position.recipe, applied, tally)

@@ -1,0 +1,292 @@
+"""The only caches and the only session keys of the page."""
+
+import argparse
+import json
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+import sample_models
+from core import compress, live, loading, pipeline, report
+from core.live import Look, Studio
+from core.recipe import Recipe, from_json, to_json
+from dashboard import words
+
+START = "digits_cnn"
+TRAIL = 400  # points kept; the oldest go first
+UNDO = 200
+EACH, POOLED, BELOW = "each", "pooled", "below"  # what the Prune slider counts in
+
+
+@dataclass(frozen=True)
+class Position:
+    """Where the page stands. layer: the one the sliders act on, '' for all. mode: what the Prune slider counts in."""
+
+    model: str
+    data: str
+    recipe: Recipe
+    layer: str = ""
+    mode: str = EACH
+
+
+@dataclass(frozen=True)
+class Visited:
+    """A point of the trail."""
+
+    recipe: Recipe
+    written: int
+    accuracy: float
+    interval: tuple[float, float]
+    images: int
+
+
+@st.cache_resource(max_entries=4, show_spinner="Loading the model and its images …")
+def studio(model: str, weights: str | None, data: str) -> Studio:
+    """The model on its data, ready to be measured. Shared by all sessions, which take turns."""
+    loaded = loading.load_model(model, weights)
+    return Studio(pipeline.study(loaded, loading.load_data(data), Recipe()))
+
+
+@st.cache_resource
+def arguments() -> argparse.Namespace:
+    """What stands behind `--` on the command line: the user's own model and data."""
+    parser = argparse.ArgumentParser(prog="streamlit run dashboard/app.py --")
+    parser.add_argument("--model", help="a sample's name, package.module:factory, or a weights file")
+    parser.add_argument("--weights", help="a file with the values for the model")
+    parser.add_argument("--data", help="a data set's name, package.module:factory, or an .npz")
+    return parser.parse_known_args(sys.argv[1:])[0]
+
+
+def models() -> tuple[str, ...]:
+    """The models that the page offers: the command line's own first."""
+    own = arguments().model
+    samples = tuple(sample_models.SAMPLES)
+    return samples if own is None or own in samples else (own, *samples)
+
+
+def data_sets() -> tuple[str, ...]:
+    """The data sets that the page offers: the command line's own first."""
+    own = arguments().data
+    known = tuple(sample_models.DATA)
+    return known if own is None or own in known else (own, *known)
+
+
+def data_of(model: str) -> str:
+    """What a model is measured on at first."""
+    if model == arguments().model and arguments().data:
+        return arguments().data
+    return sample_models.SAMPLES[model].data if model in sample_models.SAMPLES else data_sets()[0]
+
+
+def studio_of(position: Position) -> Studio:
+    """The studio of the position's model and data; ValueError or OSError says in a sentence why there is none."""
+    own = position.model == arguments().model
+    return studio(position.model, arguments().weights if own else None, position.data)
+
+
+def position() -> Position:
+    """Where this session stands; at first where the link or the command line says."""
+    if "position" not in st.session_state:
+        st.session_state["position"] = _linked()
+        st.session_state["settled"] = st.session_state["position"]
+        st.session_state["history"] = []
+        st.session_state["trail"] = {}
+    return st.session_state["position"]
+
+
+def _linked() -> Position:
+    query = st.query_params
+    model = query.get("model", arguments().model or START)
+    start = Position(START, data_of(START), Recipe())
+    if model not in models():
+        st.session_state["trouble"] = f"The link names the model '{model}', which this page does not have."
+        return start
+    plain = Position(model, query.get("data", data_of(model)), Recipe())
+    if plain.data not in data_sets():
+        st.session_state["trouble"] = f"The link names the data '{plain.data}', which this page does not have."
+        return start
+    try:
+        recipe = from_json(query["recipe"]) if "recipe" in query else Recipe()
+        known = studio_of(plain).study.known
+        compress.check(recipe, known)
+        layer = query.get("layer", "")
+        if layer and layer not in [each.name for each in known]:
+            raise ValueError(f"layer '{layer}' is not in the model")
+    except (ValueError, OSError) as error:
+        st.session_state["trouble"] = f"The link cannot be opened as it stands: {error}."
+        return plain
+    mode = query.get("mode", BELOW if recipe.settings(layer).threshold is not None else EACH)
+    return replace(plain, recipe=recipe, layer=layer, mode=mode if mode in (EACH, POOLED, BELOW) else EACH)
+
+
+def trouble() -> str:
+    """A sentence about what went wrong before this run, once."""
+    return st.session_state.pop("trouble", "")
+
+
+def complain(sentence: str) -> None:
+    """Leave a sentence for the next run to show."""
+    st.session_state["trouble"] = sentence
+
+
+def go(there: Position) -> None:
+    """Stand at a position while a slider is moving."""
+    st.session_state["position"] = there
+
+
+def settle(there: Position) -> None:
+    """Stand at a position for good: undo returns to the one before, and the link says it."""
+    before = st.session_state["settled"]
+    st.session_state["position"] = there
+    if there == before:
+        return
+    if there.recipe != before.recipe or there.model != before.model:
+        st.session_state["history"] = [*st.session_state["history"], before][-UNDO:]
+    if there.model != before.model or there.data != before.data:
+        st.session_state["trail"] = {}
+    st.session_state["settled"] = there
+    st.session_state["link"] = True
+
+
+def undo() -> None:
+    """Stand where the page stood before the last settled change."""
+    history = st.session_state["history"]
+    if history:
+        there = history[-1]
+        settle(there)
+        st.session_state["history"] = history[:-1]
+
+
+def fall_back() -> Position:
+    """Stand where the page last stood for good, or at the dense model where even that cannot be measured."""
+    here, settled = st.session_state["position"], st.session_state["settled"]
+    there = settled if settled != here else replace(here, recipe=Recipe())
+    st.session_state["position"] = st.session_state["settled"] = there
+    return there
+
+
+def can_undo() -> bool:
+    """Whether there is anything to go back to."""
+    return bool(st.session_state["history"])
+
+
+def write_link() -> None:
+    """Put the settled position into the address, where it changed."""
+    if not st.session_state.pop("link", False):
+        return
+    here = st.session_state["settled"]
+    plain = here.recipe == Recipe()
+    query = {"model": here.model, "data": here.data, "layer": here.layer, "mode": here.mode}
+    defaults = {"data": data_of(here.model), "layer": "", "mode": EACH}
+    query = {key: value for key, value in query.items() if value != defaults.get(key)}
+    st.query_params.from_dict(query if plain else query | {"recipe": to_json(here.recipe, indent=None)})
+
+
+def visit(seen: Look) -> None:
+    """Add a look to the trail, or bring its point up to date, as the last one."""
+    trail: dict[str, Visited] = st.session_state["trail"]
+    key = to_json(seen.recipe, indent=None)
+    found = seen.estimate
+    trail.pop(key, None)
+    trail[key] = Visited(seen.recipe, seen.written, found.accuracy, found.accuracy_ci95, seen.tally.images)
+    while len(trail) > TRAIL:
+        trail.pop(next(iter(trail)))
+
+
+def trail() -> pd.DataFrame:
+    """The trail as `figures.trail` takes it."""
+    visited: Mapping[str, Visited] = st.session_state["trail"]
+    return pd.DataFrame(
+        {
+            "bytes": [point.written for point in visited.values()],
+            "accuracy": [point.accuracy for point in visited.values()],
+            "low": [point.interval[0] for point in visited.values()],
+            "high": [point.interval[1] for point in visited.values()],
+            "text": [_sentence(point) for point in visited.values()],
+            "id": list(visited),
+        }
+    )
+
+
+def _sentence(point: Visited) -> str:
+    value, unit = words.size(point.written)
+    return (
+        f"{100 * point.accuracy:.1f} % right on {words.count(point.images)} images, in {value} {unit}"
+        f"<br>{_short(point.recipe)}; click to go back to it"
+    )
+
+
+def _short(recipe: Recipe) -> str:
+    document = json.loads(to_json(recipe))
+    changes = [document["default"], *document["layers"].values()]
+    named = [
+        ", ".join(f"{key} {value:.4g}" if isinstance(value, float) else f"{key} {value}" for key, value in c.items())
+        for c in changes
+    ]
+    places = ["all layers", *document["layers"]]
+    said = [f"{place}: {change}" for place, change in zip(places, named, strict=True) if change]
+    return "; ".join(said[:3]) + (f" and {len(said) - 3} more" if len(said) > 3 else "") or "the dense model"
+
+
+def visited(key: str) -> Recipe | None:
+    """The recipe of a trail point."""
+    point = st.session_state["trail"].get(key)
+    return point.recipe if point else None
+
+
+def version() -> str:
+    """A text that differs whenever what the page shows differs."""
+    return str(st.session_state.get("version", 0))
+
+
+def choose_model(name: str) -> None:
+    """Stand at another model, dense, on the data that comes with it."""
+    settle(Position(name, data_of(name), Recipe()))
+
+
+def choose_data(name: str) -> None:
+    """Stand at the same recipe on other data."""
+    settle(replace(position(), data=name))
+
+
+def choose_layer(name: str) -> None:
+    """Let the sliders act on another layer, '' for all of them."""
+    here = position()
+    mode = BELOW if here.recipe.settings(name).threshold is not None else EACH
+    settle(replace(here, layer=name, mode=POOLED if here.mode == POOLED and not name else mode))
+
+
+def leave() -> None:
+    """Stand where the page can be measured: the position before, or the first sample."""
+    history = st.session_state["history"]
+    there = history[-1] if history else Position(START, data_of(START), Recipe())
+    st.session_state["position"] = st.session_state["settled"] = there
+    st.session_state["history"] = history[:-1]
+    st.session_state["link"] = True
+
+
+def about(here: Position) -> str:
+    """What the model and its data are, in a sentence each."""
+    model, data = sample_models.SAMPLES.get(here.model), sample_models.DATA.get(here.data)
+    return " ".join(each.about for each in (model, data) if each)
+
+
+@lru_cache(maxsize=64)
+def edges(layer: compress.Layer, factored: bool) -> np.ndarray:
+    """The bin edges of a layer's histogram."""
+    return report.bin_edges(layer, factored)
+
+
+def looked(studio: Studio, recipe: Recipe, seconds: float) -> Look:
+    """The one core call of a run of the page."""
+    seen = live.look(studio, recipe, seconds)
+    shown = (to_json(recipe, indent=None), seen.tally)
+    if st.session_state.get("shown") != shown:
+        st.session_state["shown"] = shown
+        st.session_state["version"] = st.session_state.get("version", 0) + 1
+    return seen

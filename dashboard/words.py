@@ -1,0 +1,131 @@
+"""Figures as words: numbers with units, and titles that are findings."""
+
+import math
+
+import pandas as pd
+
+from core.statistics import Estimate
+
+MINUS = "−"
+NUMBERS = ("", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
+
+
+def signed(value: float, digits: int = 1) -> str:
+    """A difference with its sign, a real minus, and no sign on nothing."""
+    text = f"{abs(value):.{digits}f}"
+    if float(text) == 0:
+        return text
+    return (MINUS if value < 0 else "+") + text
+
+
+def percent(share: float) -> str:
+    """A share as per cent: "80.0 %"; never 100.0 or 0.0 for what is only near it."""
+    text = f"{100 * share:.1f}"
+    if text == "100.0" and share < 1:
+        return "over 99.9 %"
+    if text == "0.0" and share > 0:
+        return "under 0.1 %"
+    return f"{text} %"
+
+
+def count(number: int) -> str:
+    """A count with thin separators as people read them: 2,097,152; 2.1 M from a million on where `short` is enough."""
+    return f"{number:,}"
+
+
+def short_count(number: int) -> str:
+    """A count in three digits: 2.1 M, 266 k, 320."""
+    for size, unit in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if number >= size:
+            return f"{number / size:.3g} {unit}"
+    return f"{number}"
+
+
+def size(written: int) -> tuple[str, str]:
+    """Bytes as a figure of at most four digits and its unit, in powers of 1000."""
+    for unit_size, unit in ((1e9, "GB"), (1e6, "MB"), (1e3, "kB")):
+        if written >= 10 * unit_size or (unit == "kB" and written >= unit_size):
+            value = written / unit_size
+            return (f"{value:,.0f}" if value >= 100 else f"{value:.1f}"), unit
+    return f"{written}", "bytes"
+
+
+def ratio(dense: int, written: int) -> str:
+    """How the compressed file compares with the dense one."""
+    if written == dense:
+        return "as large as dense"
+    times = dense / written if written < dense else written / dense
+    text = f"{times:.0f}" if times >= 10 else f"{times:.2f}" if times < 1.1 else f"{times:.1f}"
+    return f"{text} times {'smaller' if written < dense else 'larger'}"
+
+
+def drop(found: Estimate, unchanged: bool) -> str:
+    """The change against the dense model, in points, with the larger reach of its 95 % interval."""
+    if unchanged:
+        return "the dense model"
+    low, high = found.drop_ci95
+    return f"{signed(-found.drop)} ± {max(high - found.drop, found.drop - low):.1f} points"
+
+
+def interval(found: Estimate) -> str:
+    """The accuracy's 95 % interval in per cent."""
+    low, high = found.accuracy_ci95
+    return f"{100 * low:.1f} to {100 * high:.1f} %"
+
+
+def histogram_title(name: str, row: pd.Series) -> str:
+    """What pruning leaves of a layer. row: of `report.layers`."""
+    what = "number" if row["rank"] < row["full_rank"] else "weight"
+    if not row["removed"]:
+        return f"Every {what} of {name} stays"
+    stays = 1 - row["sparsity"]
+    if not stays:
+        return f"No {what} of {name} stays"
+    for parts in range(2, len(NUMBERS)):
+        if abs(stays - 1 / parts) < 0.002:
+            return f"One {what} of {name} in {NUMBERS[parts]} stays"
+    return f"{percent(stays)} of the {what}s of {name} stay"
+
+
+def histogram_note(row: pd.Series, table: pd.DataFrame, marks: tuple[tuple[float, ...], int]) -> str:
+    """What the histogram plots, and what its lines and ticks are. marks: thresholds, and how many values codes take."""
+    lines, levels = marks
+    beyond = int(row["stored"] - table["kept"].sum() - table["removed"].sum())
+    what = "entries of the two factors" if row["rank"] < row["full_rank"] else "weights"
+    cut = f", {count(int(row['removed']))} removed up to {threshold(max(lines))}" if lines else ""
+    ticks = f"; ticks: the {levels} values of a code" if levels else ""
+    outside = f", {count(beyond)} of them beyond the axis" if beyond else ""
+    return f"{count(int(row['stored']))} {what}{outside}{cut}{ticks}"
+
+
+def layers_title(rows: pd.DataFrame) -> str:
+    """Which layer weighs most, and whether it also gives most."""
+    if rows.empty:
+        return "No layer to compress"
+    largest = rows.loc[rows["weights"].idxmax()]
+    saved = 4 * rows["weights"] - rows["bytes"]
+    share = largest["weights"] / rows["weights"].sum()
+    title = f"{largest['layer']} holds {percent(share)} of the weights"
+    return title + (
+        " and gives the most" if len(rows) > 1 and saved.max() > 0 and saved.idxmax() == largest.name else ""
+    )
+
+
+def spectrum_title(name: str, table: pd.DataFrame, rank: int) -> str:
+    """How much of a layer's energy a rank keeps: the rank that is set, or half of the full one."""
+    full = len(table)
+    if full < 2:
+        return f"{name} has one rank only: nothing to cut"
+    if rank < full:
+        return f"Rank {rank} of {full} keeps {percent(table['energy'][rank - 1])} of the energy of {name}"
+    return f"Half the rank of {name} holds {percent(table['energy'][full // 2 - 1])} of its energy"
+
+
+def trail_title(settings: int) -> str:
+    """How many settings the trail shows."""
+    return f"Where you have been: {settings} setting{'' if settings == 1 else 's'} measured"
+
+
+def threshold(value: float) -> str:
+    """A threshold in three significant digits."""
+    return "0" if not value else f"{value:.3g}" if not math.isnan(value) else ""
