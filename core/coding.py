@@ -13,10 +13,11 @@ def affine(weight: Tensor, mask: Tensor | None, settings: Settings) -> Affine:
     weight: (out, in); range over the survivors of each tensor, channel or block. Jacob et al. 2018, arXiv:1712.05877.
     """
     block = _block(weight, settings.group)
-    low = _reduced(weight, mask, settings.group, "amin", torch.inf)
-    high = _reduced(weight, mask, settings.group, "amax", -torch.inf)
+    survivors = [weight if mask is None else weight.masked_fill(~mask, fill) for fill in (torch.inf, -torch.inf)]
+    low = _extreme(survivors[0], settings.group, "amin", torch.inf)
+    high = _extreme(survivors[1], settings.group, "amax", -torch.inf)
     low, high = low.masked_fill(low > high, 0.0), high.masked_fill(low > high, 0.0)
-    return _coded(weight, _nonzero((high - low) / (2**settings.bits - 1)), low, 0, (settings.bits, block))
+    return _coded(weight, _nonzero((high - low) / (2**settings.bits - 1)), low, (0, settings.bits, block))
 
 
 def symmetric(weight: Tensor, mask: Tensor | None, settings: Settings) -> Affine:
@@ -25,21 +26,25 @@ def symmetric(weight: Tensor, mask: Tensor | None, settings: Settings) -> Affine
     weight: (out, in). 1 bit stores the sign, at plus or minus the mean |w|: Rastegari et al. 2016, arXiv:1603.05279.
     """
     block = _block(weight, settings.group)
+    kept = weight if mask is None else weight * mask
     if settings.bits == 1:
-        mean = _mean(weight.abs(), mask, settings.group)
-        return _coded(weight, _nonzero(2 * mean), -mean, 0, (1, block))
+        mean = _mean(kept.abs(), mask, settings.group)
+        return _coded(kept, _nonzero(2 * mean), -mean, (0, 1, block))
     top = 2 ** (settings.bits - 1) - 1
-    high = _reduced(weight.abs(), mask, settings.group, "amax", 0.0)
-    return _coded(weight, _nonzero(high / top), None, top, (settings.bits, block))
+    high = _extreme(kept.abs(), settings.group, "amax", 0.0)
+    return _coded(kept, _nonzero(high / top), None, (top, settings.bits, block))
 
 
-def _coded(weight: Tensor, scale: Tensor, offset: Tensor | None, zero: int, grid: tuple[int, int]) -> Affine:
-    width, block = grid
-    top = 2 * zero or 2**width - 1
-    columns = weight.shape[1]
-    shifted = weight if offset is None else weight - spread(offset, columns, block)
-    codes = (shifted / spread(scale, columns, block)).round_().add_(zero).clamp_(0, top).to(torch.uint8)
-    return Affine(codes, scale, offset, zero, width, block)
+def _coded(kept: Tensor, scale: Tensor, offset: Tensor | None, grid: tuple[int, int, int]) -> Affine:
+    """kept: the weights, 0 where a mask removes them. grid: zero, width and block of the form."""
+    zero, width, block = grid
+    columns = kept.shape[1]
+    if offset is None:
+        codes = (kept / spread(scale, columns, block)).round_().add_(zero)
+    else:
+        codes = (kept - spread(offset, columns, block)).div_(spread(scale, columns, block)).round_()
+        codes.clamp_(0, 2**width - 1)  # a removed weight's 0 may lie outside the survivors' range
+    return Affine(codes.to(torch.uint8), scale, offset, zero, width, block)
 
 
 def _block(weight: Tensor, group: str) -> int:
@@ -57,14 +62,14 @@ def _blocks(values: Tensor, group: str, fill: float) -> Tensor:
     return padded.reshape(len(values), -1, block)
 
 
-def _reduced(weight: Tensor, mask: Tensor | None, group: str, extreme: str, fill: float) -> Tensor:
-    kept = weight if mask is None else weight.masked_fill(~mask, fill)
-    return getattr(_blocks(kept, group, fill), extreme)(-1)  # (1 or out, blocks)
+def _extreme(values: Tensor, group: str, which: str, fill: float) -> Tensor:
+    return getattr(_blocks(values, group, fill), which)(-1)  # (1 or out, blocks)
 
 
-def _mean(values: Tensor, mask: Tensor | None, group: str) -> Tensor:
-    kept = torch.ones_like(values) if mask is None else mask.float()
-    sums = _blocks(values * kept, group, 0.0).double().sum(-1)
+def _mean(sizes: Tensor, mask: Tensor | None, group: str) -> Tensor:
+    """The mean of the survivors of each group; sizes: 0 where a mask removes."""
+    kept = torch.ones_like(sizes) if mask is None else mask.float()
+    sums = _blocks(sizes, group, 0.0).double().sum(-1)
     return (sums / _blocks(kept, group, 0.0).double().sum(-1).clamp(min=1)).float()
 
 

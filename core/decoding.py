@@ -31,7 +31,7 @@ def _read_affine(form: Form, tensors: dict[str, Tensor], mask: Tensor | None = N
     _check_grid(form, tensors["scale"], tensors.get("offset"))
     count = shape[0] * shape[1] if mask is None else count_kept(mask)
     packed = unpack(tensors["codes"], form["width"], count)
-    codes = packed.view(shape) if mask is None else torch.zeros(shape, dtype=torch.uint8)
+    codes = packed.view(shape) if mask is None else torch.full(shape, form["zero"], dtype=torch.uint8)
     if mask is not None:
         codes[mask] = packed
     return Affine(codes, tensors["scale"], tensors.get("offset"), form["zero"], form["width"], form["block"])

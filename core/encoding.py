@@ -70,7 +70,7 @@ class Dense:
 
 @dataclass(frozen=True, eq=False)
 class Affine:
-    """Whole-number codes on an even grid: value = (code - zero) * scale + offset.
+    """Whole-number codes on an even grid: value = (code - zero) * scale + offset. Without offset, `zero` decodes to 0.
 
     codes: uint8 (out, in), below 2^width. scale: float32 (1 or out, blocks). offset: like scale, or None for 0.
     block: columns that share a scale.
@@ -139,7 +139,10 @@ class Sparse:
         return count_kept(self.mask)
 
     def decode(self) -> Tensor:
-        return self.values.decode() * self.mask + 0.0  # + 0.0 turns -0.0 into 0.0
+        values = self.values.decode()
+        if isinstance(self.values, Affine) and self.values.offset is None:
+            return values  # the coders give removed weights the code of 0
+        return values.mul(self.mask).add_(0.0)  # + 0.0 turns -0.0 into 0.0
 
     def layout(self, kept: int | None = None) -> Layout:
         count = self.mask.numel()
@@ -214,13 +217,18 @@ def shape_of(leaf: Dense | Affine | Sparse) -> tuple[int, int]:
 
 def code_counts(coded: Affine, mask: Tensor | None) -> np.ndarray:
     """How often each code is stored; removed weights count as the code of 0, or last where no code means 0."""
-    codes = coded.codes.numpy().ravel()
     size = 2**coded.width
-    if mask is None:
-        return np.bincount(codes, minlength=size)
-    kept = np.bincount(codes[mask.numpy().ravel()], minlength=size + 1)
-    kept[coded.zero if coded.offset is None else size] += codes.size - kept.sum()
-    return kept
+    if mask is None or coded.offset is None:  # the coders give removed weights the code of 0
+        return _bincount(coded.codes.numpy().ravel(), size)
+    kept = _bincount(coded.codes[mask].numpy(), size)
+    return np.append(kept, mask.numel() - kept.sum())
+
+
+def _bincount(codes: np.ndarray, size: int) -> np.ndarray:
+    """numpy.bincount of uint8 codes below `size`, two at a time, which takes half as long."""
+    even = codes.size // 2 * 2
+    pairs = np.bincount(codes[:even].view(np.uint16), minlength=65536).reshape(256, 256)
+    return (pairs.sum(0) + pairs.sum(1) + np.bincount(codes[even:], minlength=256))[:size]
 
 
 def pack(codes: Tensor, width: int) -> Tensor:

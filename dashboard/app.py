@@ -11,5 +11,5 @@ if ROOT not in sys.path:  # `streamlit run` puts only this file's folder on the 
 
 from dashboard.views import explore  # noqa: E402
 
-st.set_page_config("Prunescope", page_icon=":material/content_cut:", layout="wide", initial_sidebar_state="collapsed")
+st.set_page_config("Prunescope", page_icon="✂️", layout="wide", initial_sidebar_state="collapsed")
 st.navigation([st.Page(explore.page, title="Explore", default=True)], position="hidden").run()

@@ -19,7 +19,7 @@ STYLE = Path(__file__).with_name("page.css").read_text("utf-8")
 ALL = "All"
 FEW = 5  # layers that fit as buttons side by side
 FIRST_STEP = "Drag Prune to the right: the accuracy that you see moving is measured."
-CARD = {"height": "calc((100vh - 52px - 56px) / 2 - 56px)", "phone": "250px"}
+CARD = {"height": "calc((100vh - 52px - 3 * 16px) / 2)", "phone": "260px"}
 
 
 def style() -> None:
@@ -106,9 +106,9 @@ def selects(slots: dict[str, DeltaGenerator], studio: Studio, position: Position
         modes = {name: modes[name] for name in (state.EACH, state.BELOW)}
         modes[state.EACH] = f"share of {position.layer}"
     settings = controls.settings_of(position)
-    with slots["prune"].container(key="under-prune", horizontal=True):
+    with slots["under-prune"]:
         controls.select("Prune by", modes, position.mode, partial(_choose_mode, studio))
-    with slots["bits"].container(key="under-bits", horizontal=True):
+    with slots["under-bits"].container(key="coder", horizontal=True):
         controls.select("Coder", controls.CODER_NAMES, settings.coder, partial(_choose, "coder"))
         controls.select("Scales", controls.GROUPS, settings.group, partial(_choose, "group"))
 
@@ -176,7 +176,7 @@ def _trail(looked: Look) -> None:
         st.rerun(scope="fragment")
 
 
-def _card(key: str, figure: figures.go.Figure, title: str, note: str) -> plot.Click | None:
+def _card(key: str, figure: figures.Figure, title: str, note: str) -> plot.Click | None:
     return plot.plot(figure, f"plot-{key}", plot.Card(title, note, version=state.version(), **CARD))
 
 

@@ -42,7 +42,7 @@ class Visited:
     written: int
     accuracy: float
     interval: tuple[float, float]
-    images: int
+    text: str
 
 
 @st.cache_resource(max_entries=4, show_spinner="Loading the model and its images …")
@@ -193,7 +193,7 @@ def visit(seen: Look) -> None:
     key = to_json(seen.recipe, indent=None)
     found = seen.estimate
     trail.pop(key, None)
-    trail[key] = Visited(seen.recipe, seen.written, found.accuracy, found.accuracy_ci95, seen.tally.images)
+    trail[key] = Visited(seen.recipe, seen.written, found.accuracy, found.accuracy_ci95, _sentence(seen))
     while len(trail) > TRAIL:
         trail.pop(next(iter(trail)))
 
@@ -207,17 +207,17 @@ def trail() -> pd.DataFrame:
             "accuracy": [point.accuracy for point in visited.values()],
             "low": [point.interval[0] for point in visited.values()],
             "high": [point.interval[1] for point in visited.values()],
-            "text": [_sentence(point) for point in visited.values()],
+            "text": [point.text for point in visited.values()],
             "id": list(visited),
         }
     )
 
 
-def _sentence(point: Visited) -> str:
-    value, unit = words.size(point.written)
+def _sentence(seen: Look) -> str:
+    value, unit = words.size(seen.written)
     return (
-        f"{100 * point.accuracy:.1f} % right on {words.count(point.images)} images, in {value} {unit}"
-        f"<br>{_short(point.recipe)}; click to go back to it"
+        f"{100 * seen.estimate.accuracy:.1f} % right on {words.count(seen.tally.images)} images, in {value} {unit}"
+        f"<br>{_short(seen.recipe)}; click to go back to it"
     )
 
 

@@ -1,6 +1,7 @@
 """Figures as words: numbers with units, and titles that are findings."""
 
 import math
+from collections.abc import Mapping
 
 import pandas as pd
 
@@ -108,6 +109,20 @@ def layers_title(rows: pd.DataFrame) -> str:
     title = f"{largest['layer']} holds {percent(share)} of the weights"
     return title + (
         " and gives the most" if len(rows) > 1 and saved.max() > 0 and saved.idxmax() == largest.name else ""
+    )
+
+
+def stay_sentence(row: Mapping[str, float | str]) -> str:
+    """What stays of a layer, for its bar. row: of `report.layers`."""
+    stays = count(row["stored"] - row["removed"])
+    return f"{row['layer']}: {stays} of {count(row['stored'])} numbers stay, {percent(row['sparsity'])} are removed"
+
+
+def bits_sentence(row: Mapping[str, float | str]) -> str:
+    """What a layer is stored in, for its ring and dot."""
+    return (
+        f"{row['layer']} is stored in {row['bits_per_weight']:.2f} bits a weight; "
+        f"the entropy of its codes is {row['entropy_bits_per_weight']:.2f}"
     )
 
 

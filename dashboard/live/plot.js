@@ -3,8 +3,6 @@ const cards = new WeakMap();
 const CONFIG = { displayModeBar: false, doubleClick: "reset", responsive: false, scrollZoom: false, showTips: false };
 const COARSE = matchMedia("(pointer: coarse)");
 const COLOUR = /var\(\s*(--[\w-]+)\s*(?:,\s*([^()"]+?)\s*)?\)/g;
-// Half of a redrawing is tick labels, and a third of that is looking for labels to hide.
-const TEMPLATE = { layout: { xaxis: { ticklabeloverflow: "allow" }, yaxis: { ticklabeloverflow: "allow" } } };
 let library = null;
 
 function load(source) {
@@ -21,25 +19,39 @@ function load(source) {
   return library;
 }
 
-// What the figure needs from the page: its size, font and colours. The same text again draws nothing.
+// What the figure needs from the page: its size, font and colours. The same again draws nothing.
 function wanted(card) {
   const style = getComputedStyle(card.root);
   const value = (name) => style.getPropertyValue(name).trim();
   return {
     figure: card.data.figure.replace(COLOUR, (whole, name, other) => value(name) || other || whole),
-    font: { family: style.fontFamily, size: 12, color: value("--st-gray-text-color") || style.color },
+    font: style.fontFamily,
+    text: value("--st-gray-text-color") || style.color,
+    ground: value("--st-background-color") || "#fff",
+    border: value("--st-border-color") || "#ddd",
     width: card.width,
     height: card.height,
   };
 }
 
-function layoutOf(layout, { font, width, height }) {
+// The look that a figure has where it says nothing else.
+function template({ font, text, ground, border }) {
+  // Half of a redrawing is tick labels, and much of that is looking for labels to hide.
+  const axis = { ticklabeloverflow: "allow", gridcolor: border, zerolinecolor: border, linecolor: border };
   const clear = "rgba(0,0,0,0)";
-  const touch = COARSE.matches ? { dragmode: false } : {};
+  const hoverlabel = { bgcolor: ground, bordercolor: border, font: { family: font, size: 12, color: text } };
   return {
-    template: TEMPLATE, paper_bgcolor: clear, plot_bgcolor: clear, uirevision: "kept", ...layout, ...touch,
-    font: { ...font, ...layout.font }, width, height, autosize: false,
+    layout: {
+      font: { family: font, size: 12, color: text }, paper_bgcolor: clear, plot_bgcolor: clear,
+      xaxis: axis, yaxis: axis, hoverlabel,
+    },
   };
+}
+
+function layoutOf(layout, want) {
+  const { width, height } = want;
+  const touch = COARSE.matches ? { dragmode: false } : {};
+  return { uirevision: "kept", ...layout, ...touch, template: template(want), width, height, autosize: false };
 }
 
 async function react(card, Plotly, want) {

@@ -11,7 +11,7 @@ from dashboard.live import readout, slider
 from dashboard.state import Position
 
 DRAG_SECONDS, REST_SECONDS = 0.02, 0.12  # time for images beyond the first few hundred
-SLOTS = ("trouble", "pick", "figures", "layer", *controls.SLIDERS)
+SLOTS = ("trouble", "pick", "figures", "layer", "prune", "under-prune", "bits", "under-bits", "rank")
 
 
 def page() -> None:

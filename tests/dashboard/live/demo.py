@@ -33,19 +33,18 @@ def histogram() -> tuple[np.ndarray, np.ndarray]:
     return counts, edges
 
 
-def steps(counts: np.ndarray, colour: str) -> go.Scatter:
+def steps(counts: np.ndarray, colour: str) -> dict[str, object]:
     _, edges = histogram()
-    y = np.append(counts, 0)
     line = {"shape": "hv", "width": 0}
-    return go.Scatter(x=edges, y=y, mode="lines", line=line, fill="tozeroy", fillcolor=colour, hoverinfo="skip")
+    points = {"x": edges, "y": np.append(counts, 0), "mode": "lines", "line": line, "hoverinfo": "skip"}
+    return {"type": "scatter", "fill": "tozeroy", "fillcolor": colour} | points
 
 
-def layout(**more: object) -> go.Layout:
-    margin = {"l": 44, "r": 8, "t": 8, "b": 28}
-    return go.Layout(template=None, margin=margin, showlegend=False, **more)
+def layout(**more: object) -> dict[str, object]:
+    return {"margin": {"l": 44, "r": 14, "t": 8, "b": 28}, "showlegend": False} | more
 
 
-def weights(percent: float) -> go.Figure:
+def weights(percent: float) -> dict[str, object]:
     counts, edges = histogram()
     middle = (edges[1:] + edges[:-1]) / 2
     gone = np.abs(middle) < percent / 100 * 0.2
@@ -53,18 +52,17 @@ def weights(percent: float) -> go.Figure:
         steps(np.where(gone, counts, 0), "var(--st-orange-background-color)"),
         steps(np.where(gone, 0, counts), "var(--st-primary-color)"),
     ]
-    return go.Figure(traces, layout(yaxis={"range": [0, 8000]}, xaxis={"range": [-0.2, 0.2]}))
+    return {"data": traces, "layout": layout(yaxis={"range": [0, 8000]}, xaxis={"range": [-0.2, 0.2]})}
 
 
-def bars(percent: float) -> go.Figure:
+def bars(percent: float) -> dict[str, object]:
     kept = [100 - percent, 80, 60, 90]
-    names = ["conv1", "conv2", "fc1", "fc2"]
-    bar = {"y": names, "orientation": "h"}
+    bar = {"type": "bar", "y": ["conv1", "conv2", "fc1", "fc2"], "orientation": "h"}
     traces = [
-        go.Bar(x=kept, marker={"color": "var(--st-primary-color)"}, **bar),
-        go.Bar(x=[100 - k for k in kept], marker={"color": "var(--st-orange-background-color)"}, **bar),
+        bar | {"x": kept, "marker": {"color": "var(--st-primary-color)"}},
+        bar | {"x": [100 - k for k in kept], "marker": {"color": "var(--st-orange-background-color)"}},
     ]
-    return go.Figure(traces, layout(barmode="stack", xaxis={"range": [0, 100]}))
+    return {"data": traces, "layout": layout(barmode="stack", xaxis={"range": [0, 100]})}
 
 
 def trail(percent: float) -> go.Figure:
