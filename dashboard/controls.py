@@ -4,8 +4,6 @@ import math
 from collections.abc import Callable
 from typing import NamedTuple
 
-import streamlit as st
-
 from core import index, planning
 from core.coding import CODERS
 from core.compress import Layer
@@ -22,6 +20,13 @@ MODES = {EACH: "share of each layer", POOLED: "share of all weights together", B
 GROUPS = {"channel": "a scale a channel", "tensor": "a scale a layer", "64": "a scale a block of 64"}
 CODER_NAMES = {name: name for name in CODERS}
 MOST = 99.9  # per cent that the Prune slider can remove
+
+
+def modes(position: Position) -> dict[str, str]:
+    """What the Prune slider can count in, for what it acts on."""
+    if not position.layer:
+        return MODES
+    return {EACH: f"share of {position.layer}", BELOW: MODES[BELOW]}
 
 
 def chosen(studio: Studio, position: Position) -> Layer | None:
@@ -174,22 +179,6 @@ def _removed_share(studio: Studio, position: Position) -> float:
     pool = studio.pool if layer is None else layer.index
     low, high = index.cut(pool, settings.threshold)
     return (high - low) / pool.values.size
-
-
-def select(label: str, options: dict[str, str], value: str, change: Callable[[str], None]) -> None:
-    """A select box that shows `value`, and calls `change` with what a person chooses instead."""
-    key = f"select {label}"
-    if st.session_state.get(key) != value:
-        st.session_state[key] = value
-    names = list(options) if value in options else [value, *options]
-    st.selectbox(
-        label,
-        names,
-        format_func=lambda name: options.get(name, name),
-        key=key,
-        label_visibility="collapsed",
-        on_change=lambda: change(st.session_state[key]),
-    )
 
 
 class Control(NamedTuple):

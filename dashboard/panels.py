@@ -1,7 +1,8 @@
 """The parts of the Explore page."""
 
+import html
+from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 import streamlit as st
@@ -9,126 +10,59 @@ from streamlit.delta_generator import DeltaGenerator
 
 from core import report
 from core.live import Look, Studio
-from core.recipe import Recipe, without_override
-from dashboard import controls, export, figures, state, words
+from dashboard import controls, figures, state, words
 from dashboard.live import plot
 from dashboard.live.readout import Readout
 from dashboard.state import Position
 
 STYLE = Path(__file__).with_name("page.css").read_text("utf-8")
-ALL = "All"
-FEW = 5  # layers that fit as buttons side by side
-FIRST_STEP = "Drag Prune to the right: the accuracy that you see moving is measured."
-CARD = {"height": "calc((100vh - 52px - 3 * 16px) / 2)", "phone": "260px"}
+CARD = {"height": "calc((100vh - 52px - 3 * 16px) / 2)", "phone": "280px"}
+HEAD = """<header class="ps-top"><b>Prunescope</b>
+<span>Drag <b>Prune</b>: the accuracy moves while you drag, and every figure is measured.</span></header>"""
 
 
 def style() -> None:
     """The page's own css, and its head line."""
-    st.html(f"<style>{STYLE}</style>")
-    st.html('<header class="ps-top"><b>Prunescope</b><span>what a neural network can lose</span></header>')
+    st.html(f"<style>{STYLE}</style>{HEAD}")
 
 
-def columns() -> tuple[DeltaGenerator, DeltaGenerator]:
-    """The side with the controls, and the four plots."""
-    with st.container(key="page"):
-        return st.container(key="side"), st.container(key="plots")
+def pick(position: Position) -> Studio | None:
+    """The model and its images, to choose others. None, with the reason on the page, where they cannot be had."""
+    with st.container(key="pick"):
+        try:
+            studio = state.studio_of(position)
+        except (ValueError, OSError) as error:
+            st.error(f"{error}")
+            st.button("Go back", on_click=state.leave)
+            return None
+        weights = sum(layer.matrix.numel() for layer in studio.study.known)
+        images = words.count(len(studio.study.bench.targets))
+        with st.popover(f"{position.model} · {words.short_count(weights)} weights · {images} images", width="stretch"):
+            _choose("Model", state.models(), position.model, state.choose_model)
+            _choose("Images it is measured on", state.data_sets(), position.data, state.choose_data)
+            st.html(f'<p class="ps-soft">{html.escape(state.about(position))}</p>')
+    return studio
 
 
-def studio_or_sentence(slot: DeltaGenerator, position: Position) -> Studio | None:
-    """The position's studio; None, with the reason on the page, where its model or data cannot be had."""
-    try:
-        return state.studio_of(position)
-    except (ValueError, OSError) as error:
-        slot.error(f"{error}")
-        slot.button("Go back", on_click=state.leave, key="leave")
-        return None
+def _choose(label: str, names: tuple[str, ...], value: str, change: Callable[[str], None]) -> None:
+    key = f"choose {label}"
+    if st.session_state.get(key) != value:
+        st.session_state[key] = value
+    st.selectbox(label, names, key=key, on_change=lambda: change(st.session_state[key]))
 
 
 def trouble(slot: DeltaGenerator) -> None:
-    """What went wrong, in a sentence; where nothing did, on the first visit, what to do first."""
+    """What went wrong before this run, in a sentence."""
     sentence = state.trouble()
     if sentence:
         slot.error(sentence)
-    elif not state.can_undo() and state.position().recipe == Recipe():
-        slot.html(f'<p class="ps-first">{FIRST_STEP}</p>')
 
 
-def pick(slot: DeltaGenerator, studio: Studio, position: Position) -> None:
-    """The model and its data, to choose others."""
-    weights = sum(layer.matrix.numel() for layer in studio.study.known)
-    images = len(studio.study.bench.targets)
-    label = f"{position.model} · {words.short_count(weights)} weights · {words.count(images)} images"
-    with slot.popover(label, key="pick", width="stretch"):
-        st.markdown("**Model**")
-        controls.select("Model", {name: name for name in state.models()}, position.model, state.choose_model)
-        st.markdown("**Images it is measured on**")
-        controls.select("Data", {name: name for name in state.data_sets()}, position.data, state.choose_data)
-        st.markdown(f'<p class="ps-soft">{state.about(position)}</p>', unsafe_allow_html=True)
-
-
-def layer_choice(slot: DeltaGenerator, studio: Studio, position: Position) -> None:
-    """What the sliders act on; a dot marks a layer that has settings of its own."""
-    names = [ALL, *(layer.name for layer in studio.study.known)]
-    own = position.recipe.layers
-    options = {name: f"{name} •" if name in own else name for name in names}
-    current = position.layer or ALL
-    if len(names) - 1 > FEW:
-        with slot:
-            controls.select("Layer", {**options, ALL: _all_label(position)}, current, _choose_layer)
-        return
-    key = "layers"
-    if st.session_state.get(key) != current:
-        st.session_state[key] = current
-    slot.segmented_control(
-        "What the sliders act on",
-        names,
-        format_func=options.__getitem__,
-        key=key,
-        label_visibility="collapsed",
-        on_change=lambda: _choose_layer(st.session_state[key] or current),
-        width="stretch",
-    )
-
-
-def _all_label(position: Position) -> str:
-    own = len(position.recipe.layers)
-    return f"All layers · {own} with settings of {'its' if own == 1 else 'their'} own •" if own else "All layers"
-
-
-def _choose_layer(name: str) -> None:
-    state.choose_layer("" if name == ALL else name)
-
-
-def selects(slots: dict[str, DeltaGenerator], studio: Studio, position: Position) -> None:
-    """Under Prune what it counts in; under Bits how codes are made."""
-    modes = dict(controls.MODES)
-    if position.layer:
-        modes = {name: modes[name] for name in (state.EACH, state.BELOW)}
-        modes[state.EACH] = f"share of {position.layer}"
-    settings = controls.settings_of(position)
-    with slots["under-prune"]:
-        controls.select("Prune by", modes, position.mode, partial(_choose_mode, studio))
-    with slots["under-bits"].container(key="coder", horizontal=True):
-        controls.select("Coder", controls.CODER_NAMES, settings.coder, partial(_choose, "coder"))
-        controls.select("Scales", controls.GROUPS, settings.group, partial(_choose, "group"))
-
-
-def _choose(field: str, value: str) -> None:
-    here = state.position()
-    state.settle(replace(here, recipe=controls.changed(here, {field: value})))
-
-
-def _choose_mode(studio: Studio, mode: str) -> None:
-    here = state.position()
-    state.settle(replace(here, recipe=controls.in_mode(studio, here, mode), mode=mode))
-
-
-def plots(place: DeltaGenerator, studio: Studio, position: Position, looked: Look) -> None:
-    """The four plots of the shown layer, all layers, its singular values, and where the hand has been."""
-    with place:
-        for draw in (_histogram, _layers, _spectrum):
-            draw(studio, position, looked)
-        _trail(looked)
+def plots(studio: Studio, position: Position, looked: Look) -> None:
+    """The four plots: the shown layer's weights, all layers, its singular values, and where the hand has been."""
+    for draw in (_histogram, _layers, _spectrum):
+        draw(studio, position, looked)
+    _trail(looked)
 
 
 def _histogram(studio: Studio, position: Position, looked: Look) -> None:
@@ -178,23 +112,6 @@ def _trail(looked: Look) -> None:
 
 def _card(key: str, figure: figures.Figure, title: str, note: str) -> plot.Click | None:
     return plot.plot(figure, f"plot-{key}", plot.Card(title, note, version=state.version(), **CARD))
-
-
-def foot(place: DeltaGenerator, studio: Studio, position: Position) -> None:
-    """Undo, reset, export."""
-    own = position.layer in position.recipe.layers
-    name = position.layer or "all"
-    place.button("Undo", on_click=state.undo, disabled=not state.can_undo(), key="undo")
-    can_reset = own if position.layer else position.recipe != Recipe()
-    place.button(f"Reset {name}", on_click=_reset, disabled=not can_reset, key="reset")
-    if place.button("Export…", type="primary", key="export"):
-        export.dialog(studio, position)
-
-
-def _reset() -> None:
-    here = state.position()
-    recipe = without_override(here.recipe, here.layer) if here.layer else Recipe()
-    state.settle(replace(here, recipe=recipe))
 
 
 def figures_of(looked: Look, resting: bool) -> Readout:

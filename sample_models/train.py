@@ -178,7 +178,7 @@ RECIPES = {
     "lenet_300_100": Recipe(epochs=40, rate=3e-3, decay=0.02),
     "lenet5": Recipe(epochs=14, rate=3e-3, decay=0.02),
     "digits_resnet": Recipe(epochs=11, rate=6e-3, decay=0.02),
-    "digits_vit": Recipe(epochs=24, rate=2e-3, decay=0.05),
+    "digits_vit": Recipe(epochs=20, rate=2e-3, decay=0.05),
 }
 
 if __name__ == "__main__":

@@ -6,45 +6,46 @@ from dataclasses import replace
 import streamlit as st
 
 from core.live import Look, Studio
-from dashboard import controls, panels, state
+from dashboard import controls, export, panels, rows, state
 from dashboard.live import readout, slider
+from dashboard.live.row import row
 from dashboard.state import Position
 
-DRAG_SECONDS, REST_SECONDS = 0.02, 0.12  # time for images beyond the first few hundred
-SLOTS = ("trouble", "pick", "figures", "layer", "prune", "under-prune", "bits", "under-bits", "rank")
+DRAG_SECONDS, REST_SECONDS = 0.0, 0.12  # time for images beyond the first few hundred
+SLOTS = ("trouble", "figures", "layer", "prune", "mode", "bits", "coder", "rank", "foot")
 
 
 def page() -> None:
-    """The whole view: its style, and a fragment that runs at every move of a slider."""
+    """The whole view: what stands still, and a fragment that runs at every move of a slider."""
     panels.style()
-    explore()
+    with st.container(key="page"):
+        studio = panels.pick(state.position())
+        if studio is not None:
+            explore(studio)
 
 
 @st.fragment
-def explore() -> None:
-    """One run: read the sliders, one core call, draw. The sliders are mounted last: their answer follows the plots."""
+def explore(studio: Studio) -> None:
+    """One run: read what the hand did, one core call, draw. The sliders come last: their answer follows the plots."""
     start = time.perf_counter()
-    side, plots = panels.columns()
-    with side:
-        slots = {name: st.container(key=f"slot-{name}") for name in SLOTS}
-        foot = st.container(key="foot", horizontal=True)
-    position = state.position()
-    studio = panels.studio_or_sentence(slots["trouble"], position)
-    if studio is None:
-        return
-    position, readings = _read(studio, position)
+    side, plots = st.container(key="side"), st.container(key="plots")
+    slots = {name: side.container(key=f"slot-{name}") for name in SLOTS}
+    wanted = rows.carry_out(studio)
+    position, readings = _read(studio, state.position())
     position, looked = _look(studio, position)
     state.visit(looked)
     panels.trouble(slots["trouble"])
-    panels.pick(slots["pick"], studio, position)
-    panels.layer_choice(slots["layer"], studio, position)
-    panels.selects(slots, studio, position)
-    panels.plots(plots, studio, position, looked)
-    panels.foot(foot, studio, position)
+    with plots:
+        panels.plots(studio, position, looked)
     with slots["figures"]:
         readout.readout("readout", panels.figures_of(looked, resting=all(r.final for r in readings.values())))
+    for name, items in rows.of(studio, position).items():
+        with slots[name]:
+            row(f"row-{name}", items)
     state.write_link()
     _mount(slots, studio, (position, readings), 1e3 * (time.perf_counter() - start))
+    if wanted == "export":
+        export.dialog(studio, position)
 
 
 def _read(studio: Studio, position: Position) -> tuple[Position, dict[str, slider.Reading]]:
@@ -71,8 +72,8 @@ def _look(studio: Studio, position: Position) -> tuple[Position, Look]:
         return there, state.looked(studio, there.recipe, seconds)
 
 
-def _mount(slots: dict, studio: Studio, state_: tuple[Position, dict[str, slider.Reading]], busy_ms: float) -> None:
-    position, readings = state_
+def _mount(slots: dict, studio: Studio, stand: tuple[Position, dict[str, slider.Reading]], busy_ms: float) -> None:
+    position, readings = stand
     for name, control in controls.SLIDERS.items():
         scale, value = control.scale(studio, position), control.value(studio, position)
         shown = replace(readings[name], value=slider.clamp(scale, value))

@@ -1,0 +1,85 @@
+// A row of native controls: they cost nothing while a slider moves beside them, and every keyboard knows them.
+const rows = new WeakMap();
+
+const element = (name, properties = {}) => Object.assign(document.createElement(name), properties);
+
+function createSelect(item, pick) {
+  const select = element("select");
+  select.append(...item.options.map(([value]) => element("option", { value })));
+  select.addEventListener("change", () => pick(item.name, select.value));
+  return select;
+}
+
+function createSegments(item, pick) {
+  const box = element("div", { className: "ps-segments" });
+  box.setAttribute("role", "radiogroup");
+  for (const [value] of item.options) {
+    const input = element("input", { type: "radio", name: item.name, value });
+    input.addEventListener("change", () => pick(item.name, value));
+    const label = element("label");
+    label.append(input, element("span"));
+    box.append(label);
+  }
+  return box;
+}
+
+function createButton(item, pick) {
+  const button = element("button", { type: "button", className: item.main ? "ps-main" : "" });
+  button.addEventListener("click", () => pick(item.name, ""));
+  return button;
+}
+
+function updateSelect(select, item) {
+  item.options.forEach(([, words], i) => write(select.options[i], words));
+  if (select.value !== item.value) select.value = item.value;
+}
+
+function updateSegments(box, item) {
+  item.options.forEach(([value, words], i) => {
+    const [input, span] = box.children[i].children;
+    write(span, words);
+    input.checked = value === item.value;
+  });
+}
+
+function updateButton(button, item) {
+  write(button, item.label);
+  button.disabled = item.disabled;
+}
+
+const KINDS = {
+  select: [createSelect, updateSelect],
+  segments: [createSegments, updateSegments],
+  button: [createButton, updateButton],
+};
+
+function write(node, words) {
+  if (node.textContent !== words) node.textContent = words;
+}
+
+// What a control is made of; while it stays the same the control stays, and with it the focus.
+const shape = (item) => JSON.stringify([item.kind, item.name, item.main, item.options.map(([value]) => value)]);
+
+export default function ({ data, parentElement, setStateValue }) {
+  const root = parentElement.querySelector(".ps-row");
+  const row = rows.get(root) ?? { shapes: [], n: 0 };
+  rows.set(root, row);
+  row.pick = (name, value) => {
+    row.n = Math.max(row.n + 1, Date.now());
+    setStateValue("picked", { name, value, n: row.n });
+  };
+  const pick = (name, value) => row.pick(name, value);
+  data.items.forEach((item, i) => {
+    const [create, update] = KINDS[item.kind];
+    if (row.shapes[i] !== shape(item)) {
+      const made = create(item, pick);
+      if (root.children[i]) root.children[i].replaceWith(made);
+      else root.append(made);
+      row.shapes[i] = shape(item);
+    }
+    root.children[i].setAttribute("aria-label", item.label);
+    update(root.children[i], item);
+  });
+  while (root.children.length > data.items.length) root.lastChild.remove();
+  row.shapes.length = data.items.length;
+}

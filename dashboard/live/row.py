@@ -1,0 +1,57 @@
+"""A row of native controls, selects, segments and buttons, that are cheap to have beside a moving slider."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+
+import streamlit as st
+
+from dashboard.live.assets import component
+
+
+@dataclass(frozen=True)
+class Item:
+    """One control. kind: 'select', 'segments' or 'button'. options: value and text of each. main: the chief button."""
+
+    kind: str
+    name: str
+    label: str
+    options: tuple[tuple[str, str], ...] = ()
+    value: str = ""
+    disabled: bool = False
+    main: bool = False
+
+
+@dataclass(frozen=True)
+class Picked:
+    """What a person chose: the control, and the value of its option ('' of a button)."""
+
+    name: str
+    value: str
+
+
+def picked(key: str, items: Sequence[Item]) -> Picked | None:
+    """What was chosen in the row since the last run, once; nothing where the browser sends what no item offers."""
+    state = st.session_state.get(key)
+    raw = state.get("picked") if isinstance(state, Mapping) else None
+    if not isinstance(raw, Mapping) or st.session_state.get(f"picks of {key}") == raw.get("n"):
+        return None
+    st.session_state[f"picks of {key}"] = raw.get("n")
+    for item in items:
+        offered = [value for value, _ in item.options] or [""]
+        if item.name == raw.get("name") and raw.get("value") in offered and not item.disabled:
+            return Picked(item.name, raw["value"])
+    return None
+
+
+def row(key: str, items: Sequence[Item]) -> None:
+    """Puts the row on the page. A key must not contain "__" (Streamlit's rule)."""
+    _row(key=key, data={"items": [asdict(item) for item in items]}, on_picked_change=_nothing)
+
+
+def _nothing() -> None:
+    """Declares the state `picked`."""
+
+
+_row = component("row")

@@ -1,0 +1,87 @@
+"""The rows of small controls of the Explore page, and what each choice does."""
+
+from dataclasses import replace
+
+from core.live import Studio
+from core.recipe import Recipe, without_override
+from dashboard import controls, state
+from dashboard.live.row import Item, Picked, picked
+from dashboard.state import Position
+
+FEW = 5  # layers that fit side by side
+ALL = ""
+
+
+def of(studio: Studio, position: Position) -> dict[str, tuple[Item, ...]]:
+    """Row name -> its controls at a position."""
+    settings = controls.settings_of(position)
+    subject = position.layer or "all"
+    own = position.layer in position.recipe.layers if position.layer else position.recipe != Recipe()
+    return {
+        "layer": (_layer_item(studio, position),),
+        "mode": (_select("mode", "Prune by", controls.modes(position), position.mode),),
+        "coder": (
+            _select("coder", "How codes are made", controls.CODER_NAMES, settings.coder),
+            _select("group", "Weights that share a scale", controls.GROUPS, settings.group),
+        ),
+        "foot": (
+            Item("button", "undo", "Undo", disabled=not state.can_undo()),
+            Item("button", "reset", f"Reset {subject}", disabled=not own),
+            Item("button", "export", "Export…", main=True),
+        ),
+    }
+
+
+def _layer_item(studio: Studio, position: Position) -> Item:
+    """What the sliders act on; a dot marks a layer that has settings of its own."""
+    names = [layer.name for layer in studio.study.known]
+    own = position.recipe.layers
+    few = len(names) <= FEW
+    options = [(ALL, "All" if few else _all_words(own)), *((n, f"{n} •" if n in own else n) for n in names)]
+    return Item("segments" if few else "select", "layer", "What the sliders act on", tuple(options), position.layer)
+
+
+def _all_words(own: dict) -> str:
+    return f"All layers, {len(own)} of them with settings of their own •" if own else "All layers"
+
+
+def _select(name: str, label: str, options: dict[str, str], value: str) -> Item:
+    known = options if value in options else {value: value, **options}
+    return Item("select", name, label, tuple(known.items()), value)
+
+
+def carry_out(studio: Studio) -> str:
+    """Do what was chosen in the rows since the last run; the name of a button that the view has to answer, or ''."""
+    for name, items in of(studio, state.position()).items():
+        choice = picked(f"row-{name}", items)
+        if choice is not None:
+            if choice.name not in DEEDS:
+                return choice.name
+            DEEDS[choice.name](studio, choice)
+    return ""
+
+
+def _layer(studio: Studio, choice: Picked) -> None:
+    state.choose_layer(choice.value)
+
+
+def _mode(studio: Studio, choice: Picked) -> None:
+    here = state.position()
+    state.settle(replace(here, recipe=controls.in_mode(studio, here, choice.value), mode=choice.value))
+
+
+def _field(studio: Studio, choice: Picked) -> None:
+    here = state.position()
+    state.settle(replace(here, recipe=controls.changed(here, {choice.name: choice.value})))
+
+
+def _undo(studio: Studio, choice: Picked) -> None:
+    state.undo()
+
+
+def _reset(studio: Studio, choice: Picked) -> None:
+    here = state.position()
+    state.settle(replace(here, recipe=without_override(here.recipe, here.layer) if here.layer else Recipe()))
+
+
+DEEDS = {"layer": _layer, "mode": _mode, "coder": _field, "group": _field, "undo": _undo, "reset": _reset}
