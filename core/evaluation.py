@@ -80,7 +80,7 @@ def tallies(bench: Bench, change: Change, tally: Tally = NOTHING) -> Iterator[Ta
     """
     laid = Change(bench.base | {name: _laid_out(tensor) for name, tensor in change.tensors.items()}, change.keys)
     resume = _resume_step(bench, laid)
-    for batch in range(tally.images // BATCH, bench.batches):
+    for batch in range(-(-tally.images // BATCH), bench.batches):
         with torch.no_grad():
             right = logits(bench, laid, batch, resume).argmax(1) == _targets(bench, batch)
             before = dense_right(bench, batch)

@@ -131,11 +131,12 @@ def _layer_form(layer: Layer, form: Mapping | None, tensors: Mapping[str, Tensor
 
 def _check_size(form: Mapping, rows: int, columns: int) -> None:
     """Refuses sizes that the layer cannot have before anything of that size is made."""
+    most = max(rows * columns, 255)  # a zero point may be larger than the layer
     for key, value in form.items():
         if isinstance(value, Mapping):
             _check_size(value, rows, columns)
-        elif key != "kind" and (type(value) is not int or not 0 <= value <= rows * columns):
-            raise ValueError(f"{key} is {value!r}, expected a whole number up to {rows * columns}")
+        elif key != "kind" and (type(value) is not int or not 0 <= value <= most):
+            raise ValueError(f"{key} is {value!r}, expected a whole number up to {most}")
 
 
 def _check_names(expected: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> None:

@@ -138,13 +138,26 @@ def _codes(index: Index, grid: Grid, below: np.ndarray, above: np.ndarray) -> tu
 
 def _code_positions(index: Index, grid: Grid) -> np.ndarray:
     """Where the codes 0, 1, … top begin in the sorted values, and the end: (top + 2,)."""
-    codes = np.arange(1, grid.top + 1)
-    start = ((codes - 0.5 - grid.zero) * float(grid.scale) + float(_offset(grid))).astype(np.float32)
-    while (early := code(grid, start) < codes).any():
-        start[early] = np.nextafter(start[early], np.float32(np.inf))
-    while (late := code(grid, before := np.nextafter(start, np.float32(-np.inf))) >= codes).any():
-        start[late] = before[late]
-    return np.concatenate([[0], np.searchsorted(index.values, start, "left"), [index.values.size]])
+    codes, values = np.arange(1, grid.top + 1), index.values
+    start = (codes - 0.5 - grid.zero) * float(grid.scale) + float(_offset(grid))
+    found = np.searchsorted(values, start.astype(np.float32), "left")
+    begins = code(grid, values[np.minimum(found, values.size - 1)]) >= codes
+    ended = code(grid, values[np.maximum(found - 1, 0)]) < codes
+    wrong = ~((begins | (found == values.size)) & (ended | (found == 0)))  # rounding moved the boundary past a weight
+    if wrong.any():
+        found[wrong] = _bisected(index, grid, codes[wrong])
+    return np.concatenate([[0], found, [values.size]])
+
+
+def _bisected(index: Index, grid: Grid, codes: np.ndarray) -> np.ndarray:
+    """Where each of the codes begins, by halving."""
+    low, high = np.zeros(len(codes), np.int64), np.full(len(codes), index.values.size)
+    while (low < high).any():
+        middle = (low + high) // 2
+        reached = code(grid, index.values[np.minimum(middle, index.values.size - 1)]) >= codes
+        high = np.where(reached, middle, high)
+        low = np.where(reached | (low >= high), low, middle + 1)
+    return high
 
 
 def code(grid: Grid, values: np.ndarray) -> np.ndarray:

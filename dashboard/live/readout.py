@@ -38,7 +38,7 @@ def readout(key: str, data: Readout) -> None:
 
 
 def wants_more(key: str) -> bool:
-    """Whether this run is the browser asking for more images; true once for each time it asks. Call before `readout`."""
+    """Whether the browser asks for more images; true once for each time it asks. Call before `readout`."""
     state = st.session_state.get(key)
     wish = state.get("more") if isinstance(state, Mapping) else None
     seq = wish.get("seq") if isinstance(wish, Mapping) else None

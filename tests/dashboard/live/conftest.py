@@ -13,15 +13,21 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from dashboard.live.plot import ensure_static
 from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+
+from dashboard.live.plot import ensure_static
 
 ROOT = Path(__file__).parents[3]
 DEMO = Path(__file__).with_name("demo.py")
-QUIET = (
-    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync"
-).split()
+QUIET = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 
 
 def free_port() -> int:

@@ -151,8 +151,11 @@ def explore() -> None:
     with sliders:
         mount("prune", prune, percent, window=window)
         mount("bits", bits, width, window=window)
-        mount("stuck", Scale("Rank", 1, 512, 1, disabled=True, off_at=512, off_text="full"), reading(
-            "stuck", Scale("Rank", 1, 512, 1), 512))
+        mount(
+            "stuck",
+            Scale("Rank", 1, 512, 1, disabled=True, off_at=512, off_text="full"),
+            reading("stuck", Scale("Rank", 1, 512, 1), 512),
+        )
 
 
 st.set_page_config("Live components", layout="wide")

@@ -41,7 +41,8 @@ def watch_versions(page: Page) -> None:
         """() => {
             const card = document.querySelector('.ps-card'), graph = card.querySelector('.ps-graph');
             Object.assign(window, { versions: [], lost: 0 });
-            new MutationObserver(() => versions.push(card.dataset.shown)).observe(card, { attributeFilter: ['data-shown'] });
+            const note = () => versions.push(card.dataset.shown);
+            new MutationObserver(note).observe(card, { attributeFilter: ['data-shown'] });
             const look = () => {
                 if (document.querySelector('.ps-graph') !== graph || !graph.querySelector('.trace path')) lost += 1;
                 requestAnimationFrame(look);

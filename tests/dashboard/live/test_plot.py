@@ -7,6 +7,7 @@ from pathlib import Path
 
 import plotly.graph_objects as go
 import pytest
+
 from dashboard.live import plot as live
 from dashboard.live.plot import Click, drawing, ensure_static, fresh
 

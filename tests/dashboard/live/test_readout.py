@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from dashboard.live import readout as live
 from dashboard.live.readout import wants_more
 

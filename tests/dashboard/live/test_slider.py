@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 
 import pytest
-from dashboard.live.slider import Scale, Thumb, clamp, follows, read, text
 from hypothesis import given
 from hypothesis import strategies as some
+
+from dashboard.live.slider import Scale, Thumb, clamp, follows, read, text
 
 PRUNE = Scale("Prune", 0.0, 99.0, 0.1, 1, "%", off_at=0, off_text="0 %")
 BITS = Scale("Bits", stops=("1", "2", "4", "8", "off"))

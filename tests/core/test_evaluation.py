@@ -1,0 +1,160 @@
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from core import evaluation
+from core.compress import compress, layers, run, weights
+from core.evaluation import BATCH, Change, bench, tallies
+from core.recipe import Recipe, Settings
+from core.statistics import Tally
+from tests.core import zoo
+
+INPUTS = zoo.random(2 * BATCH + 30, 1, 8, 8).numpy()
+TARGETS = np.random.default_rng(0).integers(0, 3, len(INPUTS))
+
+
+def change_of(model: nn.Module, recipe: Recipe) -> Change:
+    known = layers(model)
+    changed = weights(known, compress(known, recipe))
+    names = {layer.parameter: layer.name for layer in known}
+    return Change(changed, {p: recipe.settings(names[p]) for p in changed})
+
+
+def plain(model: nn.Module, change: Change) -> Tally:
+    """The tally by the model's own forward pass, without anything clever."""
+    with torch.no_grad():
+        right = run(model, change.tensors, torch.from_numpy(INPUTS)).argmax(1).numpy() == TARGETS
+        dense = model(torch.from_numpy(INPUTS)).argmax(1).numpy() == TARGETS
+    return Tally(len(right), int(right.sum()), int((dense & ~right).sum()), int((right & ~dense).sum()))
+
+
+RECIPES = [
+    Recipe(),
+    Recipe(Settings(sparsity=0.5)),
+    Recipe(Settings(bits=2)),
+    Recipe(layers={"fc": {"bits": 1}}),
+    Recipe(layers={"fc": {"bits": 2}}),
+    Recipe(layers={"conv2": {"rank": 0.25}, "fc": {"bits": 2}}),
+    Recipe(layers={"conv2": {"rank": 0.5}, "fc": {"bits": 2}}),
+    Recipe(layers={"conv1": {"sparsity": 0.9}}),
+]
+
+
+def test_any_order_of_recipes_on_one_bench_gives_the_plain_tallies():
+    model = zoo.net()
+    one = bench(model, INPUTS, TARGETS)
+    assert one.steps is not None
+    for recipe in [*RECIPES, *reversed(RECIPES), *RECIPES[::2]]:
+        change = change_of(model, recipe)
+        *_, last = tallies(one, change)
+        assert last == plain(model, change)
+
+
+def test_the_tally_grows_batch_by_batch_and_can_be_continued():
+    model = zoo.net()
+    one = bench(model, INPUTS, TARGETS)
+    change = change_of(model, RECIPES[1])
+    steps = list(tallies(one, change))
+    assert [tally.images for tally in steps] == [BATCH, 2 * BATCH, 2 * BATCH + 30]
+    assert list(tallies(one, change, steps[0])) == steps[1:]
+    assert list(tallies(one, change, steps[-1])) == []
+
+
+def test_the_identity_loses_and_gains_nothing():
+    model = zoo.net()
+    *_, last = tallies(bench(model, INPUTS, TARGETS), change_of(model, Recipe()))
+    assert (last.lost, last.gained) == (0, 0)
+
+
+def test_a_change_of_the_last_layer_runs_nothing_before_it():
+    model = zoo.net()
+    one = bench(model, INPUTS, TARGETS)
+    for bits in (1, 2):  # the first remembers, the second resumes
+        list(tallies(one, change_of(model, Recipe(layers={"fc": {"bits": bits}}))))
+    ran = []
+    hooks = [module.register_forward_hook(lambda m, i, o: ran.append(type(m))) for module in (model.conv1, model.conv2)]
+    *_, last = tallies(one, change_of(model, Recipe(layers={"fc": {"bits": 3}})))
+    for hook in hooks:
+        hook.remove()
+    assert not ran
+    assert last.images == len(INPUTS)
+
+
+class Branching(nn.Module):
+    """Cannot be traced: its way depends on the data."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fc = nn.Linear(64, 3)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = x.flatten(1)
+        return self.fc(x if x.sum() > 0 else -x)
+
+
+def test_a_model_that_cannot_be_traced_runs_whole():
+    torch.manual_seed(0)
+    model = Branching().eval().requires_grad_(False)
+    one = bench(model, INPUTS, TARGETS)
+    assert one.steps is None
+    change = change_of(model, Recipe(Settings(bits=2)))
+    *_, last = tallies(one, change)
+    batches = [torch.from_numpy(INPUTS[i : i + BATCH]) for i in range(0, len(INPUTS), BATCH)]
+    right = torch.cat([run(model, change.tensors, batch).argmax(1) for batch in batches]).numpy() == TARGETS
+    assert last.correct == right.sum()
+
+
+class Overwriting(nn.Module):
+    """Writes into what a later layer was given, and into its own input."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.one, self.two = nn.Linear(64, 8), nn.Linear(8, 3)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = x.flatten(1).add_(0.5)
+        y = self.one(x)
+        return self.two(y) + y.mul_(2).sum(1, keepdim=True) * 0
+
+
+def test_a_model_that_writes_into_its_inputs_is_measured_right():
+    torch.manual_seed(0)
+    model = Overwriting().eval().requires_grad_(False)
+    one = bench(model, INPUTS.copy(), TARGETS)
+    before = one.inputs.clone()
+    for bits in (1, 2, 3, 2):
+        change = change_of(model, Recipe(layers={"two": {"bits": bits}}))
+        *_, last = tallies(one, change)
+        with torch.no_grad():
+            right = run(model, change.tensors, torch.from_numpy(INPUTS.copy())).argmax(1).numpy() == TARGETS
+        assert last.correct == right.sum()
+    assert torch.equal(one.inputs, before)
+
+
+def test_what_is_remembered_stays_within_bounds(monkeypatch):
+    monkeypatch.setattr(evaluation, "REMEMBERED", 200_000)
+    model = zoo.net()
+    one = bench(model, INPUTS, TARGETS)
+    for recipe in RECIPES * 2:
+        *_, last = tallies(one, change_of(model, recipe))
+        assert last == plain(model, change_of(model, recipe))
+    assert sum(map(evaluation._bytes, one.activations.values())) <= 400_000
+
+
+@pytest.mark.parametrize(
+    ("inputs", "targets", "said"),
+    [
+        (INPUTS[:, :, :4, :4], TARGETS, "cannot take inputs of shape"),
+        (INPUTS, TARGETS + 1, "label 3 does not fit the model's 3 classes"),
+        (INPUTS, TARGETS - 1, "label -1 does not fit"),
+    ],
+)
+def test_data_that_does_not_fit_is_one_sentence(inputs, targets, said):
+    with pytest.raises(ValueError, match=said):
+        bench(zoo.net(), inputs, targets)
+
+
+def test_a_model_without_class_scores_is_refused():
+    with pytest.raises(ValueError, match=r"its output is .*expected \(images, classes\)"):
+        bench(nn.Conv2d(1, 2, 3).requires_grad_(False), INPUTS, TARGETS)

@@ -1,0 +1,150 @@
+import multiprocessing
+import os
+import signal
+from pathlib import Path
+
+import pytest
+import safetensors.torch
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+
+from core import exporting
+from core.compress import compress, layers, weights
+from core.exporting import deserialize, file_bytes, serialize, write_folder
+from core.recipe import Recipe, Settings
+from tests.core import zoo
+from tests.core.test_compress import MIXES
+
+RECIPES = [Recipe(), *(Recipe(mix) for mix in MIXES), Recipe(layers={"fc": {"rank": 0.5}, "conv1": {"bits": 3}})]
+every_recipe = pytest.mark.parametrize("recipe", RECIPES, ids=str)
+
+
+@every_recipe
+def test_the_size_that_is_shown_is_the_size_that_is_written(recipe):
+    model = zoo.net()
+    known = layers(model)
+    encoded = compress(known, recipe)
+    assert file_bytes(model, known, encoded) == len(serialize(model, known, encoded, {}))
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.dictionaries(
+        st.text('abcdefgh.0123456789é"\\', min_size=1, max_size=30),
+        st.tuples(st.sampled_from(list(exporting.TYPE_NAMES)), st.lists(st.integers(0, 7), max_size=3)),
+        min_size=1,
+        max_size=12,
+    )
+)
+def test_the_header_is_counted_as_safetensors_writes_it(specs):
+    tensors = {name: torch.zeros(shape, dtype=kind) for name, (kind, shape) in specs.items()}
+    entries = [(name, exporting.TYPE_NAMES[t.dtype], tuple(t.shape)) for name, t in tensors.items()]
+    assert exporting._framed_bytes(entries, '{"a":1}') == len(
+        safetensors.torch.save(tensors, {"prunescope": '{"a":1}'})
+    )
+
+
+@every_recipe
+def test_what_is_written_decodes_to_what_was_measured(recipe):
+    model = zoo.net()
+    known = layers(model)
+    encoded = compress(known, recipe)
+    _, decoded = deserialize(serialize(model, known, encoded, {}), model, known)
+    assert set(decoded) == set(model.state_dict())
+    for name, tensor in (model.state_dict() | weights(known, encoded)).items():
+        assert torch.equal(decoded[name], tensor)
+
+
+def test_the_dense_file_is_a_plain_state_dict():
+    model = zoo.net()
+    known = layers(model)
+    data = serialize(model, known, compress(known, Recipe()), {})
+    model.load_state_dict(safetensors.torch.load(data))
+
+
+def test_tied_weights_are_written_once():
+    first, second = nn.Linear(30, 30, bias=False), nn.Linear(30, 30, bias=False)
+    second.weight = first.weight
+    model = nn.Sequential(first, second).requires_grad_(False)
+    known = layers(model)
+    encoded = compress(known, Recipe(Settings(bits=4)))
+    data = serialize(model, known, encoded, {})
+    assert len(data) == file_bytes(model, known, encoded) < 2 * 30 * 30
+    assert set(deserialize(data, model, known)[1]) == {"0.weight"}
+
+
+def damaged(change) -> bytes:
+    model = zoo.net()
+    known = layers(model)
+    data = serialize(model, known, compress(known, Recipe(Settings(sparsity=0.5, bits=4))), {})
+    tensors = safetensors.torch.load(data)
+    forms = exporting._metadata(data)["prunescope"]
+    tensors, forms = change(tensors, forms)
+    return safetensors.torch.save(tensors, {"prunescope": forms})
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda t, f: ({k: v for k, v in t.items() if k != "fc.weight:scale"}, f),
+        lambda t, f: (t | {"fc.weight:codes": t["fc.weight:codes"][:-1].clone()}, f),
+        lambda t, f: (t | {"fc.weight:scale": torch.ones(2, 2)}, f),
+        lambda t, f: (t | {"stranger": torch.ones(1)}, f),
+        lambda t, f: ({k: v for k, v in t.items() if k != "fc.bias"}, f),
+        lambda t, f: (t, f.replace('"block":256', '"block":0')),
+        lambda t, f: (t, f.replace('"block":256', '"block":999999999999')),
+        lambda t, f: (t, f.replace('"width":4', '"width":9')),
+        lambda t, f: (t, f.replace('"rows":3', '"rows":-3')),
+        lambda t, f: (t, f.replace('"kind":"sparse"', '"kind":"magic"')),
+        lambda t, f: (t, f.replace("weights/1", "weights/9")),
+        lambda t, f: (t, "[]"),
+        lambda t, f: (t, "nonsense"),
+    ],
+)
+def test_a_file_that_does_not_fit_is_refused_in_a_sentence(change):
+    model = zoo.net()
+    with pytest.raises(ValueError, match=r"\w+ \w+"):
+        deserialize(damaged(change), model, layers(model))
+
+
+def test_a_file_of_something_else_is_refused():
+    model = zoo.net()
+    for data in (b"", b"\x80\x04pickle", safetensors.torch.save({"a": torch.ones(1)})):
+        with pytest.raises(ValueError, match="not a file that Prunescope wrote"):
+            deserialize(data, model, layers(model))
+
+
+def test_a_folder_is_replaced_whole(tmp_path):
+    folder = tmp_path / "out"
+    write_folder(folder, {"a": b"1", "b": b"2"})
+    write_folder(folder, {"a": b"3", "b": b"4"})
+    assert {f.name: f.read_bytes() for f in folder.iterdir()} == {"a": b"3", "b": b"4"}
+    assert [entry.name for entry in tmp_path.iterdir()] == ["out"]
+
+
+def test_a_folder_of_something_else_is_left_alone(tmp_path):
+    (tmp_path / "mine.txt").write_text("precious")
+    with pytest.raises(ValueError, match="holds 'mine.txt' already"):
+        write_folder(tmp_path, {"a": b"1"})
+    assert [entry.name for entry in tmp_path.iterdir()] == ["mine.txt"]
+
+
+def write_forever(folder: str) -> None:
+    for i in range(10**6):
+        write_folder(Path(folder), {"a": b"%d" % i * 1000, "b": b"%d" % i * 1000})
+
+
+def test_killed_at_any_moment_it_leaves_the_old_folder_or_the_new_one(tmp_path):
+    folder = tmp_path / "out"
+    write_folder(folder, {"a": b"0" * 1000, "b": b"0" * 1000})
+    for delay in (0.3, 0.31, 0.33, 0.36, 0.4):
+        process = multiprocessing.get_context("fork").Process(target=write_forever, args=(str(folder),))
+        process.start()
+        process.join(delay)
+        os.kill(process.pid, signal.SIGKILL)
+        process.join()
+        assert folder.is_dir()
+        assert sorted(f.name for f in folder.iterdir()) == ["a", "b"]
+        assert (folder / "a").read_bytes() == (folder / "b").read_bytes()

@@ -1,0 +1,68 @@
+"""Small networks and awkward weights for the tests of the engine."""
+
+import torch
+from torch import Tensor, nn
+
+from core.compress import Layer, layers
+
+
+def linear(weight: Tensor) -> Layer:
+    """A layer whose matrix is `weight`, (out, in)."""
+    module = nn.Linear(weight.shape[1], weight.shape[0], bias=False)
+    module.weight = nn.Parameter(weight.clone(), requires_grad=False)
+    return layers(nn.Sequential(module))[0]
+
+
+def random(*shape: int, seed: int = 0) -> Tensor:
+    """Normal weights."""
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+def awkward() -> dict[str, Layer]:
+    """Layers that a formula may trip over, by what is awkward about them."""
+    convolution = nn.Conv2d(8, 8, 3, groups=8, bias=False)
+    convolution.weight = nn.Parameter(random(8, 1, 3, 3), requires_grad=False)
+    grouped = nn.Conv2d(8, 4, 3, groups=2, bias=False)
+    grouped.weight = nn.Parameter(random(4, 4, 3, 3), requires_grad=False)
+    return {
+        "1x1": linear(random(1, 1)),
+        "3x5": linear(random(3, 5)),
+        "zeros": linear(torch.zeros(4, 6)),
+        "one value": linear(torch.full((4, 6), 0.25)),
+        "one negative value": linear(torch.full((4, 6), -0.25)),
+        "tied": linear(torch.tensor([[0.5, -0.5, 0.5, -0.5], [0.5, 0.5, -0.5, 1.0]])),
+        "positive": linear(random(5, 7).abs() + 0.1),
+        "tiny": linear(random(3, 4) * 1e-42),
+        "huge": linear(random(3, 4) * 1e30),
+        "wide": linear(random(4, 70)),
+        "tall": linear(random(70, 4)),
+        "depthwise": layers(convolution)[0],
+        "grouped": layers(grouped)[0],
+    }
+
+
+class Net(nn.Module):
+    """A traceable network with everything that evaluation has to get right: branches, a buffer, a batch norm."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(1, 4, 3, padding=1)
+        self.norm = nn.BatchNorm2d(4)
+        self.conv2 = nn.Conv2d(4, 4, 3, padding=1)
+        self.relu = nn.ReLU(inplace=True)
+        self.fc = nn.Linear(4 * 64, 3)
+        self.shift = nn.Parameter(torch.zeros(1, 4, 1, 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.relu(self.norm(self.conv1(x)) + self.shift)
+        y = y + self.conv2(y)
+        return self.fc(y.flatten(1))
+
+
+def net(seed: int = 0) -> Net:
+    """A `Net` in eval mode with seeded weights, and batch-norm statistics that are not the trivial ones."""
+    torch.manual_seed(seed)
+    made = Net().eval().requires_grad_(False)
+    made.norm.running_mean.uniform_(-1, 1)
+    made.norm.running_var.uniform_(0.5, 2)
+    return made

@@ -1,0 +1,95 @@
+"""The figures of the page from random tables, for the browser tests: `?layers=40` for a model with many layers."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from dashboard import figures
+from dashboard.live.chart import Card, chart
+
+LAYERS = int(st.query_params.get("layers", 4))
+PLACE = {"height": "calc((100vh - 52px - 3 * 16px) / 2)", "phone": "260px"}
+STYLE = """<style>
+[data-testid="stHeader"] { display: none; }
+[data-testid="stMainBlockContainer"] { padding: 8px 24px; max-width: none; }
+.st-key-plots { display: grid; grid-template-columns: minmax(0, 1fr) minmax(0, 1fr); gap: 16px; }
+.st-key-page { display: grid; grid-template-columns: 348px minmax(0, 1fr); gap: 24px; }
+@media (max-width: 700px) {
+  [data-testid="stMainBlockContainer"] { padding: 8px 16px; }
+  .st-key-plots, .st-key-page { display: flex; flex-direction: column; }
+}
+</style>"""
+
+
+def bins(cut: float) -> pd.DataFrame:
+    weights = np.random.default_rng(0).normal(0, 0.012, 200_000)
+    edges = np.linspace(-0.05, 0.05, 82)
+    total = np.histogram(weights, edges)[0]
+    removed = np.histogram(weights[np.abs(weights) < cut], edges)[0]
+    return pd.DataFrame({"low": edges[:-1], "high": edges[1:], "kept": total - removed, "removed": removed})
+
+
+def layer_rows(sparsity: float) -> pd.DataFrame:
+    short = ["conv1", "conv2", "fc1", "fc2"]
+    names = short if LAYERS == 4 else [f"features.{i}.block.conv{i % 3}.weight" for i in range(LAYERS)]
+    stored = np.resize([288, 18_432, 2_097_152, 5_120], LAYERS)
+    shares = np.resize([0.1, 0.35, sparsity, 0.3], LAYERS)
+    removed = (stored * shares).astype(int)
+    bits = 0.1 + 4.2 * (1 - shares)
+    columns = {"layer": names, "stored": stored, "removed": removed, "sparsity": shares}
+    return pd.DataFrame({**columns, "bits_per_weight": bits, "entropy_bits_per_weight": 0.7 * bits})
+
+
+def singular_values() -> pd.DataFrame:
+    rank = np.arange(1, 513)
+    value = 8.2 * (1 - (rank - 1) / 512) ** 0.7 * np.exp(-rank / 400)
+    return pd.DataFrame({"rank": rank, "value": value, "energy": np.cumsum(value**2) / (value**2).sum()})
+
+
+def visits(sparsity: float, many: int = 31) -> pd.DataFrame:
+    shares = np.append(np.linspace(0, 0.95, many - 1), sparsity)
+    accuracy = 0.99 - 0.05 * shares**6
+    kilobytes = 8490 * (1 - shares) + 40
+    rows = zip(accuracy, kilobytes, shares, strict=True)
+    said = [f"{100 * a:.1f} % right, in {k:.0f} kB<br>prune {s:.2f}" for a, k, s in rows]
+    columns = {"bytes": 1000 * kilobytes, "accuracy": accuracy, "low": accuracy - 0.004, "high": accuracy + 0.003}
+    return pd.DataFrame({**columns, "text": said, "id": [f"setting {i}" for i in range(many)]})
+
+
+def drawn(percent: int) -> dict[str, figures.Figure]:
+    sparsity = percent / 100
+    cut, levels = 0.03 * sparsity, np.linspace(-0.045, 0.045, 15)
+    rank = 512 - 4 * percent
+    return {
+        "histogram": figures.histogram(bins(cut), (cut,), levels, "fc1"),
+        "layers": figures.layers(layer_rows(sparsity)),
+        "spectrum": figures.spectrum(singular_values(), rank, "fc1"),
+        "trail": figures.trail(visits(sparsity), (0.99, 8_530_000)),
+        "empty": {"data": [], "layout": {}},
+        "none": figures.empty(),
+    }
+
+
+@st.fragment
+def page() -> None:
+    state = st.session_state
+    with st.container(key="page"):
+        side, plots = st.container(), st.container(key="plots")
+    percent = side.slider("Prune", 0, 99, 80, key="prune")
+    other = side.toggle("Other layer", key="other")
+    with plots:
+        for name, figure in drawn(percent).items():
+            if name == "histogram" and other:
+                figure["layout"]["uirevision"] = "histogram fc2"
+            card = Card(f"{name} at {percent} %", "what is plotted here", version=str(percent), **PLACE)
+            click = chart(figure, f"chart-{name}", card)
+            if click:
+                state["clicks"] = [*state.get("clicks", []), f"{name}/{click.curve}/{click.customdata[0]}"]
+    side.text(f"clicks: {state.get('clicks', [])}")
+
+
+st.set_page_config("Charts", layout="wide")
+st.html(STYLE)
+page()
