@@ -3,6 +3,7 @@
 import hashlib
 import importlib
 import pickle
+import warnings
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -102,7 +103,9 @@ def load_weights(path: str) -> dict[str, Tensor]:
 
 
 def _checkpoint(path: str) -> object:
-    state = torch.load(path, map_location="cpu", weights_only=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # torch's remarks on what it is about to refuse
+        state = torch.load(path, map_location="cpu", weights_only=True)
     return state["state_dict"] if isinstance(state, Mapping) and "state_dict" in state else state
 
 
@@ -145,7 +148,7 @@ def _archive(path: str) -> tuple[np.ndarray, np.ndarray]:
     if not Path(path).is_file():
         raise ValueError(f"data '{path}': no such file")
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
             return archive["x"], archive["y"]
     except KeyError:
         raise ValueError(f"data '{path}' lacks x or y, expected an .npz with both") from None

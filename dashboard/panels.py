@@ -11,7 +11,7 @@ from streamlit.delta_generator import DeltaGenerator
 from core import report
 from core.live import Look, Studio
 from dashboard import controls, figures, state, words
-from dashboard.live import plot
+from dashboard.live import chart
 from dashboard.live.readout import Readout
 from dashboard.state import Position
 
@@ -110,8 +110,8 @@ def _trail(looked: Look) -> None:
         st.rerun(scope="fragment")
 
 
-def _card(key: str, figure: figures.Figure, title: str, note: str) -> plot.Click | None:
-    return plot.plot(figure, f"plot-{key}", plot.Card(title, note, version=state.version(), **CARD))
+def _card(key: str, figure: figures.Figure, title: str, note: str) -> chart.Click | None:
+    return chart.chart(figure, f"plot-{key}", chart.Card(title, note, version=state.version(), **CARD))
 
 
 def figures_of(looked: Look, resting: bool) -> Readout:

@@ -52,7 +52,7 @@ function drawScatter(slot, trace, { x, y, bottom }) {
   const { mode = "lines", fill, marker = {}, line = {}, error_y } = trace;
   const parts = mode.includes("lines") ? runs(trace, x, y) : [];
   const zero = y.log ? bottom : place(y, 0);
-  put(slot.area, { d: fill === "tozeroy" ? areaPath(parts, zero) : "", style: `fill:${trace.fillcolor}`, "shape-rendering": "crispEdges" });
+  put(slot.area, { d: fill === "tozeroy" ? areaPath(parts, zero) : "", style: `fill:${trace.fillcolor}` });
   // A rim in the fill's own colour says nothing, and the rim of a lower fill would show around the one that covers it.
   const rimless = fill && line.color === trace.fillcolor;
   put(slot.line, { d: rimless ? "" : linePath(parts), style: stroke(line) });

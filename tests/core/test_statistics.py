@@ -32,7 +32,7 @@ def test_no_images_say_nothing():
 
 @pytest.mark.parametrize(("lost", "gained"), [(0.02, 0.01), (0.1, 0.02), (0.3, 0.0)])
 def test_the_anytime_interval_holds_at_every_look(lost, gained):
-    """Looked at after each batch from the first 200 images on, it misses in at most 5 % of runs (binomial slack: 2 %)."""
+    """Looked at after each batch from the first 200 images on, it misses in 5 % of runs at most (slack: 2 %)."""
     rng, runs, steps = np.random.default_rng(0), 400, 25
     misses = 0
     for _ in range(runs):

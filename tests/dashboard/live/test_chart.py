@@ -228,10 +228,9 @@ def test_a_sentence_stays_inside_its_card(page: Page) -> None:
 
 def test_a_click_on_a_point_reaches_python_once(page: Page) -> None:
     page.mouse.click(*last_point(page))
-    clicks = page.get_by_text("clicks: ['trail/2/setting 30']", exact=True)
-    expect(clicks).to_be_visible(timeout=20_000)
-    move_slider(page)
-    expect(clicks).to_be_visible()
+    for shown in ("79", "78"):
+        expect(page.get_by_text("clicks: ['trail/2/setting 30']", exact=True)).to_be_visible(timeout=20_000)
+        move_slider(page, shown=shown)
 
 
 def test_a_zoom_or_a_bin_is_no_click(page: Page) -> None:
@@ -246,8 +245,7 @@ def test_a_zoom_or_a_bin_is_no_click(page: Page) -> None:
 
 
 def test_keys_move_between_points_and_choose_one(page: Page) -> None:
-    graph = card(page, "trail").locator(".ps-graph")
-    graph.focus()
+    card(page, "trail").locator(".ps-graph").focus()
     page.keyboard.press("ArrowRight")
     expect(tip(page, "trail")).to_contain_text("prune 0.80")
     page.keyboard.press("ArrowRight")
