@@ -5,7 +5,8 @@ from dataclasses import replace
 from core.live import Studio
 from core.recipe import Recipe, without_override
 from dashboard import controls, state
-from dashboard.live.row import Item, Picked, picked
+from dashboard.live.board import Part
+from dashboard.live.row import Item, Picked, part, picked
 from dashboard.state import Position
 
 FEW = 5  # layers that fit side by side
@@ -18,6 +19,10 @@ def of(studio: Studio, position: Position) -> dict[str, tuple[Item, ...]]:
     subject = position.layer or "all"
     own = position.layer in position.recipe.layers if position.layer else position.recipe != Recipe()
     return {
+        "model": (
+            _select("model", "Model", {name: name for name in state.models()}, position.model),
+            _select("data", "Images it is measured on", state.data_words(), position.data),
+        ),
         "layer": (_layer_item(studio, position),),
         "mode": (_select("mode", "Prune by", controls.modes(position), position.mode),),
         "coder": (
@@ -50,14 +55,18 @@ def _select(name: str, label: str, options: dict[str, str], value: str) -> Item:
     return Item("select", name, label, tuple(known.items()), value)
 
 
+def parts(studio: Studio, position: Position) -> dict[str, Part]:
+    """The rows for the board."""
+    return {name: part(items) for name, items in of(studio, position).items()}
+
+
 def carry_out(studio: Studio) -> str:
-    """Do what was chosen in the rows since the last run; the name of a button that the view has to answer, or ''."""
+    """Do what was chosen in the rows since the last run; the name of the control, or ''."""
     for name, items in of(studio, state.position()).items():
-        choice = picked(f"row-{name}", items)
+        choice = picked(name, items)
         if choice is not None:
-            if choice.name not in DEEDS:
-                return choice.name
             DEEDS[choice.name](studio, choice)
+            return choice.name
     return ""
 
 
@@ -84,4 +93,26 @@ def _reset(studio: Studio, choice: Picked) -> None:
     state.settle(replace(here, recipe=without_override(here.recipe, here.layer) if here.layer else Recipe()))
 
 
-DEEDS = {"layer": _layer, "mode": _mode, "coder": _field, "group": _field, "undo": _undo, "reset": _reset}
+def _model(studio: Studio, choice: Picked) -> None:
+    state.choose_model(choice.value)
+
+
+def _data(studio: Studio, choice: Picked) -> None:
+    state.choose_data(choice.value)
+
+
+def _left_to_the_view(studio: Studio, choice: Picked) -> None:
+    """A dialog is opened by the view."""
+
+
+DEEDS = {
+    "model": _model,
+    "data": _data,
+    "export": _left_to_the_view,
+    "layer": _layer,
+    "mode": _mode,
+    "coder": _field,
+    "group": _field,
+    "undo": _undo,
+    "reset": _reset,
+}

@@ -76,6 +76,12 @@ def data_sets() -> tuple[str, ...]:
     return known if own is None or own in known else (own, *known)
 
 
+def data_words() -> dict[str, str]:
+    """How each data set reads in the picker."""
+    known = sample_models.DATA
+    return {name: f"{name} (online)" if name in known and known[name].online else name for name in data_sets()}
+
+
 def data_of(model: str) -> str:
     """What a model is measured on at first."""
     if model == arguments().model and arguments().data:

@@ -5,14 +5,11 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import asdict, dataclass
 
 import streamlit as st
 
-HERE = Path(__file__).parent
-# One module: Streamlit takes a component's js as one text.
-PARTS = ("chart_axes.js", "chart_traces.js", "chart_points.js", "chart.js")
+from dashboard.live.board import Part, sent
 
 
 @dataclass(frozen=True)
@@ -39,23 +36,19 @@ class Click:
     customdata: tuple[object, ...] = ()
 
 
-def chart(figure: Mapping[str, object], key: str, card: Card) -> Click | None:
-    """Draws the figure, and returns the point that was clicked since the last run, once.
+def part(figure: Mapping[str, object], card: Card) -> Part:
+    """The figure for the board.
 
     figure: {"data": […], "layout": {…}} of plain values, in plotly's spec: scatter traces (lines and markers), stacked
     horizontal bars, vertical lines. Colours may be CSS variables, "var(--st-primary-color)". A point can be clicked
-    where its marker is seen and its trace has customdata. A key must not contain "__" (Streamlit's rule).
+    where its marker is seen and its trace has customdata.
     """
-    data = {
-        "figure": drawing(figure),
-        "title": card.title,
-        "note": card.note,
-        "height": card.height,
-        "phone": card.phone,
-        "version": card.version,
-    }
-    result = _chart(key=key, data=data, on_clicked_change=_nothing)
-    return fresh(key, result.get("clicked"))
+    return Part("chart", "plots", asdict(card) | {"figure": drawing(figure)})
+
+
+def clicked(key: str) -> Click | None:
+    """The point that was clicked since the last run, once."""
+    return fresh(key, sent(key, "clicked"))
 
 
 def drawing(figure: Mapping[str, object]) -> str:
@@ -94,20 +87,3 @@ def fresh(key: str, raw: object) -> Click | None:
 
 def _count(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value >= 0
-
-
-def _nothing() -> None:
-    """Declares the state `clicked`."""
-
-
-def _text(name: str) -> str:
-    return (HERE / name).read_text("utf-8")
-
-
-_chart = st.components.v2.component(
-    "prunescope_chart",
-    html=_text("chart.html"),
-    css=_text("chart.css"),
-    js="\n".join(map(_text, PARTS)),
-    isolate_styles=False,
-)

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 
 import streamlit as st
 
-from dashboard.live.assets import component
+from dashboard.live.board import Part, sent
 
 
 @dataclass(frozen=True)
@@ -32,25 +32,17 @@ class Readout:
     patience_ms: int = 120
 
 
-def readout(key: str, data: Readout) -> None:
-    """Shows the figures in place. A key must not contain "__" (Streamlit's rule)."""
-    _readout(key=key, data=asdict(data), on_more_change=_nothing)
+def part(data: Readout) -> Part:
+    """The two figures for the board."""
+    return Part("readout", "side", asdict(data))
 
 
 def wants_more(key: str) -> bool:
-    """Whether the browser asks for more images; true once for each time it asks. Call before `readout`."""
-    state = st.session_state.get(key)
-    wish = state.get("more") if isinstance(state, Mapping) else None
+    """Whether the browser asks for more images; true once for each time it asks. Call before `part`."""
+    wish = sent(key, "more")
     seq = wish.get("seq") if isinstance(wish, Mapping) else None
     name = f"wishes of {key}"
     if not isinstance(seq, int) or isinstance(seq, bool) or seq == st.session_state.get(name):
         return False
     st.session_state[name] = seq
     return True
-
-
-def _nothing() -> None:
-    """Declares the state `more`."""
-
-
-_readout = component("readout")

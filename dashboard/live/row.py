@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 
 import streamlit as st
 
-from dashboard.live.assets import component
+from dashboard.live.board import Part, sent
 
 
 @dataclass(frozen=True)
@@ -33,8 +33,7 @@ class Picked:
 
 def picked(key: str, items: Sequence[Item]) -> Picked | None:
     """What was chosen in the row since the last run, once; nothing where the browser sends what no item offers."""
-    state = st.session_state.get(key)
-    raw = state.get("picked") if isinstance(state, Mapping) else None
+    raw = sent(key, "picked")
     if not isinstance(raw, Mapping) or st.session_state.get(f"picks of {key}") == raw.get("n"):
         return None
     st.session_state[f"picks of {key}"] = raw.get("n")
@@ -45,13 +44,6 @@ def picked(key: str, items: Sequence[Item]) -> Picked | None:
     return None
 
 
-def row(key: str, items: Sequence[Item]) -> None:
-    """Puts the row on the page. A key must not contain "__" (Streamlit's rule)."""
-    _row(key=key, data={"items": [asdict(item) for item in items]}, on_picked_change=_nothing)
-
-
-def _nothing() -> None:
-    """Declares the state `picked`."""
-
-
-_row = component("row")
+def part(items: Sequence[Item]) -> Part:
+    """The row for the board."""
+    return Part("row", "side", {"items": [asdict(item) for item in items]})

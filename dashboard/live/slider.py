@@ -1,8 +1,7 @@
 """A slider that reports while it is dragged.
 
-In a fragment: `reading` first, the work, the plots, and `mount` last in an earlier container, so that its
-acknowledgement reaches the browser behind the plots. The browser owns the thumb; Python's value wins only where
-Python changed it.
+In a fragment: `reading` first, then the work, then `part` on the board, whose acknowledgement arrives with the plots.
+The browser owns the thumb; Python's value wins only where Python changed it.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from dataclasses import asdict, dataclass, replace
 
 import streamlit as st
 
-from dashboard.live.assets import component
+from dashboard.live.board import Part, sent
 
 FAST_MS = 20.0
 
@@ -135,10 +134,10 @@ def move(key: str, value: float) -> None:
     st.session_state[_name(key)] = replace(thumb, value=float(value), rev=thumb.rev + 1, seq=seq, final=True)
 
 
-def mount(key: str, scale: Scale, reading: Reading, *, window: int = 1) -> None:
-    """Puts the slider on the page and tells the browser that its value has been drawn. The last call of a run.
+def part(key: str, scale: Scale, reading: Reading, *, window: int = 1) -> Part:
+    """The slider for the board, which also tells the browser that its value has been drawn.
 
-    window: how many values may be unanswered; see `window_for`. A key must not contain "__" (Streamlit's rule).
+    window: how many values may be unanswered; see `window_for`.
     """
     thumb = _thumb(key)
     if not follows(thumb, scale, reading.value):
@@ -147,7 +146,7 @@ def mount(key: str, scale: Scale, reading: Reading, *, window: int = 1) -> None:
     low, high = ends(scale)
     step = 1.0 if scale.stops else scale.step
     state = {"value": reading.value, "rev": thumb.rev, "ack": thumb.seq, "window": max(1, window)}
-    _slider(key=key, data=asdict(scale) | {"low": low, "high": high, "step": step} | state)
+    return Part("slider", "side", asdict(scale) | {"low": low, "high": high, "step": step} | state)
 
 
 def window_for(busy_ms: float) -> int:
@@ -164,8 +163,7 @@ def _thumb(key: str) -> Thumb:
 
 
 def _sample(key: str) -> object:
-    state = st.session_state.get(key)
-    return state.get("sample") if isinstance(state, Mapping) else None
+    return sent(key, "sample")
 
 
 def _whole(value: object) -> bool:
@@ -174,6 +172,3 @@ def _whole(value: object) -> bool:
 
 def _number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-
-
-_slider = component("slider")

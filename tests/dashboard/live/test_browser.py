@@ -227,8 +227,11 @@ def test_a_click_on_a_point_reaches_python_once(page: Page) -> None:
 
 def test_a_tap_on_a_point_reaches_python_once(phone: Page) -> None:
     card(phone, 3).scroll_into_view_if_needed()
-    phone.touchscreen.tap(*point_at(phone, 2))
-    said(phone, re.escape("clicks: ['0/2/setting 2']"))
+    for number in (2, 4):
+        phone.touchscreen.tap(*point_at(phone, number))
+        said(phone, f"setting {number}")
+        phone.wait_for_timeout(1500)  # the mouse that the browser plays after a tap comes late on a busy machine
+    said(phone, re.escape("clicks: ['0/2/setting 2', '0/4/setting 4']"))
 
 
 def test_the_figures_ask_until_every_image_is_measured(page: Page) -> None:
