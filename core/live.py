@@ -6,8 +6,8 @@ from collections import OrderedDict
 from collections.abc import Hashable
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache, partial
+from typing import NamedTuple
 
-import pandas as pd
 from torch import Tensor
 
 from core import compress, exporting, index, planning, report
@@ -15,6 +15,7 @@ from core.encoding import Encoded
 from core.evaluation import Change, tallies
 from core.pipeline import Study, dense_bytes
 from core.recipe import Recipe, Settings
+from core.report import Row
 from core.statistics import Estimate, Tally, estimate
 
 FIRST_IMAGES = 200  # an estimate rests on at least this many
@@ -32,7 +33,15 @@ class Studio:
     @cached_property
     def encoders(self) -> dict:
         """Layer name -> its encoder, which remembers its last two results."""
-        return {layer.name: lru_cache(maxsize=2)(partial(_coded, layer)) for layer in self.study.known}
+        uses = self.study.uses
+        return {
+            layer.name: lru_cache(maxsize=2)(partial(_coded, layer, uses[layer.name])) for layer in self.study.known
+        }
+
+    @cached_property
+    def parameters(self) -> dict[str, str]:
+        """Layer name -> the name of its parameter."""
+        return {layer.name: layer.parameter for layer in self.study.known}
 
     @cached_property
     def pool(self) -> index.Index:
@@ -47,20 +56,24 @@ class Studio:
 
 @dataclass(frozen=True, eq=False)
 class Look:
-    """A recipe's figures, measured. rows: the table `report.layers`. total: images there are."""
+    """A recipe's figures, measured. rows: of `report.layer_row`, a layer each. total: images there are."""
 
     recipe: Recipe
     encoded: dict[str, Encoded]
-    rows: pd.DataFrame
+    rows: list[Row]
     tally: Tally
     total: int
     written: int
     dense: int
 
+    def row(self, layer: str) -> Row:
+        """The row of one layer."""
+        return next(row for row in self.rows if row["layer"] == layer)
+
     @property
     def unchanged(self) -> bool:
         """Whether every layer is the dense model's own."""
-        return self.written == self.dense and not self.rows["removed"].any()
+        return self.written == self.dense and not any(row["removed"] for row in self.rows)
 
     @property
     def estimate(self) -> Estimate:
@@ -74,18 +87,27 @@ def look(studio: Studio, recipe: Recipe, seconds: float) -> Look:
     compress.check(recipe, study.known)
     with studio.lock:
         coded = {layer.name: studio.encoders[layer.name](recipe.settings(layer.name)) for layer in study.known}
-        encoded = {name: form for name, (form, _) in coded.items()}
-        changed = {layer.parameter: coded[layer.name][1] for layer in study.known if coded[layer.name][1] is not None}
-        keys = {layer.parameter: recipe.settings(layer.name) for layer in study.known if layer.parameter in changed}
+        encoded = {name: each.encoded for name, each in coded.items()}
+        changed = {p: coded[name].weight for name, p in studio.parameters.items() if coded[name].weight is not None}
+        keys = {p: recipe.settings(name) for name, p in studio.parameters.items() if p in changed}
         tally = _tally(studio, Change(changed, keys), seconds)
-    rows = report.layers(study.known, encoded, study.uses)
     written = exporting.file_bytes(study.loaded.model, study.known, encoded)
+    rows = [each.row for each in coded.values()]
     return Look(recipe, encoded, rows, tally, len(study.bench.targets), written, studio.dense_bytes)
 
 
-def _coded(layer: compress.Layer, settings: Settings) -> tuple[Encoded, Tensor | None]:
+class Coded(NamedTuple):
+    """A layer's encoded form, the weight it decodes to where that is not the layer's own, and its row."""
+
+    encoded: Encoded
+    weight: Tensor | None
+    row: Row
+
+
+def _coded(layer: compress.Layer, uses: int, settings: Settings) -> Coded:
     encoded = compress.encode(layer, settings)
-    return encoded, compress.weights((layer,), {layer.name: encoded}).get(layer.parameter)
+    weight = compress.weights((layer,), {layer.name: encoded}).get(layer.parameter)
+    return Coded(encoded, weight, report.layer_row(layer, encoded, uses))
 
 
 def _tally(studio: Studio, change: Change, seconds: float) -> Tally:

@@ -2,7 +2,7 @@
 
 import math
 import platform
-from collections.abc import Hashable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +16,8 @@ from core.encoding import Affine, Encoded, LowRank, Sparse
 from core.factoring import Spectrum
 from core.recipe import Settings
 from core.statistics import Tally, estimate
+
+Row = dict[str, int | float | str]
 
 FORMAT = "prunescope/report/1"
 BINS = 81  # odd, so that the middle bin is centred on 0
@@ -35,12 +37,11 @@ class Measured:
     written: tuple[int, int]
 
 
-def layers(known: tuple[Layer, ...], encoded: Mapping[str, Encoded], uses: Mapping[str, int]) -> pd.DataFrame:
-    """A row a layer: weights, stored and removed numbers, sparsity, bits and entropy a weight, MACs by non-zeros."""
-    return pd.DataFrame([_layer_row(layer, encoded[layer.name], uses.get(layer.name, 0)) for layer in known])
+def layer_row(layer: Layer, encoded: Encoded, uses: int) -> Row:
+    """Weights, stored and removed numbers, sparsity, bits and entropy a weight, MACs by non-zeros of one layer.
 
-
-def _layer_row(layer: Layer, encoded: Encoded, uses: int) -> dict[str, Hashable]:
+    uses: how often one input uses each weight. Plain values: a table of pandas would take longer than the measuring.
+    """
     weights = layer.matrix.numel()
     numbers, removed = encoding.stored_values(encoded), encoding.removed_values(encoded)
     written = encoding.bits(encoded)
@@ -154,7 +155,8 @@ def spectrum(decomposed: Spectrum) -> pd.DataFrame:
 
 def summary(measured: Measured, total: int) -> dict[str, object]:
     """The figures of report.json. total: images there are; accuracies are fractions, drops are points."""
-    rows = layers(measured.known, measured.encoded, measured.uses)
+    known, uses = measured.known, measured.uses
+    rows = [layer_row(layer, measured.encoded[layer.name], uses.get(layer.name, 0)) for layer in known]
     found = estimate(measured.tally, total)
     written, dense = measured.written
     return {
@@ -163,21 +165,26 @@ def summary(measured: Measured, total: int) -> dict[str, object]:
         "drop": found.drop,
         "drop_ci95": list(found.drop_ci95),
         "images": measured.tally.images,
-        "sparsity": float(rows["removed"].sum() / rows["stored"].sum()),
-        "weights": int(rows["weights"].sum()),
+        "sparsity": total_of(rows, "removed") / total_of(rows, "stored"),
+        "weights": total_of(rows, "weights"),
         "bytes": written,
         "bytes_dense": dense,
         "ratio": dense / written,
         "entropy_bits_per_weight": entropy_per_weight(rows),
-        "macs": int(rows["macs"].sum()),
-        "macs_dense": int(rows["macs_dense"].sum()),
-        "layers": rows.to_dict("records"),
+        "macs": total_of(rows, "macs"),
+        "macs_dense": total_of(rows, "macs_dense"),
+        "layers": rows,
     }
 
 
-def entropy_per_weight(rows: pd.DataFrame) -> float:
-    """Shannon's bound over all layers of `layers`, in bits a weight."""
-    return math.fsum(rows["entropy_bits_per_weight"] * rows["weights"]) / int(rows["weights"].sum())
+def total_of(rows: list[Row], column: str) -> int:
+    """The sum of a column of counts."""
+    return sum(row[column] for row in rows)
+
+
+def entropy_per_weight(rows: list[Row]) -> float:
+    """Shannon's bound over all layers, in bits a weight."""
+    return math.fsum(row["entropy_bits_per_weight"] * row["weights"] for row in rows) / total_of(rows, "weights")
 
 
 def versions() -> dict[str, str]:

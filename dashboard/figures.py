@@ -1,4 +1,4 @@
-"""Tables to plotly figures; colours are the page's own, as CSS variables. An empty table makes an empty figure.
+"""Tables to figures in plotly's spec; colours are the page's own, as CSS variables. An empty table makes an empty one.
 
 A figure is the plain mapping that plotly draws: building it through plotly's classes takes ten times as long as all
 the measuring of a slider's step. The tests hand every figure to those classes, which refuse what plotly does not know.
@@ -9,6 +9,7 @@ from collections.abc import Iterable
 import numpy as np
 import pandas as pd
 
+from core.report import Row
 from dashboard import words
 
 Figure = dict[str, "dict | list"]
@@ -114,14 +115,13 @@ def _ticks(levels: np.ndarray, depth: float) -> dict:
     return {"type": "scatter", "x": x, "y": y, "mode": "lines", "line": line, "hoverinfo": "skip"}
 
 
-def layers(rows: pd.DataFrame) -> Figure:
+def layers(rows: list[Row]) -> Figure:
     """Left: what stays of each layer. Right: bits a weight on a log axis, stored (ring) and the entropy bound (dot)."""
-    if rows.empty:
+    if not rows:
         return empty()
-    records = rows.to_dict("records")
-    names = [row["layer"] for row in records]
-    stays = [100 * (1 - row["sparsity"]) for row in records]
-    said = [words.stay_sentence(row) for row in records]
+    names = [row["layer"] for row in rows]
+    stays = [100 * (1 - row["sparsity"]) for row in rows]
+    said = [words.stay_sentence(row) for row in rows]
     data = [_bars(names, stays, COMPRESSED, said), _bars(names, [100 - s for s in stays], REMOVED_FILL, said)]
     bits = [0.1, 0.3, 1, 2, 4, 8, 16, 32]
     axes = {
@@ -130,7 +130,7 @@ def layers(rows: pd.DataFrame) -> Figure:
         "xaxis2": _titled("bits a weight", np.log10(LEAST_BITS), np.log10(45), type="log", domain=[0.58, 1], anchor="y")
         | {"tickvals": bits, "ticktext": [f"{value:g}" for value in bits]},
     }
-    return _figure("layers", data + _bits(records, names), axes, bargap=0.45, barmode="stack")
+    return _figure("layers", data + _bits(rows, names), axes, bargap=0.45, barmode="stack")
 
 
 def _bars(names: list[str], lengths: list[float], color: str, said: list[str]) -> dict:
@@ -146,14 +146,14 @@ def _bars(names: list[str], lengths: list[float], color: str, said: list[str]) -
     }
 
 
-def _bits(records: list[dict], names: list[str]) -> list[dict]:
-    stored = [max(LEAST_BITS, row["bits_per_weight"]) for row in records]
-    bound = [max(LEAST_BITS, row["entropy_bits_per_weight"]) for row in records]
+def _bits(rows: list[Row], names: list[str]) -> list[dict]:
+    stored = [max(LEAST_BITS, row["bits_per_weight"]) for row in rows]
+    bound = [max(LEAST_BITS, row["entropy_bits_per_weight"]) for row in rows]
     link_x = [value for low, high in zip(bound, stored, strict=True) for value in (low, high, None)]
     link_y = [value for name in names for value in (name, name, None)]
     line = {"color": COMPRESSED, "width": 2}
     shared = {"type": "scatter", "xaxis": "x2", "y": names, "mode": "markers"}
-    shared |= {"text": [words.bits_sentence(row) for row in records], **SENTENCE}
+    shared |= {"text": [words.bits_sentence(row) for row in rows], **SENTENCE}
     link = {"type": "scatter", "xaxis": "x2", "x": link_x, "y": link_y, "mode": "lines", "line": line}
     return [
         {**link, "hoverinfo": "skip"},

@@ -58,13 +58,13 @@ def plots(studio: Studio, position: Position, looked: Look) -> dict[str, Part]:
 def _histogram(studio: Studio, position: Position, looked: Look) -> Part:
     layer = controls.shown(studio, position)
     settings, encoded = position.recipe.settings(layer.name), looked.encoded[layer.name]
-    row = looked.rows.set_index("layer", drop=False).loc[layer.name]
+    row = looked.row(layer.name)
     if layer.not_finite:
         note = f"{words.count(layer.not_finite)} of its weights are NaN or infinite: it stays as it is"
         return _card(figures.empty(), f"{layer.name} cannot be compressed", note)
     lines = report.thresholds(layer, settings, encoded)
     levels = report.levels(encoded)
-    table = report.histogram(layer, settings, encoded, state.edges(layer, bool(row["rank"] < row["full_rank"])))
+    table = report.histogram(layer, settings, encoded, state.edges(layer, row["rank"] < row["full_rank"]))
     note = words.histogram_note(row, table, (lines, len(levels)))
     figure = figures.histogram(table, lines, levels, layer.name)
     return _card(figure, words.histogram_title(layer.name, row), note)
@@ -80,11 +80,11 @@ def _spectrum(studio: Studio, position: Position, looked: Look) -> Part:
     layer = controls.shown(studio, position)
     if layer.not_finite:
         return _card(figures.empty(), f"{layer.name} has no singular values", "its weights are not all finite")
-    row = looked.rows.set_index("layer").loc[layer.name]
-    table = report.spectrum(layer.spectrum)
+    rank = looked.row(layer.name)["rank"]
+    table = state.spectrum(layer)
     note = "singular values, largest first" + (", averaged over its groups" if layer.groups > 1 else "")
-    title = words.spectrum_title(layer.name, table, int(row["rank"]))
-    return _card(figures.spectrum(table, int(row["rank"]), layer.name), title, note)
+    title = words.spectrum_title(layer.name, table, rank)
+    return _card(figures.spectrum(table, rank, layer.name), title, note)
 
 
 def _trail(studio: Studio, position: Position, looked: Look) -> Part:

@@ -18,7 +18,7 @@ from core.recipe import Recipe, from_json, to_json
 from dashboard import words
 
 START = "digits_cnn"
-TRAIL = 400  # points kept; the oldest go first
+TRAIL = 200  # points kept; the oldest go first
 UNDO = 200
 EACH, POOLED, BELOW = "each", "pooled", "below"  # what the Prune slider counts in
 
@@ -286,6 +286,12 @@ def about(here: Position) -> str:
 def edges(layer: compress.Layer, factored: bool) -> np.ndarray:
     """The bin edges of a layer's histogram."""
     return report.bin_edges(layer, factored)
+
+
+@lru_cache(maxsize=64)
+def spectrum(layer: compress.Layer) -> pd.DataFrame:
+    """The table of a layer's singular values."""
+    return report.spectrum(layer.spectrum)
 
 
 def looked(studio: Studio, recipe: Recipe, seconds: float) -> Look:

@@ -1,10 +1,10 @@
 """Figures as words: numbers with units, and titles that are findings."""
 
 import math
-from collections.abc import Mapping
 
 import pandas as pd
 
+from core.report import Row
 from core.statistics import Estimate
 
 MINUS = "−"
@@ -74,8 +74,8 @@ def interval(found: Estimate) -> str:
     return f"{100 * low:.1f} to {100 * high:.1f} %"
 
 
-def histogram_title(name: str, row: pd.Series) -> str:
-    """What pruning leaves of a layer. row: of `report.layers`."""
+def histogram_title(name: str, row: Row) -> str:
+    """What pruning leaves of a layer. row: of `report.layer_row`."""
     what = "number" if row["rank"] < row["full_rank"] else "weight"
     if not row["removed"]:
         return f"Every {what} of {name} stays"
@@ -88,7 +88,7 @@ def histogram_title(name: str, row: pd.Series) -> str:
     return f"{percent(stays)} of the {what}s of {name} stay"
 
 
-def histogram_note(row: pd.Series, table: pd.DataFrame, marks: tuple[tuple[float, ...], int]) -> str:
+def histogram_note(row: Row, table: pd.DataFrame, marks: tuple[tuple[float, ...], int]) -> str:
     """What the histogram plots, and what its lines and ticks are. marks: thresholds, and how many values codes take."""
     lines, levels = marks
     beyond = int(row["stored"] - table["kept"].sum() - table["removed"].sum())
@@ -99,26 +99,24 @@ def histogram_note(row: pd.Series, table: pd.DataFrame, marks: tuple[tuple[float
     return f"{count(int(row['stored']))} {what}{outside}{cut}{ticks}"
 
 
-def layers_title(rows: pd.DataFrame) -> str:
+def layers_title(rows: list[Row]) -> str:
     """Which layer weighs most, and whether it also gives most."""
-    if rows.empty:
+    if not rows:
         return "No layer to compress"
-    largest = rows.loc[rows["weights"].idxmax()]
-    saved = 4 * rows["weights"] - rows["bytes"]
-    share = largest["weights"] / rows["weights"].sum()
-    title = f"{largest['layer']} holds {percent(share)} of the weights"
-    return title + (
-        " and gives the most" if len(rows) > 1 and saved.max() > 0 and saved.idxmax() == largest.name else ""
-    )
+    largest = max(rows, key=lambda row: row["weights"])
+    saved = {row["layer"]: 4 * row["weights"] - row["bytes"] for row in rows}
+    share = largest["weights"] / sum(row["weights"] for row in rows)
+    gives_most = len(rows) > 1 and saved[largest["layer"]] == max(saved.values()) > 0
+    return f"{largest['layer']} holds {percent(share)} of the weights" + (" and gives the most" if gives_most else "")
 
 
-def stay_sentence(row: Mapping[str, float | str]) -> str:
-    """What stays of a layer, for its bar. row: of `report.layers`."""
+def stay_sentence(row: Row) -> str:
+    """What stays of a layer, for its bar. row: of `report.layer_row`."""
     stays = count(row["stored"] - row["removed"])
     return f"{row['layer']}: {stays} of {count(row['stored'])} numbers stay, {percent(row['sparsity'])} are removed"
 
 
-def bits_sentence(row: Mapping[str, float | str]) -> str:
+def bits_sentence(row: Row) -> str:
     """What a layer is stored in, for its ring and dot."""
     return (
         f"{row['layer']} is stored in {row['bits_per_weight']:.2f} bits a weight; "

@@ -7,19 +7,15 @@ import pandas as pd
 import streamlit as st
 
 from dashboard import figures
-from dashboard.live.chart import Card, chart
+from dashboard.live import chart
+from dashboard.live.board import board
 
 LAYERS = int(st.query_params.get("layers", 4))
 PLACE = {"height": "calc((100vh - 52px - 3 * 16px) / 2)", "phone": "260px"}
 STYLE = """<style>
 [data-testid="stHeader"] { display: none; }
 [data-testid="stMainBlockContainer"] { padding: 8px 24px; max-width: none; }
-.st-key-plots { display: grid; grid-template-columns: minmax(0, 1fr) minmax(0, 1fr); gap: 16px; }
-.st-key-page { display: grid; grid-template-columns: 348px minmax(0, 1fr); gap: 24px; }
-@media (max-width: 700px) {
-  [data-testid="stMainBlockContainer"] { padding: 8px 16px; }
-  .st-key-plots, .st-key-page { display: flex; flex-direction: column; }
-}
+@media (max-width: 700px) { [data-testid="stMainBlockContainer"] { padding: 8px 16px; } }
 </style>"""
 
 
@@ -72,22 +68,23 @@ def drawn(percent: int) -> dict[str, figures.Figure]:
     }
 
 
+def card(name: str, percent: int) -> chart.Card:
+    return chart.Card(f"{name} at {percent} %", "what is plotted here", version=str(percent), **PLACE)
+
+
 @st.fragment
 def page() -> None:
     state = st.session_state
-    with st.container(key="page"):
-        side, plots = st.container(), st.container(key="plots")
-    percent = side.slider("Prune", 0, 99, 80, key="prune")
-    other = side.toggle("Other layer", key="other")
-    with plots:
-        for name, figure in drawn(percent).items():
-            if name == "histogram" and other:
-                figure["layout"]["uirevision"] = "histogram fc2"
-            card = Card(f"{name} at {percent} %", "what is plotted here", version=str(percent), **PLACE)
-            click = chart(figure, f"chart-{name}", card)
-            if click:
-                state["clicks"] = [*state.get("clicks", []), f"{name}/{click.curve}/{click.customdata[0]}"]
-    side.text(f"clicks: {state.get('clicks', [])}")
+    percent = st.slider("Prune", 0, 99, 80, key="prune")
+    parts = drawn(percent)
+    if st.toggle("Other layer", key="other"):
+        parts["histogram"]["layout"]["uirevision"] = "histogram fc2"
+    for name in parts:
+        click = chart.clicked(name)
+        if click:
+            state["clicks"] = [*state.get("clicks", []), f"{name}/{click.curve}/{click.customdata[0]}"]
+    st.text(f"clicks: {state.get('clicks', [])}")
+    board({name: chart.part(figure, card(name, percent)) for name, figure in parts.items()})
 
 
 st.set_page_config("Charts", layout="wide")

@@ -120,13 +120,13 @@ def zoom(page: Page, name: str) -> None:
 
 
 def test_a_redrawing_keeps_the_nodes_and_shows_no_blank_frame(page: Page) -> None:
-    page.evaluate(
-        """() => {
-            const nodes = () => [...document.querySelectorAll('.ps-graph *')], before = nodes();
+    page.locator(".ps-graph").evaluate_all(
+        """(graphs) => {
+            const before = graphs.flatMap((svg) => [svg, ...svg.querySelectorAll('*')]);
             Object.assign(window, { blank: 0, kept: () => before.every((node) => node.isConnected) });
-            const filled = (svg) => svg.querySelector(".ps-traces path[d]:not([d=''])");
+            const filled = (svg) => svg.isConnected && svg.querySelector(".ps-traces path[d]:not([d=''])");
             const look = () => {
-                if (![...document.querySelectorAll('.ps-graph')].slice(0, 4).every(filled)) blank += 1;
+                if (!graphs.slice(0, 4).every(filled)) blank += 1;
                 requestAnimationFrame(look);
             };
             look();
@@ -293,8 +293,8 @@ def touching(a: dict[str, float], b: dict[str, float]) -> bool:
 
 
 def test_a_chart_follows_the_theme_without_a_drawing(page: Page) -> None:
-    fill = "() => getComputedStyle(document.querySelector('.ps-area')).fill"
-    light, draws = page.evaluate(fill), card(page, "histogram").get_attribute("data-draws")
+    area, draws = page.locator(".ps-area").first, card(page, "histogram").get_attribute("data-draws")
+    light = area.evaluate("path => getComputedStyle(path).fill")
     page.emulate_media(color_scheme="dark")
-    page.wait_for_function(f"was => ({fill})() !== was", arg=light)
+    expect(area).not_to_have_css("fill", light)
     assert card(page, "histogram").get_attribute("data-draws") == draws
