@@ -1,16 +1,18 @@
 """What a page asks at every position of a slider: one recipe, compressed and measured within a time."""
 
-import threading
+import os
 import time
 from collections import OrderedDict
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache, partial
 from typing import NamedTuple
 
+import torch
 from torch import Tensor
 
-from core import compress, exporting, index, planning, report
+from core import compress, exporting, index, pipeline, planning, report
 from core.encoding import Encoded
 from core.evaluation import Change, tallies
 from core.pipeline import Study, dense_bytes
@@ -18,17 +20,27 @@ from core.recipe import Recipe, Settings
 from core.report import Row
 from core.statistics import Estimate, Tally, estimate
 
-FIRST_IMAGES = 200  # an estimate rests on at least this many
 KEPT_TALLIES = 4096
+
+
+def _leave_one_processor() -> None:
+    """The browser draws while we compute: with all processors taken both would wait for each other."""
+    torch.set_num_threads(max(1, (os.cpu_count() or 2) - 1))
 
 
 @dataclass(frozen=True, eq=False)
 class Studio:
-    """A study with what earlier looks left: each layer's last two encoded forms, and every tally."""
+    """A study with what earlier looks left: each layer's last two encoded forms, and every tally.
+
+    worker: the one thread that computes, one thing after another. Threads that come and go, as a server's do, would
+    each begin with cold memory and a new team of torch's own threads: twice the time for the same work.
+    """
 
     study: Study
     measured: OrderedDict[Hashable, Tally] = field(default_factory=OrderedDict)
-    lock: threading.Lock = field(default_factory=threading.Lock)
+    worker: ThreadPoolExecutor = field(
+        default_factory=lambda: ThreadPoolExecutor(1, "prunescope", _leave_one_processor)
+    )
 
     @cached_property
     def encoders(self) -> dict:
@@ -82,15 +94,18 @@ class Look:
 
 
 def look(studio: Studio, recipe: Recipe, seconds: float) -> Look:
-    """Compress, then measure further images until `seconds` have passed: at least the first few hundred."""
+    """Compress, then measure further images until `seconds` have passed, one batch at least."""
+    return studio.worker.submit(_look, studio, recipe, seconds).result()
+
+
+def _look(studio: Studio, recipe: Recipe, seconds: float) -> Look:
     study = studio.study
     compress.check(recipe, study.known)
-    with studio.lock:
-        coded = {layer.name: studio.encoders[layer.name](recipe.settings(layer.name)) for layer in study.known}
-        encoded = {name: each.encoded for name, each in coded.items()}
-        changed = {p: coded[name].weight for name, p in studio.parameters.items() if coded[name].weight is not None}
-        keys = {p: recipe.settings(name) for name, p in studio.parameters.items() if p in changed}
-        tally = _tally(studio, Change(changed, keys), seconds)
+    coded = {layer.name: studio.encoders[layer.name](recipe.settings(layer.name)) for layer in study.known}
+    encoded = {name: each.encoded for name, each in coded.items()}
+    changed = {p: coded[name].weight for name, p in studio.parameters.items() if coded[name].weight is not None}
+    keys = {p: recipe.settings(name) for name, p in studio.parameters.items() if p in changed}
+    tally = _tally(studio, Change(changed, keys), seconds)
     written = exporting.file_bytes(study.loaded.model, study.known, encoded)
     rows = [each.row for each in coded.values()]
     return Look(recipe, encoded, rows, tally, len(study.bench.targets), written, studio.dense_bytes)
@@ -112,12 +127,24 @@ def _coded(layer: compress.Layer, uses: int, settings: Settings) -> Coded:
 
 def _tally(studio: Studio, change: Change, seconds: float) -> Tally:
     key = frozenset(change.keys.items())
-    before, start = studio.measured.get(key, Tally()), time.perf_counter()
-    tally = before
-    for tally in tallies(studio.study.bench, change, before):
-        if tally.images >= FIRST_IMAGES and time.perf_counter() - start > seconds:
+    tally, start = studio.measured.get(key, Tally()), time.perf_counter()
+    measuring = tallies(studio.study.bench, change, tally)
+    while (further := next(measuring, None)) is not None:
+        tally = further
+        if time.perf_counter() - start > seconds:
             break
     studio.measured[key] = tally
     if len(studio.measured) > KEPT_TALLIES:
         studio.measured.popitem(last=False)
     return tally
+
+
+def files(studio: Studio, recipe: Recipe, progress: Callable[[float], None]) -> dict[str, bytes]:
+    """The files of `pipeline.files` for a recipe, measured on every image; `progress` is told the share done."""
+    applied = studio.worker.submit(pipeline.apply, studio.study, recipe).result()
+    total, tally = len(studio.study.bench.targets), Tally()
+    measuring = tallies(studio.study.bench, applied.change)
+    while tally.images < total:
+        tally = studio.worker.submit(next, measuring).result()
+        progress(tally.images / total)
+    return studio.worker.submit(pipeline.files, studio.study, recipe, applied, tally).result()

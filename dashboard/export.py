@@ -5,10 +5,8 @@ import zipfile
 
 import streamlit as st
 
-from core import pipeline
-from core.evaluation import tallies
+from core import live
 from core.live import Studio
-from core.statistics import Tally
 from dashboard import words
 from dashboard.state import Position
 
@@ -41,10 +39,7 @@ def dialog(studio: Studio, position: Position) -> None:
 
 
 def _made(studio: Studio, position: Position) -> dict[str, bytes]:
-    study, bar = studio.study, st.progress(0.0, "Measuring on every image …")
-    with studio.lock:
-        applied = pipeline.apply(study, position.recipe)
-        tally, total = Tally(), len(study.bench.targets)
-        for tally in tallies(study.bench, applied.change):
-            bar.progress(tally.images / total, f"Measured {words.count(tally.images)} of {words.count(total)} images …")
-        return pipeline.files(study, position.recipe, applied, tally)
+    bar = st.progress(0.0, "Measuring on every image …")
+    return live.files(
+        studio, position.recipe, lambda share: bar.progress(share, f"Measuring: {share:.0%} of the images")
+    )

@@ -24,6 +24,7 @@ SOFT = "var(--st-gray-text-color)"
 AXIS = {"zeroline": False, "showgrid": False, "linecolor": LINE, "ticks": "outside", "tickcolor": LINE}
 SENTENCE = {"hovertemplate": "%{text}<extra></extra>"}
 FLOORS = (0.99, 0.98, 0.95, 0.9, 0.8, 0.5, 0.0)  # where the trail's accuracy axis may begin
+POINTS = 256  # of a curve: more than its pixels are wasted
 LEAST_BITS = 0.1  # the left end of the bits axis, where 0 is drawn too
 
 
@@ -56,6 +57,13 @@ def _vertical(x: float) -> dict:
     return {"type": "line", "x0": x, "x1": x, "y0": 0, "y1": 1, "yref": "paper", "line": line}
 
 
+def _plain(values: np.ndarray | pd.Series) -> list[float]:
+    """The values to four digits of the largest, as short as they can be sent."""
+    array = np.asarray(values, dtype=float)
+    top = np.abs(array).max(initial=0.0)
+    return array.round(4 - int(np.floor(np.log10(top)))).tolist() if top > 0 else array.tolist()
+
+
 def histogram(table: pd.DataFrame, lines: Iterable[float], levels: np.ndarray, name: str) -> Figure:
     """Survivors over removed numbers, a bin of `report.histogram` each; thresholds as lines, code values as ticks."""
     if table.empty:
@@ -80,7 +88,7 @@ def _steps(edges: np.ndarray, counts: np.ndarray, color: str) -> dict:
     """The outline of a histogram as one filled path: cheap to redraw."""
     return {
         "type": "scatter",
-        "x": np.repeat(edges, 2).tolist(),
+        "x": _plain(np.repeat(edges, 2)),
         "y": [0, *np.repeat(counts, 2).tolist(), 0],
         "mode": "lines",
         "line": {"width": 0.5, "color": color},
@@ -98,18 +106,18 @@ def _bin_hover(middle: np.ndarray, total: np.ndarray, figures: np.ndarray) -> di
     )
     return {
         "type": "scatter",
-        "x": middle.tolist(),
+        "x": _plain(middle),
         "y": total.tolist(),
         "mode": "markers",
         "marker": {"size": 8, "opacity": 0, "color": COMPRESSED},
-        "customdata": figures.tolist(),
+        "customdata": list(zip(*map(_plain, figures.T[:2]), *figures.T[2:].astype(int).tolist(), strict=True)),
         "hovertemplate": said,
     }
 
 
 def _ticks(levels: np.ndarray, depth: float) -> dict:
     """Short strokes below the axis at each level, as one path."""
-    x = [value for level in levels.tolist() for value in (level, level, None)]
+    x = [value for level in _plain(levels) for value in (level, level, None)]
     y = [value for _ in levels for value in (0.25 * depth, depth, None)]
     line = {"width": 1.2, "color": SOFT}
     return {"type": "scatter", "x": x, "y": y, "mode": "lines", "line": line, "hoverinfo": "skip"}
@@ -167,16 +175,18 @@ def spectrum(table: pd.DataFrame, rank: int, name: str) -> Figure:
     if table.empty:
         return empty()
     full, top = len(table), float(table["value"].iloc[0]) or 1.0
-    ranks, values = table["rank"].tolist(), table["value"].tolist()
+    some = np.unique(np.append(np.linspace(0, full - 1, min(full, POINTS)).round().astype(int), rank - 1))
+    ranks, values = (some + 1).tolist(), _plain(table["value"].to_numpy()[some])
+    inside = int(np.searchsorted(some, rank))
     said = (
         f"the first %{{x}} of {full} singular values keep %{{customdata:.1%}} of the energy; "
         "number %{x} is %{y:.3g}<extra></extra>"
     )
     shared = {"type": "scatter", "mode": "lines"}
     whole = {**shared, "x": ranks, "y": values, "line": {"width": 2.5, "color": DENSE}}
-    kept = {**shared, "x": ranks[:rank], "y": values[:rank], "line": {"width": 2.5, "color": COMPRESSED}}
+    kept = {**shared, "x": ranks[:inside], "y": values[:inside], "line": {"width": 2.5, "color": COMPRESSED}}
     data = [
-        {**whole, "customdata": table["energy"].tolist(), "hovertemplate": said},
+        {**whole, "customdata": _plain(table["energy"].to_numpy()[some]), "hovertemplate": said},
         {**kept, "fill": "tozeroy", "fillcolor": "var(--st-gray-background-color)", "hoverinfo": "skip"},
     ]
     axes = {
@@ -193,7 +203,7 @@ def trail(points: pd.DataFrame, dense: tuple[float, int]) -> Figure:
     """
     if points.empty:
         return empty()
-    sizes, accuracies = (points["bytes"] / 1000).tolist(), (100 * points["accuracy"]).tolist()
+    sizes, accuracies = (points["bytes"] / 1000).tolist(), _plain(100 * points["accuracy"])
     floor = next(f for f in FLOORS if f <= max(0.0, min(accuracies) / 100 - 0.002))
     low = 10 ** np.floor(np.log10(min(*sizes, dense[1] / 1000)))
     high = 1.25 * max(*sizes, dense[1] / 1000)
@@ -232,6 +242,6 @@ def _here(last: pd.Series) -> dict:
         "marker": {"size": 14, "color": COMPRESSED, "line": {"color": PAGE, "width": 2}},
         "error_y": reach,
         "text": [last["text"]],
-        "customdata": [last["id"]],
+        "customdata": [int(last["id"])],
         **SENTENCE,
     }

@@ -44,7 +44,7 @@ def trouble() -> None:
 def go_back_to_clicked() -> str:
     """Stand at the point of the trail that was clicked, if one was."""
     click = chart.clicked("trail")
-    there = state.visited(str(click.customdata[0])) if click and click.customdata else None
+    there = state.visited(click.customdata[0]) if click and click.customdata else None
     if there is not None:
         state.settle(replace(state.position(), recipe=there))
     return ""

@@ -1,6 +1,7 @@
 """The only caches and the only session keys of the page."""
 
 import argparse
+import gc
 import json
 import sys
 from collections.abc import Mapping
@@ -18,7 +19,7 @@ from core.recipe import Recipe, from_json, to_json
 from dashboard import words
 
 START = "digits_cnn"
-TRAIL = 200  # points kept; the oldest go first
+TRAIL = 150  # points kept; the oldest go first
 UNDO = 200
 EACH, POOLED, BELOW = "each", "pooled", "below"  # what the Prune slider counts in
 
@@ -36,8 +37,9 @@ class Position:
 
 @dataclass(frozen=True)
 class Visited:
-    """A point of the trail."""
+    """A point of the trail. number: counts the visits of a session."""
 
+    number: int
     recipe: Recipe
     written: int
     accuracy: float
@@ -49,7 +51,10 @@ class Visited:
 def studio(model: str, weights: str | None, data: str) -> Studio:
     """The model on its data, ready to be measured. Shared by all sessions, which take turns."""
     loaded = loading.load_model(model, weights)
-    return Studio(pipeline.study(loaded, loading.load_data(data), Recipe()))
+    made = Studio(pipeline.study(loaded, loading.load_data(data), Recipe()))
+    gc.collect()
+    gc.freeze()  # what is loaded stays: later collections need not walk it while a slider moves
+    return made
 
 
 @st.cache_resource
@@ -198,8 +203,10 @@ def visit(seen: Look) -> None:
     trail: dict[str, Visited] = st.session_state["trail"]
     key = to_json(seen.recipe, indent=None)
     found = seen.estimate
-    trail.pop(key, None)
-    trail[key] = Visited(seen.recipe, seen.written, found.accuracy, found.accuracy_ci95, _sentence(seen))
+    before = trail.pop(key, None)
+    st.session_state["visits"] = st.session_state.get("visits", 0) + (before is None)
+    number = before.number if before else st.session_state["visits"]
+    trail[key] = Visited(number, seen.recipe, seen.written, found.accuracy, found.accuracy_ci95, _sentence(seen))
     while len(trail) > TRAIL:
         trail.pop(next(iter(trail)))
 
@@ -214,7 +221,7 @@ def trail() -> pd.DataFrame:
             "low": [point.interval[0] for point in visited.values()],
             "high": [point.interval[1] for point in visited.values()],
             "text": [point.text for point in visited.values()],
-            "id": list(visited),
+            "id": [point.number for point in visited.values()],
         }
     )
 
@@ -223,7 +230,7 @@ def _sentence(seen: Look) -> str:
     value, unit = words.size(seen.written)
     return (
         f"{100 * seen.estimate.accuracy:.1f} % right on {words.count(seen.tally.images)} images, in {value} {unit}"
-        f"<br>{_short(seen.recipe)}; click to go back to it"
+        f"<br>{_short(seen.recipe)}"
     )
 
 
@@ -239,10 +246,9 @@ def _short(recipe: Recipe) -> str:
     return "; ".join(said[:3]) + (f" and {len(said) - 3} more" if len(said) > 3 else "") or "the dense model"
 
 
-def visited(key: str) -> Recipe | None:
+def visited(number: object) -> Recipe | None:
     """The recipe of a trail point."""
-    point = st.session_state["trail"].get(key)
-    return point.recipe if point else None
+    return next((point.recipe for point in st.session_state["trail"].values() if point.number == number), None)
 
 
 def version() -> str:

@@ -150,8 +150,8 @@ def part(key: str, scale: Scale, reading: Reading, *, window: int = 1) -> Part:
 
 
 def window_for(busy_ms: float) -> int:
-    """How many values may be unanswered: three keep a fast run's pipe full, more than one floods a slow run."""
-    return 3 if busy_ms < FAST_MS else 1
+    """How many values may be unanswered: three keep a fast run's pipe full, more than two flood a slow run."""
+    return 3 if busy_ms < FAST_MS else 2
 
 
 def _name(key: str) -> str:

@@ -11,7 +11,7 @@ from dashboard.live import readout, slider
 from dashboard.live.board import Part, board
 from dashboard.state import Position
 
-DRAG_SECONDS, REST_SECONDS = 0.0, 0.12  # time for images beyond the first few hundred
+DRAG_SECONDS, REST_SECONDS = 0.008, 0.12  # time to measure in: while the hand moves, and while it rests
 SIDE = ("model", "readout", "layer", "prune", "mode", "bits", "coder", "rank", "foot")
 READ = "readout"
 

@@ -98,6 +98,11 @@ def test_card_counts_what_is_there(name: str) -> None:
 
 
 @every_sample
+def test_shipped_weights_follow_the_recipe(name: str) -> None:
+    assert sample_models.card(name)["epochs"] == RECIPES[name].epochs
+
+
+@every_sample
 def test_readme_repeats_the_card(name: str) -> None:
     card = sample_models.card(name)
     validation, test = (100 * card[key] for key in ("accuracy_validation", "accuracy_test"))

@@ -15,8 +15,6 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 
-from dashboard.live.plot import ensure_static
-
 ROOT = Path(__file__).parents[3]
 DEMO = Path(__file__).with_name("demo.py")
 QUIET = [
@@ -55,13 +53,10 @@ def wait_until_up(process: subprocess.Popen, url: str) -> None:
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of the demo page. It runs from a copy, so that its static folder is not left in tests/."""
-    folder = tmp_path_factory.mktemp("demo")
-    shutil.copy(DEMO, folder)
-    ensure_static(folder / "static")
+    """The address of the demo page."""
     port = free_port()
-    command = [sys.executable, "-m", "streamlit", "run", str(folder / DEMO.name), "--server.port", str(port)]
-    with (folder / "log").open("w") as log:
+    command = [sys.executable, "-m", "streamlit", "run", str(DEMO), "--server.port", str(port)]
+    with (tmp_path_factory.mktemp("demo") / "log").open("w") as log:
         process = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=subprocess.STDOUT)
     url = f"http://127.0.0.1:{port}"
     try:
@@ -81,7 +76,7 @@ def browser() -> Iterator[Browser]:
 
 
 def opened(browser: Browser, url: str, **context: object) -> tuple[Page, list[str]]:
-    """The demo once its four plots are drawn, and the list that its errors go to."""
+    """A page once its first two plots are drawn, and the list that its errors go to."""
     page = browser.new_context(**context).new_page()
     errors: list[str] = []
 
@@ -92,7 +87,7 @@ def opened(browser: Browser, url: str, **context: object) -> tuple[Page, list[st
     page.on("console", note)
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.goto(url)
-    page.locator(".ps-card[data-shown]").nth(3).wait_for(timeout=60_000)
+    page.locator(".ps-card[data-shown]").nth(1).wait_for(timeout=60_000)
     return page, errors
 
 
