@@ -112,6 +112,7 @@ def figures_of(looked: Look, resting: bool) -> Readout:
         file=value,
         file_unit=unit,
         ratio=words.ratio(looked.dense, looked.written),
+        removed=words.removed(looked.rows),
         dense=f"dense {dense} {dense_unit}",
         version=state.version(),
         resting=resting,

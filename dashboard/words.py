@@ -4,7 +4,7 @@ import math
 
 import pandas as pd
 
-from core.report import Row
+from core.report import Row, total_of
 from core.statistics import Estimate
 
 MINUS = "−"
@@ -71,7 +71,12 @@ def drop(found: Estimate, unchanged: bool) -> str:
 def interval(found: Estimate) -> str:
     """The accuracy's 95 % interval in per cent."""
     low, high = found.accuracy_ci95
-    return f"{100 * low:.1f} to {100 * high:.1f} %"
+    return f"95 %: {100 * low:.1f} to {100 * high:.1f}"
+
+
+def removed(rows: list[Row]) -> str:
+    """The share of all stored numbers that is removed: the sparsity of the model."""
+    return f"{percent(total_of(rows, 'removed') / total_of(rows, 'stored'))} removed"
 
 
 def histogram_title(name: str, row: Row) -> str:
@@ -93,10 +98,10 @@ def histogram_note(row: Row, table: pd.DataFrame, marks: tuple[tuple[float, ...]
     lines, levels = marks
     beyond = int(row["stored"] - table["kept"].sum() - table["removed"].sum())
     what = "entries of the two factors" if row["rank"] < row["full_rank"] else "weights"
-    cut = f", {count(int(row['removed']))} removed up to {threshold(max(lines))}" if lines else ""
+    cut = f"; removed up to {threshold(max(lines))}" if lines else ""
     ticks = f"; ticks: the {levels} values of a code" if levels else ""
-    outside = f", {count(beyond)} of them beyond the axis" if beyond else ""
-    return f"{count(int(row['stored']))} {what}{outside}{cut}{ticks}"
+    outside = f", {short_count(beyond)} beyond the axis" if beyond else ""
+    return f"{short_count(row['stored'])} {what}{outside}{cut}{ticks}"
 
 
 def layers_title(rows: list[Row]) -> str:

@@ -3,7 +3,7 @@ const readouts = new WeakMap();
 const waiting = (globalThis.prunescopeWaiting ??= new Set()); // filled by slider.js
 const LOST_MS = 2000;
 const SAY_MS = 1500;
-const WORDS = ["accuracy", "drop", "file", "file-unit", "ratio", "dense"];
+const WORDS = ["accuracy", "drop", "interval", "file", "file-unit", "ratio", "removed", "dense"];
 
 function createReadout(root) {
   return { root, data: null, send: null, seq: 0, asking: 0, saying: 0 };
@@ -17,7 +17,6 @@ function show(r) {
   const { root, data } = r;
   const part = (name) => root.querySelector(`.ps-${name}`);
   for (const name of WORDS) write(part(name), data[name.replace("-", "_")]);
-  part("accuracy").title = data.interval ? `95 % interval ${data.interval}` : "";
   const count = (n) => n.toLocaleString("en");
   write(part("images"), `${count(data.images)} of ${count(data.images_all)} images`);
   part("bar").firstElementChild.style.transform = `scaleX(${data.images_all ? data.images / data.images_all : 0})`;
@@ -27,7 +26,7 @@ function show(r) {
 // Said once the figures stand still: a screen reader is not talked over during a drag.
 function say(r) {
   const { accuracy, interval, drop, file, file_unit, ratio } = r.data;
-  const range = interval ? `, between ${interval}` : "";
+  const range = interval ? `, ${interval}` : "";
   const words = `Accuracy ${accuracy} percent${range}, ${drop}. File ${file} ${file_unit}, ${ratio}.`;
   write(r.root.querySelector(".ps-said"), words);
 }

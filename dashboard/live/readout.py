@@ -12,7 +12,7 @@ from dashboard.live.board import Part, sent
 
 @dataclass(frozen=True)
 class Readout:
-    """What the two figures say, already formatted: "98.6", "98.2 to 98.9", "−0.4 ± 0.3 points", "212", "kB", …
+    """What the two figures say, already formatted: "98.6", "95 %: 98.2 to 98.9", "−0.4 ± 0.3 points", "212", "kB", …
 
     images: measured so far, of `images_all`. While some are missing the browser asks for more: at once if `resting`,
     else after `patience_ms` without a newer Readout. `version` must differ whenever the state differs.
@@ -26,6 +26,7 @@ class Readout:
     file: str
     file_unit: str
     ratio: str
+    removed: str
     dense: str
     version: str
     resting: bool = True
