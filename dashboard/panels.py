@@ -1,5 +1,6 @@
 """The parts of the Explore page."""
 
+import html
 from dataclasses import replace
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import streamlit as st
 
 from core import report
 from core.live import Look, Studio
-from dashboard import controls, figures, state, words
+from dashboard import controls, figures, state, trail, words
 from dashboard.live import chart
 from dashboard.live.board import Part
 from dashboard.live.readout import Readout
@@ -15,13 +16,16 @@ from dashboard.state import Position
 
 STYLE = Path(__file__).with_name("page.css").read_text("utf-8")
 CARD = {"height": "calc((100vh - 52px - 3 * 16px) / 2)", "phone": "280px"}
-HEAD = """<header class="ps-head"><b>Prunescope</b>
-<span>Drag <b>Prune</b>: the accuracy moves while you drag, and every figure is measured.</span></header>"""
+FIRST = "Drag <b>Prune</b>: the accuracy moves while you drag, and every figure is measured."
 
 
-def head() -> None:
-    """The page's own css, and its head line."""
-    st.html(f"<style>{STYLE}</style>{HEAD}")
+def head(position: Position) -> None:
+    """The page's own css, and its head line: what to do first, and what the model is."""
+    about = html.escape(state.about(position))
+    st.html(f"<style>{STYLE}</style>")
+    st.html(
+        f'<header class="ps-head"><b>Prunescope</b><span>{FIRST}</span><span class="ps-about">{about}</span></header>'
+    )
 
 
 def studio_or_sentence(position: Position) -> Studio | None:
@@ -44,7 +48,7 @@ def trouble() -> None:
 def go_back_to_clicked() -> str:
     """Stand at the point of the trail that was clicked, if one was."""
     click = chart.clicked("trail")
-    there = state.visited(click.customdata[0]) if click and click.customdata else None
+    there = trail.recipe_of(click.customdata[0]) if click and click.customdata else None
     if there is not None:
         state.settle(replace(state.position(), recipe=there))
     return ""
@@ -88,7 +92,7 @@ def _spectrum(studio: Studio, position: Position, looked: Look) -> Part:
 
 
 def _trail(studio: Studio, position: Position, looked: Look) -> Part:
-    points = state.trail()
+    points = trail.table()
     figure = figures.trail(points, (looked.estimate.accuracy_dense, looked.dense))
     note = "accuracy against file size; the bar is the 95 % interval; click a point to go back to it"
     return _card(figure, words.trail_title(len(points)), note)

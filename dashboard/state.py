@@ -2,9 +2,7 @@
 
 import argparse
 import gc
-import json
 import sys
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -16,10 +14,8 @@ import sample_models
 from core import compress, live, loading, pipeline, report
 from core.live import Look, Studio
 from core.recipe import Recipe, from_json, to_json
-from dashboard import words
 
 START = "digits_cnn"
-TRAIL = 150  # points kept; the oldest go first
 UNDO = 200
 EACH, POOLED, BELOW = "each", "pooled", "below"  # what the Prune slider counts in
 
@@ -33,18 +29,6 @@ class Position:
     recipe: Recipe
     layer: str = ""
     mode: str = EACH
-
-
-@dataclass(frozen=True)
-class Visited:
-    """A point of the trail. number: counts the visits of a session."""
-
-    number: int
-    recipe: Recipe
-    written: int
-    accuracy: float
-    interval: tuple[float, float]
-    text: str
 
 
 @st.cache_resource(max_entries=4, show_spinner="Loading the model and its images …")
@@ -198,59 +182,6 @@ def write_link() -> None:
     st.query_params.from_dict(query if plain else query | {"recipe": to_json(here.recipe, indent=None)})
 
 
-def visit(seen: Look) -> None:
-    """Add a look to the trail, or bring its point up to date, as the last one."""
-    trail: dict[str, Visited] = st.session_state["trail"]
-    key = to_json(seen.recipe, indent=None)
-    found = seen.estimate
-    before = trail.pop(key, None)
-    st.session_state["visits"] = st.session_state.get("visits", 0) + (before is None)
-    number = before.number if before else st.session_state["visits"]
-    trail[key] = Visited(number, seen.recipe, seen.written, found.accuracy, found.accuracy_ci95, _sentence(seen))
-    while len(trail) > TRAIL:
-        trail.pop(next(iter(trail)))
-
-
-def trail() -> pd.DataFrame:
-    """The trail as `figures.trail` takes it."""
-    visited: Mapping[str, Visited] = st.session_state["trail"]
-    return pd.DataFrame(
-        {
-            "bytes": [point.written for point in visited.values()],
-            "accuracy": [point.accuracy for point in visited.values()],
-            "low": [point.interval[0] for point in visited.values()],
-            "high": [point.interval[1] for point in visited.values()],
-            "text": [point.text for point in visited.values()],
-            "id": [point.number for point in visited.values()],
-        }
-    )
-
-
-def _sentence(seen: Look) -> str:
-    value, unit = words.size(seen.written)
-    return (
-        f"{100 * seen.estimate.accuracy:.1f} % right on {words.count(seen.tally.images)} images, in {value} {unit}"
-        f"<br>{_short(seen.recipe)}"
-    )
-
-
-def _short(recipe: Recipe) -> str:
-    document = json.loads(to_json(recipe))
-    changes = [document["default"], *document["layers"].values()]
-    named = [
-        ", ".join(f"{key} {value:.4g}" if isinstance(value, float) else f"{key} {value}" for key, value in c.items())
-        for c in changes
-    ]
-    places = ["all layers", *document["layers"]]
-    said = [f"{place}: {change}" for place, change in zip(places, named, strict=True) if change]
-    return "; ".join(said[:3]) + (f" and {len(said) - 3} more" if len(said) > 3 else "") or "the dense model"
-
-
-def visited(number: object) -> Recipe | None:
-    """The recipe of a trail point."""
-    return next((point.recipe for point in st.session_state["trail"].values() if point.number == number), None)
-
-
 def version() -> str:
     """A text that differs whenever what the page shows differs."""
     return str(st.session_state.get("version", 0))
@@ -283,9 +214,8 @@ def leave() -> None:
 
 
 def about(here: Position) -> str:
-    """What the model and its data are, in a sentence each."""
-    model, data = sample_models.SAMPLES.get(here.model), sample_models.DATA.get(here.data)
-    return " ".join(each.about for each in (model, data) if each)
+    """What the model is, in a sentence; '' for a stranger's."""
+    return sample_models.SAMPLES[here.model].about if here.model in sample_models.SAMPLES else ""
 
 
 @lru_cache(maxsize=64)

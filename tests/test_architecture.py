@@ -33,6 +33,7 @@ FLOORS = {
     "dashboard.words": 7,
     "dashboard.figures": 8,
     "dashboard.state": 8,
+    "dashboard.trail": 9,
     "dashboard.controls": 9,
     "dashboard.rows": 10,
     "dashboard.export": 10,

@@ -6,7 +6,7 @@ from dataclasses import replace
 import streamlit as st
 
 from core.live import Look, Studio
-from dashboard import controls, export, panels, rows, state
+from dashboard import controls, export, panels, rows, state, trail
 from dashboard.live import readout, slider
 from dashboard.live.board import Part, board
 from dashboard.state import Position
@@ -18,8 +18,9 @@ READ = "readout"
 
 def page() -> None:
     """The whole view: what stands still, and a fragment that runs at every move of a slider."""
-    panels.head()
-    if panels.studio_or_sentence(state.position()) is not None:
+    position = state.position()
+    panels.head(position)
+    if panels.studio_or_sentence(position) is not None:
         explore()
 
 
@@ -33,7 +34,7 @@ def explore() -> None:
         st.rerun()
     position, readings = _read(studio, state.position())
     position, looked = _look(studio, position)
-    state.visit(looked)
+    trail.visit(looked)
     resting = all(reading.final for reading in readings.values())
     parts = rows.parts(studio, position) | {READ: readout.part(panels.figures_of(looked, resting))}
     plots = panels.plots(studio, position, looked)
