@@ -7,7 +7,7 @@ import streamlit as st
 
 from core import live
 from core.live import Studio
-from dashboard import words
+from dashboard import state, words
 from dashboard.state import Position
 
 KINDS = {"recipe.json": "Recipe", "model.safetensors": "Weights", "report.json": "Report"}
@@ -17,8 +17,10 @@ KINDS = {"recipe.json": "Recipe", "model.safetensors": "Weights", "report.json":
 def dialog(studio: Studio, position: Position) -> None:
     """Measure the position on every image, then offer its files."""
     name = f"{position.model.rpartition(':')[2].rpartition('/')[2]}-compressed"
-    with st.empty():
+    place = st.empty()
+    with place:
         made = _made(studio, position)
+    place.empty()
     st.markdown("Measured on every image, written, read back and found equal.")
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as file:
@@ -31,11 +33,7 @@ def dialog(studio: Studio, position: Position) -> None:
         for each, label in KINDS.items():
             st.download_button(f"{label}, {' '.join(words.size(len(made[each])))}", made[each], each, on_click="ignore")
     st.markdown("To prove on any machine that the files do what this page says, unzip and type:")
-    st.code(
-        f"python -m core verify {name} --model {position.model} --data {position.data}",
-        language="bash",
-        wrap_lines=True,
-    )
+    st.code(f"python -m core verify {name} {state.as_options(position)}", language="bash", wrap_lines=True)
 
 
 def _made(studio: Studio, position: Position) -> dict[str, bytes]:

@@ -28,14 +28,20 @@ def head(position: Position) -> None:
     )
 
 
-def studio_or_sentence(position: Position) -> Studio | None:
-    """The position's studio; None, with the reason on the page, where its model or its images cannot be had."""
-    try:
-        return state.studio_of(position)
-    except (ValueError, OSError) as error:
-        st.error(f"{error}")
-        st.button("Go back", on_click=state.leave)
-        return None
+def standing() -> bool:
+    """Whether the session stands where something can be measured.
+
+    Where a chosen model or its images cannot be had the session goes back to where it stood, with a sentence why.
+    """
+    for _ in range(2):
+        try:
+            state.studio_of(state.position())
+            return True
+        except (ValueError, OSError) as error:
+            state.complain(str(error))
+            state.leave()
+    trouble()
+    return False
 
 
 def trouble() -> None:

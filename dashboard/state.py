@@ -2,6 +2,7 @@
 
 import argparse
 import gc
+import shlex
 import sys
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -84,6 +85,13 @@ def studio_of(position: Position) -> Studio:
     return studio(position.model, arguments().weights if own else None, position.data)
 
 
+def as_options(position: Position) -> str:
+    """The position's model and data as the command line takes them."""
+    weights = arguments().weights if position.model == arguments().model else None
+    named = {"model": position.model, "weights": weights, "data": position.data}
+    return " ".join(f"--{option} {shlex.quote(value)}" for option, value in named.items() if value)
+
+
 def position() -> Position:
     """Where this session stands; at first where the link or the command line says."""
     if "position" not in st.session_state:
@@ -140,7 +148,7 @@ def settle(there: Position) -> None:
     st.session_state["position"] = there
     if there == before:
         return
-    if there.recipe != before.recipe or there.model != before.model:
+    if (there.recipe, there.model, there.data) != (before.recipe, before.model, before.data):
         st.session_state["history"] = [*st.session_state["history"], before][-UNDO:]
     if there.model != before.model or there.data != before.data:
         st.session_state["trail"] = {}
@@ -207,7 +215,7 @@ def choose_layer(name: str) -> None:
 def leave() -> None:
     """Stand where the page can be measured: the position before, or the first sample."""
     history = st.session_state["history"]
-    there = history[-1] if history else Position(START, data_of(START), Recipe())
+    there = history[-1] if history else Position(START, sample_models.SAMPLES[START].data, Recipe())
     st.session_state["position"] = st.session_state["settled"] = there
     st.session_state["history"] = history[:-1]
     st.session_state["link"] = True

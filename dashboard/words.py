@@ -97,9 +97,9 @@ def histogram_note(row: Row, table: pd.DataFrame, marks: tuple[tuple[float, ...]
     """What the histogram plots, and what its lines and ticks are. marks: thresholds, and how many values codes take."""
     lines, levels = marks
     beyond = int(row["stored"] - table["kept"].sum() - table["removed"].sum())
-    what = "entries of the two factors" if row["rank"] < row["full_rank"] else "weights"
+    what = "entries of two factors" if row["rank"] < row["full_rank"] else "weights"
     cut = f"; removed up to {threshold(max(lines))}" if lines else ""
-    ticks = f"; ticks: the {levels} values of a code" if levels else ""
+    ticks = "; ticks: values of codes" if levels else ""
     outside = f", {short_count(beyond)} beyond the axis" if beyond else ""
     return f"{short_count(row['stored'])} {what}{outside}{cut}{ticks}"
 

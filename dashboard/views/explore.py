@@ -18,9 +18,9 @@ READ = "readout"
 
 def page() -> None:
     """The whole view: what stands still, and a fragment that runs at every move of a slider."""
-    position = state.position()
-    panels.head(position)
-    if panels.studio_or_sentence(position) is not None:
+    usable = panels.standing()
+    panels.head(state.position())
+    if usable:
         explore()
 
 
