@@ -128,24 +128,26 @@ def _linked() -> Position:
 
 
 def trouble() -> str:
-    """A sentence about what went wrong before this run, once."""
-    return st.session_state.pop("trouble", "")
+    """A sentence about what went wrong; '' once the session has moved on."""
+    return st.session_state.get("trouble", "")
 
 
 def complain(sentence: str) -> None:
-    """Leave a sentence for the next run to show."""
+    """Show a sentence until the session moves on."""
     st.session_state["trouble"] = sentence
 
 
 def go(there: Position) -> None:
     """Stand at a position while a slider is moving."""
+    if there != st.session_state["position"]:
+        st.session_state.pop("trouble", None)
     st.session_state["position"] = there
 
 
 def settle(there: Position) -> None:
     """Stand at a position for good: undo returns to the one before, and the link says it."""
     before = st.session_state["settled"]
-    st.session_state["position"] = there
+    go(there)
     if there == before:
         return
     if (there.recipe, there.model, there.data) != (before.recipe, before.model, before.data):

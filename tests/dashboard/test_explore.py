@@ -1,0 +1,364 @@
+"""What a person does on the Explore page and sees there, in Chromium."""
+
+import json
+import re
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+from playwright.sync_api import CDPSession, Locator, Page, expect
+
+import sample_models
+from core.recipe import Recipe, Settings, to_json
+from tests.browser import ROOT
+from tests.dashboard.conftest import (
+    PATIENCE,
+    PHONE,
+    Visit,
+    choose_layer,
+    field,
+    figure,
+    hold,
+    place,
+    rest,
+    thumb,
+    type_value,
+)
+
+DENSE = "the dense model"
+WATCH = """() => {
+    const root = document.querySelector('[data-testid=stBidiComponentIsolated]').shadowRoot;
+    const all = (what) => [...root.querySelectorAll(what)];
+    const graphs = all('.ps-graph'), range = root.querySelector('[data-part=prune] .ps-range');
+    const seen = { accuracies: [], places: [], replaced: 0, blank: 0, frames: 0 };
+    const drawn = (graph) => graph.querySelector('.ps-axes path[d^=M]') && graph.querySelector('.ps-traces path[d^=M]');
+    const note = (list, value) => { if (!list.includes(value)) list.push(value); };
+    const look = () => {
+        seen.frames += 1;
+        note(seen.accuracies, root.querySelector('.ps-accuracy').textContent);
+        note(seen.places, range.value);
+        const now = all('.ps-graph');
+        if (now.length !== graphs.length || now.some((graph, i) => graph !== graphs[i])) seen.replaced += 1;
+        if (!graphs.every(drawn)) seen.blank += 1;
+        requestAnimationFrame(look);
+    };
+    look();
+    window.seen = seen;
+}"""
+
+
+def card(page: Page, plot: str) -> Locator:
+    """A plot's card: 'histogram', 'layers', 'spectrum' or 'trail'."""
+    return page.locator(f"[data-part={plot}] .ps-card")
+
+
+def ticks(page: Page, plot: str) -> list[str]:
+    """The words at a plot's axes."""
+    return card(page, plot).locator(".ps-axes text").all_text_contents()
+
+
+def button(page: Page, name: str) -> Locator:
+    return page.locator("[data-part=foot] button", has_text=name)
+
+
+def stands_dense(page: Page) -> None:
+    expect(figure(page, "drop")).to_have_text(DENSE)
+    expect(figure(page, "ratio")).to_have_text("as large as dense")
+    for slider, words in {"prune": "0.0 %", "bits": "off", "rank": "full"}.items():
+        expect(thumb(page, slider)).to_have_attribute("aria-valuetext", words)
+
+
+def test_it_opens_dense_on_digits_cnn_and_needs_no_scrolling(page: Page) -> None:
+    expect(page.get_by_label("Model", exact=True)).to_have_value("digits_cnn")
+    expect(page.locator(".ps-head")).to_contain_text("Drag Prune")
+    stands_dense(page)
+    rest(page)
+    expect(figure(page, "images")).to_have_text("5,000 of 5,000 images")
+    heights = "[document.documentElement, document.querySelector('[data-testid=stMain]')].map(e => e.scrollHeight)"
+    assert max(page.evaluate(heights)) <= 900
+    assert max(page.evaluate(heights.replace("Height", "Width"))) <= 1440
+
+
+def test_the_accuracy_moves_during_a_drag_and_nothing_flickers(page: Page) -> None:
+    rest(page)
+    before = ticks(page, "histogram")
+    box = card(page, "histogram").locator(".ps-graph").bounding_box()
+    assert box
+    page.mouse.move(box["x"] + 0.35 * box["width"], box["y"] + 0.5 * box["height"])
+    page.mouse.down()
+    page.mouse.move(box["x"] + 0.75 * box["width"], box["y"] + 0.5 * box["height"], steps=5)
+    page.mouse.up()
+    zoomed = ticks(page, "histogram")
+    across = [words for words in zoomed if words not in before]
+    assert across, "a drag over the histogram must zoom it"
+
+    page.evaluate(WATCH)
+    hold(page, "prune", (0.0, 0.9))
+    seen = page.evaluate("seen")
+    assert len(seen["accuracies"]) >= 3, "before the release"
+    assert len(seen["places"]) >= 3
+    page.mouse.up()
+    expect(thumb(page, "prune")).to_have_attribute("aria-valuetext", re.compile(r"^(89|90)\.\d %$"))
+    share = thumb(page, "prune").get_attribute("aria-valuetext")
+    expect(figure(page, "removed")).to_have_text(f"{share} removed", timeout=PATIENCE)
+    rest(page)
+    seen = page.evaluate("seen")
+    assert (seen["replaced"], seen["blank"]) == (0, 0), seen
+    assert set(across) <= set(ticks(page, "histogram")), "the zoom is kept"
+    expect(page).to_have_url(re.compile(quote('"sparsity":0.') + r"(89|9)"))
+
+
+def test_every_slider_moves_by_keyboard_and_by_a_typed_number(page: Page) -> None:
+    steps = {
+        "prune": {"ArrowRight": "0.1 %", "ArrowUp": "0.2 %", "PageUp": "10.2 %", "ArrowLeft": "10.1 %"}
+        | {"PageDown": "0.1 %", "ArrowDown": "0.0 %", "End": "99.9 %", "Home": "0.0 %"},
+        "bits": {"Home": "1", "ArrowRight": "2", "ArrowUp": "3", "PageUp": "4", "ArrowLeft": "3"}
+        | {"PageDown": "2", "ArrowDown": "1", "End": "off"},
+        "rank": {"ArrowLeft": "99 %", "ArrowDown": "98 %", "PageDown": "88 %", "ArrowRight": "89 %"}
+        | {"ArrowUp": "90 %", "Home": "1 %", "PageUp": "11 %", "End": "full"},
+    }
+    names = {"prune": "Prune", "bits": "Bits", "rank": "Rank"}
+    for slider, keys in steps.items():
+        expect(thumb(page, slider)).to_have_attribute("aria-label", names[slider])
+        thumb(page, slider).focus()
+        for key, words in keys.items():
+            page.keyboard.press(key)
+            expect(thumb(page, slider)).to_have_attribute("aria-valuetext", words)
+            expect(field(page, slider)).to_have_value(words)
+        stands_dense(page)
+    for slider, (typed, words) in {"prune": ("62.5", "62.5 %"), "bits": ("4", "4"), "rank": ("50 %", "50 %")}.items():
+        type_value(page, slider, typed)
+        expect(thumb(page, slider)).to_have_attribute("aria-valuetext", words)
+        expect(figure(page, "drop")).not_to_have_text(DENSE)
+    expect(figure(page, "removed")).to_have_text("62.5 % removed")
+    rest(page)
+    type_value(page, "prune", "nonsense")
+    expect(thumb(page, "prune")).to_have_attribute("aria-valuetext", "62.5 %")
+
+
+def touch(session: CDPSession, kind: str, *at: tuple[float, float]) -> None:
+    session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [{"x": x, "y": y} for x, y in at]})
+
+
+def test_on_a_phone_both_figures_stay_in_sight_above_the_thumb(visit: Visit) -> None:
+    page = visit(**PHONE)
+    rest(page)
+    thumb(page, "prune").evaluate("range => range.scrollIntoView({ block: 'center' })")
+    session = page.context.new_cdp_session(page)
+    touch(session, "touchStart", place(page, "prune", 0.02))
+    seen = set()
+    for step in range(1, 41):
+        touch(session, "touchMove", place(page, "prune", 0.02 + 0.9 * step / 40))
+        page.wait_for_timeout(25)
+        seen.add(figure(page, "accuracy").text_content())
+    assert len(seen) >= 3, "the accuracy moves under the thumb"
+    for name in ("accuracy", "drop", "images", "file", "ratio", "removed"):
+        box = figure(page, name).bounding_box()
+        assert box
+        assert box["y"] >= 0
+        assert box["y"] + box["height"] <= place(page, "prune", 0)[1] <= 844
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= 390
+    touch(session, "touchEnd")
+    share = thumb(page, "prune").get_attribute("aria-valuetext")
+    assert share
+    assert 88 < float(share.split()[0]) < 96
+    expect(figure(page, "removed")).to_have_text(f"{share} removed", timeout=PATIENCE)
+    rest(page)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_a_layer_has_settings_of_its_own_until_it_is_reset(page: Page) -> None:
+    type_value(page, "prune", "50")
+    expect(figure(page, "removed")).to_have_text("50.0 % removed")
+    choose_layer(page, "fc1")
+    expect(thumb(page, "prune")).to_have_attribute("aria-valuetext", "50.0 %")
+    type_value(page, "bits", "4")
+    expect(page.locator("[data-part=layer]")).to_contain_text("fc1 •")
+    expect(card(page, "histogram")).to_contain_text("values of a code")
+    smaller = figure(page, "file").text_content()
+    choose_layer(page, "All")
+    expect(thumb(page, "bits")).to_have_attribute("aria-valuetext", "off")
+    expect(figure(page, "file")).to_have_text(str(smaller))
+    choose_layer(page, "fc1")
+    button(page, "Reset fc1").click()
+    expect(page.locator("[data-part=layer]")).not_to_contain_text("•")
+    expect(thumb(page, "bits")).to_have_attribute("aria-valuetext", "off")
+    expect(figure(page, "file")).not_to_have_text(str(smaller))
+    expect(button(page, "Reset fc1")).to_be_disabled()
+    expect(figure(page, "removed")).to_have_text("50.0 % removed")
+
+
+def test_undo_returns_to_the_earlier_values_one_by_one(page: Page) -> None:
+    expect(button(page, "Undo")).to_be_disabled()
+    type_value(page, "prune", "40")
+    expect(figure(page, "removed")).to_have_text("40.0 % removed")
+    type_value(page, "prune", "80")
+    expect(figure(page, "removed")).to_have_text("80.0 % removed")
+    type_value(page, "bits", "3")
+    expect(card(page, "histogram")).to_contain_text("values of a code")
+    for share, bits in (("80.0 %", "off"), ("40.0 %", "off"), ("0.0 %", "off")):
+        button(page, "Undo").click()
+        expect(thumb(page, "prune")).to_have_attribute("aria-valuetext", share)
+        expect(thumb(page, "bits")).to_have_attribute("aria-valuetext", bits)
+        expect(figure(page, "removed")).to_have_text(f"{share} removed")
+    stands_dense(page)
+    expect(button(page, "Undo")).to_be_disabled()
+
+
+def test_every_slider_is_off_at_its_end(page: Page) -> None:
+    for slider, (value, off) in {"prune": ("70", "0"), "bits": ("2", "off"), "rank": ("20", "full")}.items():
+        type_value(page, slider, value)
+        expect(figure(page, "drop")).not_to_have_text(DENSE)
+        type_value(page, slider, off)
+        stands_dense(page)
+    rest(page)
+
+
+def test_a_click_on_a_point_of_the_trail_goes_back_to_it(page: Page) -> None:
+    for share in ("60", "90"):
+        type_value(page, "prune", share)
+        expect(figure(page, "removed")).to_have_text(f"{share}.0 % removed")
+        rest(page)
+    graph = card(page, "trail").locator(".ps-graph")
+    graph.focus()
+    graph.press("ArrowRight")
+    graph.press("ArrowRight")
+    expect(card(page, "trail").locator(".ps-tip")).to_contain_text("sparsity 0.6")
+    ring, box = graph.locator(".ps-ring"), graph.bounding_box()
+    assert box
+    x, y = (float(ring.get_attribute(name) or "nan") for name in ("cx", "cy"))
+    page.mouse.click(box["x"] + x, box["y"] + y)
+    expect(thumb(page, "prune")).to_have_attribute("aria-valuetext", "60.0 %")
+    expect(figure(page, "removed")).to_have_text("60.0 % removed")
+    button(page, "Undo").click()
+    expect(figure(page, "removed")).to_have_text("90.0 % removed")
+
+
+def shown(page: Page) -> list[str | None]:
+    """What a link must bring back."""
+    rest(page)
+    texts = [figure(page, name).text_content() for name in ("accuracy", "interval", "file", "ratio", "removed")]
+    return [*texts, *(thumb(page, slider).get_attribute("aria-valuetext") for slider in ("prune", "bits", "rank"))]
+
+
+def test_a_copied_link_opens_the_same_configuration(visit: Visit) -> None:
+    page = visit()
+    type_value(page, "prune", "30")
+    expect(figure(page, "removed")).to_have_text("30.0 % removed")
+    choose_layer(page, "fc1")
+    type_value(page, "rank", "100")
+    expect(card(page, "spectrum")).to_contain_text("Rank 100 of 512")
+    type_value(page, "bits", "5")
+    expect(page).to_have_url(re.compile(quote('"bits":5')))
+    there = visit(page.url.removeprefix(page.url.split("?")[0]))
+    expect(there.get_by_role("radio", name="fc1 •")).to_be_checked()
+    assert shown(there) == shown(page)
+    there.reload()
+    expect(there.get_by_role("radio", name="fc1 •")).to_be_checked()
+    assert shown(there) == shown(page)
+
+
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [
+        ("?model=lenet5&recipe=nonsense", "recipe: not JSON"),
+        ("?model=nothing", "'nothing'"),
+        ("?data=nowhere", "'nowhere'"),
+        ("?model=lenet_300_100&layer=zzz", "'zzz'"),
+        (f"?recipe={quote(to_json(Recipe(layers={'fc9': {'bits': 4}})))}", "'fc9'"),
+        (f"?recipe={quote(to_json(Recipe()).replace('batchnorm', 'bathroom'))}", "'bathroom'"),
+    ],
+)
+def test_a_broken_link_says_one_sentence_and_leaves_a_page_to_use(query: str, words: str, visit: Visit) -> None:
+    page = visit(query)
+    rest(page)
+    expect(page.locator("[data-testid=stAlert]")).to_have_count(1)
+    expect(page.locator("[data-testid=stAlert]")).to_contain_text(words)
+    stands_dense(page)
+    type_value(page, "prune", "50")
+    expect(figure(page, "removed")).to_have_text("50.0 % removed")
+
+
+def test_data_from_the_network_comes_or_its_absence_is_a_sentence(visit: Visit) -> None:
+    page = visit()
+    type_value(page, "prune", "50")
+    expect(figure(page, "removed")).to_have_text("50.0 % removed")
+    page.get_by_label("Images it is measured on").select_option("mnist")
+    alert, loaded = page.locator("[data-testid=stAlert]"), page.get_by_text("of 10,000 images")
+    expect(alert.or_(loaded).first).to_be_visible(timeout=120_000)
+    if alert.count():
+        expect(alert).to_contain_text("could not be fetched from openml.org")
+        page.get_by_role("button", name="Go back").click()
+        expect(page.get_by_label("Images it is measured on")).to_have_value("digits")
+        expect(alert).to_have_count(0)
+    expect(figure(page, "removed")).to_have_text("50.0 % removed")
+    rest(page)
+
+
+def test_every_sample_shows_its_figures(page: Page) -> None:
+    for model in [*sample_models.SAMPLES, "digits_cnn"]:
+        page.get_by_label("Model", exact=True).select_option(model)
+        expect(page.get_by_label("Model", exact=True)).to_have_value(model)
+        stands_dense(page)
+        type_value(page, "prune", "50")
+        expect(thumb(page, "prune")).to_have_attribute("aria-valuetext", "50.0 %")
+        expect(figure(page, "removed")).to_have_text(re.compile(r"^(50\.0|49\.\d) % removed$"), timeout=PATIENCE)
+        expect(figure(page, "drop")).to_have_text(re.compile("points$"))
+        for plot in ("histogram", "layers", "spectrum", "trail"):
+            expect(card(page, plot).locator(".ps-traces path[d^=M]").first).to_be_attached()
+        expect(page.locator("[data-testid=stAlert], [data-testid=stException]")).to_have_count(0)
+        type_value(page, "prune", "0")
+
+
+def test_an_export_holds_what_the_page_showed_and_verifies(page: Page, tmp_path: Path) -> None:
+    type_value(page, "prune", "75")
+    expect(figure(page, "removed")).to_have_text("75.0 % removed")
+    type_value(page, "bits", "4")
+    expect(page).to_have_url(re.compile(quote('"bits":4')))
+    rest(page)
+    accuracy, file = figure(page, "accuracy").text_content(), figure(page, "file").text_content()
+    button(page, "Export").click()
+    with page.expect_download(timeout=60_000) as download:
+        page.get_by_role("button", name="Download all (zip)").click(timeout=60_000)
+    command = page.locator("[role=dialog] code").text_content() or ""
+    download.value.save_as(tmp_path / "export.zip")
+    with zipfile.ZipFile(tmp_path / "export.zip") as archive:
+        archive.extractall(tmp_path)
+    (folder,) = (each for each in tmp_path.iterdir() if each.is_dir())
+    report = json.loads((folder / "report.json").read_text())
+    assert f"{100 * report['accuracy']:.1f}" == accuracy
+    assert report["images"] == 5000
+    assert report["bytes"] == (folder / "model.safetensors").stat().st_size
+    assert f"{report['bytes'] / 1000:,.0f}" == file
+    assert command.split()[:5] == ["python", "-m", "core", "verify", folder.name]
+    done = subprocess.run(
+        [sys.executable, "-m", "core", "verify", str(folder), *command.split()[5:]],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    page.keyboard.press("Escape")
+    expect(page.locator("[role=dialog]")).to_have_count(0)
+    type_value(page, "prune", "20")
+    expect(figure(page, "removed")).to_have_text("20.0 % removed")
+
+
+@pytest.mark.parametrize("screen", [PHONE, {"viewport": {"width": 1440, "height": 900}}], ids=["phone", "desk"])
+def test_it_renders_in_the_dark(screen: dict, visit: Visit) -> None:
+    recipe = Recipe(Settings(sparsity=0.8, bits=4))
+    page = visit(f"?recipe={quote(to_json(recipe))}", **screen, color_scheme="dark")
+    expect(figure(page, "removed")).to_have_text("80.0 % removed")
+    rest(page)
+    colours = page.evaluate(
+        """() => [getComputedStyle(document.querySelector('[data-testid=stApp]')).backgroundColor,
+            getComputedStyle(document.querySelector('[data-testid=stBidiComponentIsolated]').shadowRoot
+                .querySelector('.ps-title')).color]"""
+    )
+    page_colour, ink = (sum(map(int, re.findall(r"\d+", colour)[:3])) for colour in colours)
+    assert page_colour < 150 < ink
