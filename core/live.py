@@ -3,7 +3,7 @@
 import os
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache, partial
@@ -14,13 +14,14 @@ from torch import Tensor
 
 from core import compress, exporting, index, pipeline, planning, report
 from core.encoding import Encoded
-from core.evaluation import Change, tallies
+from core.evaluation import BATCH, Change, tallies
 from core.pipeline import Study, dense_bytes
 from core.recipe import Recipe, Settings
 from core.report import Row
 from core.statistics import Estimate, Tally, estimate
 
 KEPT_TALLIES = 4096
+HASTE = 0.03  # seconds that measuring may keep a moving hand waiting
 
 
 def _leave_one_processor() -> None:
@@ -32,12 +33,12 @@ def _leave_one_processor() -> None:
 class Studio:
     """A study with what earlier looks left: each layer's last two encoded forms, and every tally.
 
-    worker: the one thread that computes, one thing after another. Threads that come and go, as a server's do, would
-    each begin with cold memory and a new team of torch's own threads: twice the time for the same work.
+    pace: the seconds that a batch takes, as a running mean. worker: the one thread that computes.
     """
 
     study: Study
     measured: OrderedDict[Hashable, Tally] = field(default_factory=OrderedDict)
+    pace: dict[str, float] = field(default_factory=lambda: {"batch": HASTE / 2})
     worker: ThreadPoolExecutor = field(
         default_factory=lambda: ThreadPoolExecutor(1, "prunescope", _leave_one_processor)
     )
@@ -93,12 +94,12 @@ class Look:
         return estimate(self.tally, self.total)
 
 
-def look(studio: Studio, recipe: Recipe, seconds: float) -> Look:
-    """Compress, then measure further images until `seconds` have passed, one batch at least."""
+def look(studio: Studio, recipe: Recipe, seconds: float | None) -> Look:
+    """Compress, then measure further images: for `seconds`, or (None) as many as a moving hand waits for."""
     return studio.worker.submit(_look, studio, recipe, seconds).result()
 
 
-def _look(studio: Studio, recipe: Recipe, seconds: float) -> Look:
+def _look(studio: Studio, recipe: Recipe, seconds: float | None) -> Look:
     study = studio.study
     compress.check(recipe, study.known)
     coded = {layer.name: studio.encoders[layer.name](recipe.settings(layer.name)) for layer in study.known}
@@ -125,17 +126,35 @@ def _coded(layer: compress.Layer, uses: int, settings: Settings) -> Coded:
     return Coded(encoded, weight, report.layer_row(layer, encoded, uses))
 
 
-def _tally(studio: Studio, change: Change, seconds: float) -> Tally:
+def _tally(studio: Studio, change: Change, seconds: float | None) -> Tally:
     key = frozenset(change.keys.items())
-    tally, start = studio.measured.get(key, Tally()), time.perf_counter()
+    tally = studio.measured.get(key, Tally())
     measuring = tallies(studio.study.bench, change, tally)
-    while (further := next(measuring, None)) is not None:
-        tally = further
-        if time.perf_counter() - start > seconds:
-            break
+    tally = _hastily(studio, measuring, tally) if seconds is None else _for(seconds, measuring, tally)
     studio.measured[key] = tally
     if len(studio.measured) > KEPT_TALLIES:
         studio.measured.popitem(last=False)
+    return tally
+
+
+def _hastily(studio: Studio, measuring: Iterator[Tally], tally: Tally) -> Tally:
+    """One, two or four batches, whichever the hand hardly waits for: the same number all through a drag."""
+    while tally.images < BATCH * next((n for n in (4, 2) if n * studio.pace["batch"] <= HASTE), 1):
+        start = time.perf_counter()
+        further = next(measuring, None)
+        if further is None:
+            break
+        tally = further
+        studio.pace["batch"] += 0.2 * (time.perf_counter() - start - studio.pace["batch"])
+    return tally
+
+
+def _for(seconds: float, measuring: Iterator[Tally], tally: Tally) -> Tally:
+    start = time.perf_counter()
+    for further in measuring:
+        tally = further
+        if time.perf_counter() - start > seconds:
+            break
     return tally
 
 

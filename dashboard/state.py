@@ -240,7 +240,7 @@ def spectrum(layer: compress.Layer) -> pd.DataFrame:
     return report.spectrum(layer.spectrum)
 
 
-def looked(studio: Studio, recipe: Recipe, seconds: float) -> Look:
+def looked(studio: Studio, recipe: Recipe, seconds: float | None) -> Look:
     """The one core call of a run of the page."""
     seen = live.look(studio, recipe, seconds)
     shown = (to_json(recipe, indent=None), seen.tally)

@@ -11,7 +11,7 @@ from dashboard.live import readout, slider
 from dashboard.live.board import Part, board
 from dashboard.state import Position
 
-DRAG_SECONDS, REST_SECONDS = 0.008, 0.12  # time to measure in: while the hand moves, and while it rests
+REST_SECONDS = 0.12  # of measuring at a time while the hand rests
 SIDE = ("model", "readout", "layer", "prune", "mode", "bits", "coder", "rank", "foot")
 READ = "readout"
 
@@ -61,7 +61,7 @@ def _read(studio: Studio, position: Position) -> tuple[Position, dict[str, slide
 
 def _look(studio: Studio, position: Position) -> tuple[Position, Look]:
     """What the position measures; the last one that could be measured where this one cannot."""
-    seconds = REST_SECONDS if readout.wants_more(READ) else DRAG_SECONDS
+    seconds = REST_SECONDS if readout.wants_more(READ) else None
     try:
         return position, state.looked(studio, position.recipe, seconds)
     except ValueError as error:
