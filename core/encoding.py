@@ -61,8 +61,7 @@ class Dense:
         return {"values": self.values.contiguous() if mask is None else self.values[mask]}
 
     def information(self, mask: Tensor | None = None) -> float:
-        kept = self.values.numel() if mask is None else count_kept(mask)
-        return kept * FLOAT_BITS + (0.0 if mask is None else _mask_information(mask))
+        return (self.values.numel() if mask is None else count_kept(mask)) * FLOAT_BITS
 
     def form(self) -> Form:
         return {"kind": "dense", "rows": self.values.shape[0], "columns": self.values.shape[1]}
@@ -161,7 +160,10 @@ class Sparse:
         return stored | self.values.tensors(self.mask)
 
     def information(self, mask: Tensor | None = None) -> float:
-        return self.values.information(self.mask)
+        if isinstance(self.values, Affine):
+            return self.values.information(self.mask)
+        sides = np.array([self.survivors, self.mask.numel() - self.survivors])
+        return self.survivors * FLOAT_BITS + self.mask.numel() * entropy(sides)
 
     def form(self) -> Form:
         return {"kind": "sparse", "survivors": self.survivors, "values": self.values.form()}
@@ -261,8 +263,3 @@ def count_kept(mask: Tensor) -> int:
 
 def _packed_bytes(count: int, width: int) -> int:
     return (count * width + 7) // 8
-
-
-def _mask_information(mask: Tensor) -> float:
-    kept = count_kept(mask)
-    return mask.numel() * entropy(np.array([kept, mask.numel() - kept]))

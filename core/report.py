@@ -89,24 +89,27 @@ def histogram(layer: Layer, settings: Settings, encoded: Encoded, edges: np.ndar
 
 
 def _stays_and_goes(layer: Layer, values: Tensor, leaf: Encoded, edges: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Survivors and removed a bin; from the layer's index where a threshold alone tells them apart."""
+    """Survivors and removed a bin; from the layer's index where it has the values."""
     removed = encoding.removed_values(leaf)
     if values is layer.matrix and not layer.not_finite:
-        low, high = _cut(layer, removed)
-        if high - low == removed:
-            places = index.places(layer.index, edges)
-            gone = np.diff(np.clip(places, low, high))
-            return np.diff(places) - gone, gone
+        places = index.places(layer.index, edges)
+        gone = np.diff(np.clip(places, *_removed_span(layer, leaf))) if removed else np.zeros(len(edges) - 1, int)
+        return np.diff(places) - gone, gone
     whole = np.histogram(values.numpy(), edges)[0]
     gone = np.histogram(values[~leaf.mask].numpy(), edges)[0] if removed else np.zeros_like(whole)
     return whole - gone, gone
 
 
-def _cut(layer: Layer, removed: int) -> tuple[int, int]:
-    if not removed:
-        return 0, 0
+def _removed_span(layer: Layer, leaf: Sparse) -> tuple[int, int]:
+    """(low, high): values[low:high] of the index are what the mask removes, the smallest magnitudes."""
+    removed = encoding.removed_values(leaf)
     last = index.magnitude(layer.index, removed)
-    return index.cut(layer.index, np.nextafter(last, np.float32(np.inf)))
+    low, high = index.cut(layer.index, np.nextafter(last, np.float32(np.inf)))
+    if high - low > removed:  # some weights of the magnitude `last` stay: how many of each sign go?
+        low, high = index.cut(layer.index, last)
+        negative = int(((layer.matrix == -float(last)) & ~leaf.mask).sum())
+        low, high = low - negative, high + removed - (high - low) - negative
+    return low, high
 
 
 def thresholds(layer: Layer, settings: Settings, encoded: Encoded) -> tuple[float, ...]:
@@ -116,11 +119,9 @@ def thresholds(layer: Layer, settings: Settings, encoded: Encoded) -> tuple[floa
 
 
 def _largest_removed(layer: Layer, values: Tensor, leaf: Sparse) -> float:
-    removed = encoding.removed_values(leaf)
-    low, high = _cut(layer, removed) if values is layer.matrix else (0, 0)
-    return (
-        float(index.magnitude(layer.index, removed)) if high - low == removed else float(values[~leaf.mask].abs().max())
-    )
+    if values is layer.matrix:
+        return float(index.magnitude(layer.index, encoding.removed_values(leaf)))
+    return float(values[~leaf.mask].abs().max())
 
 
 def levels(encoded: Encoded) -> np.ndarray:

@@ -79,6 +79,7 @@ def choose_layer(page: Page, name: str) -> None:
     """Lets the sliders act on a layer of digits_cnn, or on 'All'."""
     page.locator("[data-part=layer] label", has_text=name).click()
     expect(page.get_by_role("radio", name=re.compile(name))).to_be_checked()
+    expect(page.get_by_role("button", name=f"Reset {name}", exact=False)).to_be_visible()  # Python has answered
 
 
 def rest(page: Page) -> None:
