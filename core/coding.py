@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from core.encoding import Affine, spread
+from core.encoding import Affine, masked, spread
 from core.recipe import Settings
 
 
@@ -26,7 +26,7 @@ def symmetric(weight: Tensor, mask: Tensor | None, settings: Settings) -> Affine
     weight: (out, in). 1 bit stores the sign, at plus or minus the mean |w|: Rastegari et al. 2016, arXiv:1603.05279.
     """
     block = _block(weight, settings.group)
-    kept = weight if mask is None else weight * mask.float()
+    kept = weight if mask is None else masked(weight, mask)
     if settings.bits == 1:
         mean = _mean(kept.abs(), mask, settings.group)
         return _coded(kept, _nonzero(2 * mean), -mean, (0, 1, block))

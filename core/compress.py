@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -118,8 +119,8 @@ def _mask(matrix: Tensor, settings: Settings, layer: Layer) -> Tensor | None:
         return None
     scores = CRITERIA[settings.criterion](matrix)
     if settings.threshold is not None:
-        mask = scores >= settings.threshold
-        return None if bool(mask.all()) else mask
+        mask = scores.numpy() >= np.float32(settings.threshold)
+        return None if mask.all() else torch.from_numpy(mask)
     count = pruning.removed_count(scores.numel(), settings.sparsity)
     if not count:
         return None

@@ -20,8 +20,8 @@ def element(scores: Tensor, count: int) -> Tensor:
 
 def keep_above(scores: Tensor, last: float, count: int) -> Tensor:
     """The mask that removes exactly `count` scores when the largest removed one is `last`: True survives."""
-    mask = scores > last
-    tied = mask.numel() - int(torch.count_nonzero(mask)) - count  # scores equal to `last` that survive
+    mask = torch.from_numpy(scores.numpy() > np.float32(last))
+    tied = mask.numel() - np.count_nonzero(mask.numpy()) - count  # scores equal to `last` that survive
     if tied:
         positions = (scores == last).flatten().nonzero().flatten()
         mask.view(-1)[positions[len(positions) - tied :]] = True

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, TimeoutError, sync_playwright
 
 ROOT = Path(__file__).parents[1]
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -133,5 +133,8 @@ def opened(browser: Browser, url: str, **context: object) -> tuple[Page, list[st
     page.on("console", note)
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.goto(url)
-    page.locator(".ps-card[data-shown]").nth(1).wait_for(timeout=60_000)
+    try:
+        page.locator(".ps-card[data-shown]").nth(1).wait_for(timeout=60_000)
+    except TimeoutError as error:
+        raise AssertionError(f"no plots after a minute, but {page.locator('body').inner_text()!r}; {errors}") from error
     return page, errors
