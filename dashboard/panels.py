@@ -99,8 +99,9 @@ def _spectrum(studio: Studio, position: Position, looked: Look) -> Part:
 
 def _trail(studio: Studio, position: Position, looked: Look) -> Part:
     points = trail.table()
-    figure = figures.trail(points, (looked.estimate.accuracy_dense, looked.dense))
-    note = "accuracy against file size; the bar is the 95 % interval; click a point to go back to it"
+    dense = looked.estimate.accuracy_dense
+    figure = figures.trail(points, (dense, looked.dense))
+    note = f"accuracy against file size; dotted: dense, {100 * dense:.1f} %; click a point to go back to it"
     return _card(figure, words.trail_title(len(points)), note)
 
 

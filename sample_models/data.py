@@ -78,7 +78,8 @@ def _openml(name: str) -> Labelled:
             table = fetch_openml(name, version=1, as_frame=False, parser="pandas", n_retries=1, delay=0.1)
     except (OSError, HTTPException) as error:
         raise ConnectionError(
-            f"{name} could not be fetched from openml.org, is there a network? choose digits, or give an .npz with --data."
+            f"{name} could not be fetched from openml.org, which takes a network; "
+            "choose digits, or give an .npz with --data."
         ) from error
     order = _order(10_000)
     images = table.data[-10_000:].reshape(-1, 28, 28)[order]

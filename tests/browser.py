@@ -32,7 +32,7 @@ NONE = (
 
 
 def executable() -> str:
-    """The path of a Chromium that starts; ends the run of pytest where none can be had. Not inside `sync_playwright`."""
+    """The path of a Chromium that starts; ends pytest where none can be had. Not inside `sync_playwright`."""
     named = os.environ.get("PRUNESCOPE_CHROMIUM")
     if named:
         return named if starts(named) else pytest.exit(f"PRUNESCOPE_CHROMIUM is {named!r}, which does not start.", 1)

@@ -60,6 +60,7 @@ def measured(percent: float, bits: float, resting: bool) -> readout.Readout:
         file=f"{850 - 8 * percent:.0f}",
         file_unit="kB",
         ratio="40 times smaller",
+        removed=f"{percent:.0f} % of the weights removed",
         dense="dense 8,490 kB",
         version=f"{state.layer} {percent:.1f} {bits:.0f} {state.images}",
         resting=resting,
