@@ -3,11 +3,12 @@
 import argparse
 import json
 import sys
+import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import NoReturn
 
 from core import pipeline
-from core.calibration import positions
 from core.compress import KINDS, TABLES, Layer, check, layers
 from core.loading import Loaded, load_data, load_model
 from core.planning import PLANNERS
@@ -37,16 +38,16 @@ def inspect(options: argparse.Namespace) -> str:
     return f"{_aligned(table)}\nleft as it is: {kept}"
 
 
-def _uses(loaded: Loaded, known: tuple[Layer, ...], data: str | None) -> Mapping[str, int]:
+def _uses(loaded: Loaded, known: tuple[Layer, ...], data: str | None) -> Mapping[str, int | None]:
     """Uses a weight for each image, where there is data to run one image through; empty otherwise."""
     spec = data or loaded.data
     if not spec:
         return {}
     study = pipeline.study(loaded, load_data(spec), Recipe())
-    return positions(loaded.model, tuple(layer.name for layer in known), study.bench.inputs[:1].clone())
+    return study.uses
 
 
-def _inspected(layer: Layer, uses: Mapping[str, int]) -> dict[str, object]:
+def _inspected(layer: Layer, uses: Mapping[str, int | None]) -> dict[str, object]:
     weights = layer.matrix.numel()
     can = [] if layer.not_finite else ["pruned", "quantized"] + ["factored"] * (layer.full_rank > 1)
     return {
@@ -54,7 +55,7 @@ def _inspected(layer: Layer, uses: Mapping[str, int]) -> dict[str, object]:
         "kind": layer.kind,
         "shape": "x".join(map(str, layer.weight.shape)),
         "weights": weights,
-        "macs": weights * uses[layer.name] if uses else None,
+        "macs": weights * uses[layer.name] if uses.get(layer.name) is not None else None,
         "can": can or [f"left as it is: {layer.not_finite} weights are NaN or infinite"],
     }
 
@@ -147,10 +148,19 @@ def _read_text(path: str) -> str:
 
 
 def _write_text(path: str, text: str) -> None:
-    target = Path(path)
-    sibling = target.with_name(f".{target.name}.part")
-    sibling.write_text(text + "\n", encoding="utf-8")
-    sibling.replace(target)
+    target = Path(path).resolve()
+    if target.exists() and not target.is_file():
+        raise ValueError(f"'{path}' is no file, expected the name of one to write")
+    if not target.parent.is_dir():
+        raise ValueError(f"'{path}' lies in no folder that exists, make '{target.parent}' first")
+    handle, part = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+    try:
+        with open(handle, "w", encoding="utf-8") as file:
+            file.write(text + "\n")
+        Path(part).chmod(0o644)
+        Path(part).replace(target)
+    finally:
+        Path(part).unlink(missing_ok=True)
 
 
 def _aligned(rows: Sequence[Mapping[str, object]]) -> str:
@@ -159,8 +169,16 @@ def _aligned(rows: Sequence[Mapping[str, object]]) -> str:
     return "\n".join("  ".join(map(str.ljust, line, widths)).rstrip() for line in texts)
 
 
+class OneLine(argparse.ArgumentParser):
+    """A parser whose complaint is one line."""
+
+    def error(self, message: str) -> NoReturn:
+        """Exit with status 2 and the message."""
+        self.exit(2, f"{message}; see python -m core --help\n")
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m core", description=__doc__)
+    parser = OneLine(prog="python -m core", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     for name, (function, options) in COMMANDS.items():
         command = commands.add_parser(name, help=function.__doc__, description=function.__doc__)
@@ -177,6 +195,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(COMMANDS[options.command][0](options))
     except (ValueError, OSError) as error:
         print(" ".join(f"{error}".split()), file=sys.stderr)
+        return 2
+    except Exception as error:  # raised by the code of a stranger's model or data while they are used
+        print(" ".join(f"{options.command} failed with {error!r}".split()), file=sys.stderr)
         return 2
     return 0
 

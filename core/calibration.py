@@ -10,13 +10,16 @@ BATCH = 200
 MOST = 1000  # images: batch-norm statistics gain little from more
 
 
-def positions(model: nn.Module, names: tuple[str, ...], sample: Tensor) -> dict[str, int]:
-    """How many times one input uses each weight of the named modules: a convolution's output positions; 0 for look-ups.
+def positions(model: nn.Module, parameters: Mapping[str, str], sample: Tensor) -> dict[str, int | None]:
+    """How many times one input uses each weight: a convolution's output positions, 0 for a look-up.
 
-    sample: (1, ...). The hooks are gone afterwards.
+    parameters: layer name -> parameter name. sample: (1, ...). None where no module's own forward uses the weight. The
+    hooks are gone afterwards.
     """
-    used = dict.fromkeys(names, 0)
-    hooks = [_counted(model.get_submodule(name), used, name) for name in names]
+    used: dict[str, int | None] = dict.fromkeys(parameters)
+    weights = {id(model.get_parameter(parameter)): name for name, parameter in parameters.items()}
+    sharing = [(module, weights.get(id(getattr(module, "weight", None)))) for module in model.modules()]
+    hooks = [_counted(module, used, name) for module, name in sharing if name]
     try:
         with torch.no_grad():
             model(sample)
@@ -26,10 +29,10 @@ def positions(model: nn.Module, names: tuple[str, ...], sample: Tensor) -> dict[
     return used
 
 
-def _counted(module: nn.Module, used: dict[str, int], name: str) -> torch.utils.hooks.RemovableHandle:
+def _counted(module: nn.Module, used: dict[str, int | None], name: str) -> torch.utils.hooks.RemovableHandle:
     def count(module: nn.Module, inputs: tuple, output: Tensor) -> None:
-        if not isinstance(module, nn.Embedding):
-            used[name] += output[0].numel() // module.weight.shape[0]
+        looked_up = isinstance(module, nn.Embedding)
+        used[name] = (used[name] or 0) + (0 if looked_up else output.numel() // module.weight.shape[0])
 
     return module.register_forward_hook(count)
 
@@ -49,7 +52,7 @@ def recalibrated(model: nn.Module, changed: Mapping[str, Tensor], inputs: Tensor
         norm.momentum = None  # a plain average over the batches
         norm.train()
     with torch.no_grad():
-        for batch in inputs.split(BATCH):
+        for batch in inputs.tensor_split(-(-len(inputs) // BATCH)):  # of equal size: each counts the same
             twin(batch)
     return {
         f"{name}.{buffer}": getattr(norm, buffer)

@@ -53,15 +53,24 @@ class Layer:
 
 
 def layers(model: nn.Module) -> tuple[Layer, ...]:
-    """What can be compressed in a model, in its own order; a weight that several modules share comes once."""
-    found: dict[int, Layer] = {}
+    """What can be compressed in a model, in its own order; a weight that several modules share comes once.
+
+    A weight that is computed, as by a parametrization, is no entry of the state dict and is left as it is.
+    """
+    entries = {_place(tensor): name for name, tensor in reversed(model.state_dict().items())}
+    found: dict[str, Layer] = {}
     for name, module in model.named_modules():
         kind = next((kind for kind, types in KINDS.items() if isinstance(module, types)), None)
-        weight = module.weight if kind else None
-        if weight is not None and weight.is_floating_point() and weight.numel() and id(weight) not in found:
-            parameter = f"{name}.weight" if name else "weight"
-            found[id(weight)] = Layer(name or "weight", parameter, kind, weight, getattr(module, "groups", 1))
+        parameter = entries.get(_place(module.weight)) if kind else None
+        if parameter and parameter not in found and module.weight.numel() and module.weight.is_floating_point():
+            groups = module.groups if kind == "Conv" else 1
+            found[parameter] = Layer(name or "weight", parameter, kind, module.weight, groups)
     return tuple(found.values())
+
+
+def _place(tensor: Tensor) -> tuple:
+    """Where a tensor's values are: equal for the names of one tensor."""
+    return tensor.data_ptr(), tuple(tensor.shape), tensor.stride()
 
 
 def check(recipe: Recipe, known: tuple[Layer, ...]) -> None:
@@ -110,6 +119,8 @@ def _stored(matrix: Tensor, settings: Settings, layer: Layer) -> Dense | Affine 
     mask = _mask(matrix, settings, layer)
     coded = settings.bits < UNCODED
     values = CODERS[settings.coder](matrix, mask, settings) if coded else Dense(matrix)
+    if coded and not bool(torch.isfinite(values.scale).all()):
+        raise ValueError(f"layer '{layer.name}': its weights span more than a float32 can; leave its bits at 32")
     return values if mask is None else Sparse(mask, values)
 
 

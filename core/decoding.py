@@ -13,7 +13,7 @@ def from_tensors(form: Form, tensors: dict[str, Tensor]) -> Encoded:
         raise ValueError(f"kind is {kind!r}, expected one of {', '.join(READERS)}")
     try:
         return READERS[kind](form, tensors)
-    except (KeyError, TypeError, RuntimeError, IndexError, AttributeError) as error:
+    except (KeyError, TypeError, RuntimeError, IndexError, AttributeError, ZeroDivisionError) as error:
         raise ValueError(f"its tensors do not make a {kind} form ({error!r})") from None
 
 
@@ -53,6 +53,8 @@ def _read_sparse(form: Form, tensors: dict[str, Tensor]) -> Sparse:
     if "mask" in tensors:
         flat = unpack(tensors["mask"], 1, count).bool()
     else:
+        if tensors["positions"].dtype != torch.int32:
+            raise ValueError(f"positions are {tensors['positions'].dtype}, expected int32")
         few = 2 * survivors <= count
         flat = torch.full((count,), not few)
         flat[tensors["positions"].long()] = few
@@ -63,13 +65,16 @@ def _read_sparse(form: Form, tensors: dict[str, Tensor]) -> Sparse:
 
 
 def _read_low_rank(form: Form, tensors: dict[str, Tensor]) -> LowRank:
-    sides = {
-        side: from_tensors(
-            form[side], {k.removeprefix(f"{side}."): t for k, t in tensors.items() if k.startswith(side)}
-        )
-        for side in ("left", "right")
-    }
-    return LowRank(sides["left"], sides["right"], form["groups"])
+    if form["groups"] < 1:
+        raise ValueError(f"groups is {form['groups']}, expected at least 1")
+    return LowRank(*(_side(form, tensors, f"{side}.") for side in ("left", "right")), form["groups"])
+
+
+def _side(form: Form, tensors: dict[str, Tensor], prefix: str) -> Dense | Affine | Sparse:
+    own = form[prefix.removesuffix(".")]
+    if own["kind"] == "low_rank":
+        raise ValueError("a factor is low_rank itself, expected a matrix")
+    return from_tensors(own, {name.removeprefix(prefix): t for name, t in tensors.items() if name.startswith(prefix)})
 
 
 VALUES = {"dense": _read_dense, "affine": _read_affine}

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from core.statistics import Tally
-from core.tracing import Live, Trace, advance, start, trace
+from core.tracing import Live, Trace, advance, start, tensors, trace
 
 BATCH = 100  # images: larger batches make intermediates that no longer fit the cache
 NOTHING = Tally()
@@ -50,13 +50,17 @@ def bench(model: nn.Module, inputs: np.ndarray, targets: np.ndarray) -> Bench:
         except Exception as error:  # a model may raise anything for an input it was not made for
             raise ValueError(f"data: the model cannot take inputs of shape {tuple(x.shape[1:])} ({error})") from None
         _check_outputs(outputs, y)
+        if not torch.equal(outputs, model(x[:2].clone())):
+            raise ValueError("model: it answers the same images differently each time, expected no chance in eval mode")
         steps = trace(model, x[:2].clone())
     base = {name: _laid_out(tensor) for name, tensor in model.named_parameters() if tensor.dim() == 4}
     return Bench(model, x, y, steps, base)
 
 
 def _check_outputs(outputs: object, targets: Tensor) -> None:
-    if not isinstance(outputs, Tensor) or outputs.dim() != 2:
+    images = min(2, len(targets))
+    fits = isinstance(outputs, Tensor) and outputs.dim() == 2 and len(outputs) == images
+    if not fits or not outputs.is_floating_point():
         given = tuple(outputs.shape) if isinstance(outputs, Tensor) else type(outputs).__name__
         raise ValueError(f"model: its output is {given}, expected (images, classes)")
     classes = outputs.shape[1]
@@ -112,7 +116,7 @@ def logits(bench: Bench, change: Change, batch: int, resume: int) -> Tensor:
         advance(bench.steps, change.tensors, live, (begin, resume))
         _remember(bench, _memo_key(bench, change, resume, batch), live)
         begin = resume
-    versions = [(held, held._version) for held in live.values() if isinstance(held, Tensor)]
+    versions = [(held, held._version) for held in tensors(live)]
     outputs = advance(bench.steps, change.tensors, dict(live), (begin, len(bench.steps.nodes)))
     if begin and any(held._version != version for held, version in versions):  # a step wrote into what was remembered
         bench.activations.clear()
@@ -157,7 +161,7 @@ def _remember(bench: Bench, key: Hashable, live: Live) -> None:
 
 
 def _bytes(live: Live) -> int:
-    return sum(held.nbytes for held in live.values() if isinstance(held, Tensor))
+    return sum(held.nbytes for held in tensors(live))
 
 
 def _targets(bench: Bench, batch: int) -> Tensor:

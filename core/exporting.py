@@ -32,7 +32,7 @@ def stored(model: nn.Module, known: tuple[Layer, ...], encoded: Mapping[str, Enc
             parts = encoded[by_parameter[name].name].tensors()
             tensors |= {f"{name}{SEPARATOR}{part}": value for part, value in parts.items()}
         else:
-            tensors[name] = tensor.contiguous()
+            tensors[name] = tensor.detach().clone().contiguous()  # a file holds no tensor twice
     return tensors
 
 
@@ -101,7 +101,14 @@ def deserialize(
         if forms["format"] != FORMAT:
             raise ValueError(f"its format is {forms['format']!r}, expected {FORMAT!r}")
         forms = dict(forms["forms"])
-    except (safetensors.SafetensorError, KeyError, TypeError, json.JSONDecodeError) as error:
+    except (
+        safetensors.SafetensorError,
+        KeyError,
+        TypeError,
+        AttributeError,
+        RecursionError,
+        json.JSONDecodeError,
+    ) as error:
         raise ValueError(f"not a file that Prunescope wrote ({error})") from None
     encoded = {layer.name: _layer_form(layer, forms.get(layer.parameter), tensors) for layer in known}
     decoded = {layer.parameter: encoded[layer.name].decode().view(layer.weight.shape) for layer in known}
@@ -120,6 +127,8 @@ def _layer_form(layer: Layer, form: Mapping | None, tensors: Mapping[str, Tensor
         prefix = layer.parameter + SEPARATOR
         parts = {name.removeprefix(prefix): t for name, t in tensors.items() if name.startswith(prefix)}
     try:
+        if not isinstance(form, Mapping):
+            raise ValueError(f"its form is {form!r}, expected an object")
         _check_size(form, rows, columns)
         encoded = from_tensors(form, parts)
         if tuple(encoded.decode().shape) != (rows, columns):
@@ -137,14 +146,21 @@ def _check_size(form: Mapping, rows: int, columns: int) -> None:
             _check_size(value, rows, columns)
         elif key != "kind" and (type(value) is not int or not 0 <= value <= most):
             raise ValueError(f"{key} is {value!r}, expected a whole number up to {most}")
+    if form.get("rows", 0) * form.get("columns", 0) > rows * columns:
+        raise ValueError(
+            f"rows {form['rows']} and columns {form['columns']}, expected at most {rows * columns} numbers"
+        )
 
 
 def _check_names(expected: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> None:
     for name in expected.keys() | given.keys():
-        wanted = tuple(expected[name].shape) if name in expected else "no such tensor"
-        found = tuple(given[name].shape) if name in given else "missing"
+        wanted, found = (_kind(side.get(name)) for side in (expected, given))
         if wanted != found:
             raise ValueError(f"{name} is {found}, the model expects {wanted}")
+
+
+def _kind(tensor: Tensor | None) -> str:
+    return "missing" if tensor is None else f"{tuple(tensor.shape)} {tensor.dtype}"
 
 
 def _metadata(data: bytes) -> Mapping[str, str]:
@@ -154,13 +170,18 @@ def _metadata(data: bytes) -> Mapping[str, str]:
 
 def write_folder(folder: Path, files: Mapping[str, bytes]) -> None:
     """Write the files as one folder, all or nothing: killed at any moment it leaves the old folder or the new one."""
+    folder = folder.resolve()
     if folder.exists() and not folder.is_dir():
         raise ValueError(f"'{folder}' is a file, expected a folder to write")
-    others = [entry.name for entry in folder.iterdir() if entry.name not in files] if folder.exists() else []
-    if others:
-        raise ValueError(
-            f"'{folder}' holds '{sorted(others)[0]}' already; name a new folder, or one that was written here"
-        )
+    held = (
+        {entry.name: entry.is_file() and not entry.is_symlink() for entry in folder.iterdir()}
+        if folder.exists()
+        else {}
+    )
+    foreign = sorted(name for name, plain in held.items() if name not in files or not plain)
+    if foreign or (held and len(held) < len(files)):
+        first = (foreign or sorted(held))[0]
+        raise ValueError(f"'{folder}' holds '{first}' already; name a new folder, or one that was written here")
     folder.parent.mkdir(parents=True, exist_ok=True)
     sibling = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
     try:
@@ -180,9 +201,8 @@ def _put(new: Path, place: Path) -> None:
     if not place.exists():
         new.rename(place)
     elif not _exchange(new, place):
-        old = place.with_name(f".{place.name}.old")
-        shutil.rmtree(old, ignore_errors=True)
-        place.rename(old)
+        old = Path(tempfile.mkdtemp(prefix=f".{place.name}.", dir=place.parent))
+        place.rename(old / place.name)
         new.rename(place)
         shutil.rmtree(old, ignore_errors=True)
 

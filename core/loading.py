@@ -4,13 +4,11 @@ import hashlib
 import importlib
 import pickle
 import warnings
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import safetensors
 import safetensors.torch
 import torch
 from torch import Tensor, nn
@@ -44,11 +42,13 @@ def load_model(spec: str, weights: str | None = None) -> Loaded:
     elif ":" in spec and not Path(spec).exists():
         name, model, data = spec.rpartition(":")[2], _made(spec), ""
     elif Path(spec).is_file():
+        if weights is not None:
+            raise ValueError(f"model '{spec}' is a weights file, and --weights names '{weights}' too; give one of them")
         return _matching_sample(spec)
     else:
         known = ", ".join(sample_models.SAMPLES)
         raise ValueError(f"model '{spec}' is no sample, file or module:factory; the samples are {known}")
-    if weights:
+    if weights is not None:
         _fill(model, load_weights(weights), weights)
     model.eval().requires_grad_(False)
     return Loaded(name, model, fingerprint(model), data)
@@ -68,7 +68,7 @@ def _matching_sample(path: str) -> Loaded:
 
 
 def _made(spec: str) -> nn.Module:
-    model = _imported(spec)()
+    model = _called(_imported(spec), spec)
     if not isinstance(model, nn.Module):
         raise ValueError(f"model '{spec}' returned {type(model).__name__}, expected a torch.nn.Module")
     return model
@@ -78,8 +78,17 @@ def _imported(spec: str) -> object:
     module, _, name = spec.rpartition(":")
     try:
         return getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError, ValueError, TypeError) as error:
-        raise ValueError(f"'{spec}' cannot be imported ({error}); run from the folder that holds the module") from None
+    except (Exception, SystemExit) as error:  # a module runs its own code, which may raise anything
+        raise ValueError(
+            f"'{spec}' cannot be imported ({error!r}); run from the folder that holds the module"
+        ) from None
+
+
+def _called(factory: object, spec: str) -> object:
+    try:
+        return factory()
+    except (Exception, SystemExit) as error:  # as above
+        raise ValueError(f"'{spec}' cannot be called without arguments ({error!r})") from None
 
 
 def load_weights(path: str) -> dict[str, Tensor]:
@@ -94,7 +103,7 @@ def load_weights(path: str) -> dict[str, Tensor]:
             f"weights '{path}': a pickle that holds more than tensors could run code and is not read; "
             "save model.state_dict() as safetensors"
         ) from None
-    except (safetensors.SafetensorError, RuntimeError, OSError, EOFError, ValueError) as error:
+    except Exception as error:  # a broken file makes the readers raise almost anything
         line = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise ValueError(f"weights '{path}' cannot be read ({line}); save model.state_dict() as safetensors") from None
     if not isinstance(state, Mapping) or not all(isinstance(tensor, Tensor) for tensor in state.values()):
@@ -118,6 +127,9 @@ def _fill(model: nn.Module, state: Mapping[str, Tensor], path: str) -> None:
                 f"weights '{path}': {name} is {given.get(name, 'missing')}, "
                 f"the model expects {expected.get(name, 'no such tensor')}"
             )
+    odd = next((name for name, t in state.items() if t.layout != torch.strided or t.is_meta or t.is_complex()), None)
+    if odd or any(tensor.is_quantized for tensor in state.values()):
+        raise ValueError(f"weights '{path}': {odd or 'a tensor'} is no plain array of real numbers, expected such")
     model.load_state_dict(state)
 
 
@@ -137,7 +149,7 @@ def load_data(spec: str) -> Data:
     elif spec.endswith(".npz"):
         inputs, targets = _archive(spec)
     elif ":" in spec:
-        inputs, targets = _pairs(_imported(spec)(), spec)
+        inputs, targets = _pairs(_called(_imported(spec), spec), spec)
     else:
         known = ", ".join(sample_models.DATA)
         raise ValueError(f"data '{spec}' is no data set, .npz file or module:factory; the data sets are {known}")
@@ -152,7 +164,7 @@ def _archive(path: str) -> tuple[np.ndarray, np.ndarray]:
             return archive["x"], archive["y"]
     except KeyError:
         raise ValueError(f"data '{path}' lacks x or y, expected an .npz with both") from None
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+    except Exception as error:  # a broken file makes numpy raise almost anything
         raise ValueError(
             f"data '{path}' cannot be read ({error}); expected an .npz with plain arrays x and y"
         ) from None
@@ -164,7 +176,7 @@ def _pairs(made: object, spec: str) -> tuple[np.ndarray, np.ndarray]:
     try:
         items = [made[i] for i in range(len(made))]
         return np.stack([np.asarray(x) for x, _ in items]), np.array([int(y) for _, y in items])
-    except (TypeError, ValueError, KeyError) as error:
+    except Exception as error:  # a data set runs its own code, which may raise anything
         raise ValueError(f"data '{spec}' gives no (inputs, targets) and no Dataset of pairs ({error})") from None
 
 
@@ -176,7 +188,8 @@ def _checked(name: str, inputs: np.ndarray, targets: np.ndarray) -> Data:
             f"data '{name}': x is {inputs.dtype} and y is {targets.dtype}, expected numbers and class labels"
         )
     scale = np.float32(255 if inputs.dtype == np.uint8 else 1)  # bytes are pixels: to [0, 1]
-    x = inputs.astype(np.float32) / scale
+    with np.errstate(over="ignore"):  # what does not fit is refused below
+        x = inputs.astype(np.float32) / scale
     if not np.isfinite(x).all():
         raise ValueError(f"data '{name}': x holds NaN or infinite values, expected finite ones")
     return Data(name, np.ascontiguousarray(x), targets.astype(np.int64))

@@ -30,7 +30,7 @@ class Study:
     bench: Bench
     data: str
     calibration: Tensor
-    uses: Mapping[str, int]
+    uses: Mapping[str, int | None]
 
 
 def study(loaded: Loaded, data: Data, recipe: Recipe, calibration_data: Data | None = None) -> Study:
@@ -38,13 +38,28 @@ def study(loaded: Loaded, data: Data, recipe: Recipe, calibration_data: Data | N
     needs = recipe.batchnorm == "recalibrate"
     left_out = calibration.calibration_images(len(data.targets)) if needs and calibration_data is None else 0
     images = data.inputs[:left_out] if calibration_data is None else calibration_data.inputs
+    if needs and len(images) < 2:
+        raise ValueError(f"data '{data.name}': {len(images)} images to recalibrate batch norm on, expected 2 at least")
     known = layers(loaded.model)
-    if not known:
-        raise ValueError(f"model '{loaded.name}' has no Linear, Conv or Embedding layer, expected at least one")
+    _check_model(loaded, known)
     bench = evaluation.bench(loaded.model, data.inputs[left_out:], data.targets[left_out:])
     sample = bench.inputs[:1].clone()
-    uses = calibration.positions(loaded.model, tuple(layer.name for layer in known), sample)
+    uses = calibration.positions(loaded.model, {layer.name: layer.parameter for layer in known}, sample)
     return Study(loaded, known, bench, data.name, torch.from_numpy(images), uses)
+
+
+def _check_model(loaded: Loaded, known: tuple[Layer, ...]) -> None:
+    if not known:
+        raise ValueError(f"model '{loaded.name}' has no Linear, Conv or Embedding layer, expected at least one")
+    for layer in known:
+        if layer.weight.dtype != torch.float32:
+            kind = str(layer.weight.dtype).removeprefix("torch.")
+            raise ValueError(f"layer '{layer.name}' is {kind}, expected float32: convert the model with .float()")
+    for name, tensor in loaded.model.state_dict().items():
+        if tensor.dtype not in exporting.TYPE_NAMES or tensor.is_meta:
+            raise ValueError(
+                f"model '{loaded.name}': {name} is {tensor.dtype} on {tensor.device}, which no file here holds"
+            )
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,39 +124,52 @@ def verify(folder: Path, loaded: Loaded, data: Data, calibration_data: Data | No
         raise ValueError(f"'{folder}' was made from another model, {promised['model']}, not from '{loaded.name}'")
     whole = study(loaded, data, recipe, calibration_data)
     encoded, decoded = exporting.deserialize(written, loaded.model, whole.known)
+    _require_made_by(recipe, whole.known, encoded)
     tally = measure(whole, Applied(encoded, {}, Change(decoded, dict.fromkeys(decoded, str(folder)))))
     measured = report.Measured(whole.known, encoded, whole.uses, tally, (len(written), dense_bytes(whole)))
     figures = json.loads(json.dumps(report.summary(measured, len(whole.bench.targets))))
+    figures["calibration_images"] = len(whole.calibration)
+    _require(
+        "its keys", sorted(promised.keys() - figures.keys()), sorted(("format", "model", "data", "seed", "versions"))
+    )
     for name, value in figures.items():
         _require(name, promised.get(name), value)
     return promised
 
 
-def _read(folder: Path) -> tuple[dict, Recipe, bytes]:
+def _require_made_by(recipe: Recipe, known: tuple[Layer, ...], encoded: Mapping[str, Encoded]) -> None:
+    """The forms of the file must be those that the recipe asks for, to the number of survivors."""
+    for name, made in compress(known, recipe).items():
+        if made.form() != encoded[name].form():
+            raise ValueError(f"layer '{name}': model.safetensors holds it in another form than recipe.json asks for")
+
+
+def _read(folder: Path) -> tuple[dict[str, object], Recipe, bytes]:
     for name in FILES:
         if not (folder / name).is_file():
             raise ValueError(f"'{folder}' lacks {name}, expected a folder that 'apply' wrote")
     try:
-        promised = json.loads((folder / "report.json").read_text())
+        promised = json.loads((folder / "report.json").read_bytes())
         known = promised["format"] == report.FORMAT and isinstance(promised["model"]["sha256"], str)
-    except (ValueError, KeyError, TypeError):
+        recipe = from_json((folder / "recipe.json").read_text("utf-8"))
+    except UnicodeDecodeError:
+        raise ValueError(f"'{folder / 'recipe.json'}' is no text, expected a recipe") from None
+    except (json.JSONDecodeError, KeyError, TypeError, RecursionError):
         known = False
     if not known:
         raise ValueError(f"'{folder / 'report.json'}' is no report, expected one in format {report.FORMAT!r}")
-    recipe = from_json((folder / "recipe.json").read_text())
     return promised, recipe, (folder / "model.safetensors").read_bytes()
 
 
 def _require(name: str, promised: object, found: object) -> None:
     """Counts must agree to the digit; entropies, which are sums of logarithms, to 12 digits."""
-    if isinstance(found, dict) and isinstance(promised, dict):
+    same = type(promised) is type(found)
+    if same and isinstance(found, dict):
+        _require(f"{name}'s keys", sorted(promised), sorted(found))
         for key in found:
-            _require(f"{name}.{key}", promised.get(key), found[key])
-    elif isinstance(found, list) and isinstance(promised, list) and len(found) == len(promised):
+            _require(f"{name}.{key}", promised[key], found[key])
+    elif same and isinstance(found, list) and len(found) == len(promised):
         for i, (one, other) in enumerate(zip(promised, found, strict=True)):
             _require(f"{name}[{i}]", one, other)
-    elif isinstance(found, float) and isinstance(promised, float):
-        if not np.isclose(promised, found, rtol=1e-12, atol=0):
-            raise ValueError(f"report.json: {name} is {promised}, measured {found}")
-    elif promised != found:
-        raise ValueError(f"report.json: {name} is {promised}, measured {found}")
+    elif not same or (promised != found and not (isinstance(found, float) and np.isclose(promised, found, rtol=1e-12))):
+        raise ValueError(f"report.json: {name} is {promised!r}, measured {found!r}")

@@ -37,6 +37,8 @@ def global_magnitude(known: tuple[Layer, ...], goal: Mapping[str, Value]) -> Rec
 
 def pooled(known: tuple[Layer, ...]) -> index.Index:
     """One index over the weights of all layers."""
+    if not known:
+        raise ValueError("the model has no Linear, Conv or Embedding layer, expected at least one")
     for layer in known:
         require_finite(layer)
     return index.build(np.concatenate([layer.matrix.numpy().ravel() for layer in known]))

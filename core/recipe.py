@@ -64,7 +64,10 @@ def _group(value: Value) -> bool:
 
 CHECKS = {
     "sparsity": (lambda v: _number(v) and 0 <= v < 1, "a fraction in [0, 1)"),
-    "threshold": (lambda v: v is None or (_number(v) and v >= 0), "a number of 0 or more"),
+    "threshold": (
+        lambda v: v is None or (_number(v) and 0 <= v <= 3.4e38),
+        "a number of 0 or more that a float32 can hold",
+    ),
     "criterion": (lambda v: isinstance(v, str), "a criterion's name"),
     "pattern": (lambda v: isinstance(v, str), "a pattern's name"),
     "coder": (lambda v: isinstance(v, str), "a coder's name"),

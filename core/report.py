@@ -17,7 +17,7 @@ from core.factoring import Spectrum
 from core.recipe import Settings
 from core.statistics import Tally, estimate
 
-Row = dict[str, int | float | str]
+Row = dict[str, int | float | str | None]
 
 FORMAT = "prunescope/report/1"
 BINS = 81  # odd, so that the middle bin is centred on 0
@@ -32,15 +32,16 @@ class Measured:
 
     known: tuple[Layer, ...]
     encoded: Mapping[str, Encoded]
-    uses: Mapping[str, int]
+    uses: Mapping[str, int | None]
     tally: Tally
     written: tuple[int, int]
 
 
-def layer_row(layer: Layer, encoded: Encoded, uses: int) -> Row:
+def layer_row(layer: Layer, encoded: Encoded, uses: int | None) -> Row:
     """Weights, stored and removed numbers, sparsity, bits and entropy a weight, MACs by non-zeros of one layer.
 
-    uses: how often one input uses each weight. Plain values: a table of pandas would take longer than the measuring.
+    uses: how often one input uses each weight, None where nobody knows. Plain values: a pandas table would take
+    longer than the measuring.
     """
     weights = layer.matrix.numel()
     numbers, removed = encoding.stored_values(encoded), encoding.removed_values(encoded)
@@ -56,8 +57,8 @@ def layer_row(layer: Layer, encoded: Encoded, uses: int) -> Row:
         "bits_per_weight": written / weights,
         "entropy_bits_per_weight": encoded.information() / weights,
         "bytes": written // 8,
-        "macs": (numbers - removed) * uses,
-        "macs_dense": weights * uses,
+        "macs": None if uses is None else (numbers - removed) * uses,
+        "macs_dense": None if uses is None else weights * uses,
         "rank": encoding.shape_of(encoded.left)[1] if isinstance(encoded, LowRank) else layer.full_rank,
         "full_rank": layer.full_rank,
     }
@@ -157,7 +158,7 @@ def spectrum(decomposed: Spectrum) -> pd.DataFrame:
 def summary(measured: Measured, total: int) -> dict[str, object]:
     """The figures of report.json. total: images there are; accuracies are fractions, drops are points."""
     known, uses = measured.known, measured.uses
-    rows = [layer_row(layer, measured.encoded[layer.name], uses.get(layer.name, 0)) for layer in known]
+    rows = [layer_row(layer, measured.encoded[layer.name], uses[layer.name]) for layer in known]
     found = estimate(measured.tally, total)
     written, dense = measured.written
     return {
@@ -178,9 +179,10 @@ def summary(measured: Measured, total: int) -> dict[str, object]:
     }
 
 
-def total_of(rows: list[Row], column: str) -> int:
-    """The sum of a column of counts."""
-    return sum(row[column] for row in rows)
+def total_of(rows: list[Row], column: str) -> int | None:
+    """The sum of a column of counts; None where one of them is."""
+    counts = [row[column] for row in rows]
+    return None if None in counts else sum(counts)
 
 
 def entropy_per_weight(rows: list[Row]) -> float:

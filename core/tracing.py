@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, fx, nn
+from torch.utils._pytree import tree_leaves
 
 Live = dict[fx.Node, object]  # what the steps so far have left for later ones
 
@@ -27,18 +28,33 @@ class Trace:
 
 
 def trace(model: nn.Module, sample: Tensor) -> Trace | None:
-    """The model's steps, or None where torch.fx cannot tell them or they give another result for `sample`."""
+    """The model's steps, or None where torch.fx cannot tell them or they do not give the model's own result, twice.
+
+    Twice, since a tensor that forward makes becomes a constant of the steps, and may be written to. A model in which a
+    parameter has two names runs whole: a step knows only one of them.
+    """
+    if len(list(model.named_parameters())) < len(list(model.named_parameters(remove_duplicate=False))):
+        return None
     try:
-        graph = fx.symbolic_trace(model).graph
+        traced = _steps(model)
+        end = (0, len(traced.nodes))
+        outputs = [advance(traced, {}, start(traced, sample.clone()), end) for _ in range(2)]
+        same = all(torch.equal(output, model(sample.clone())) for output in outputs)
     except Exception:  # torch.fx raises whatever the model's own code raises under a tracer
         return None
-    nodes = tuple(graph.nodes)
+    return traced if same else None
+
+
+def _steps(model: nn.Module) -> Trace:
+    nodes = tuple(fx.symbolic_trace(model).graph.nodes)
     last = {used: i for i, node in enumerate(nodes) for used in node.all_input_nodes}
     dropped = tuple(tuple(used for used in node.all_input_nodes if last[used] == i) for i, node in enumerate(nodes))
-    traced = Trace(model, nodes, tuple(_reads(model, node) for node in nodes), dropped)
-    outputs = advance(traced, {}, start(traced, sample), (0, len(nodes)))
-    same = isinstance(outputs, Tensor) and torch.equal(outputs, model(sample))
-    return traced if same else None
+    return Trace(model, nodes, tuple(_reads(model, node) for node in nodes), dropped)
+
+
+def tensors(live: Live) -> list[Tensor]:
+    """Every tensor that a run holds, those within tuples and other containers too."""
+    return [leaf for leaf in tree_leaves(list(live.values())) if isinstance(leaf, Tensor)]
 
 
 def start(traced: Trace, inputs: Tensor) -> Live:

@@ -300,3 +300,11 @@ def test_dense_is_what_an_index_sorts():
     assert isinstance(encode(layer, Settings()), Dense)
     assert np.array_equal(layer.index.values, np.sort(layer.matrix.numpy(), None))
     assert index.cut(layer.index, 0.0) == (0, 0) or index.cut(layer.index, 0.0)[0] == index.cut(layer.index, 0.0)[1]
+
+
+@pytest.mark.parametrize(
+    "settings", [Settings(bits=8, coder="affine", group="tensor"), Settings(bits=1, group="tensor")]
+)
+def test_a_range_beyond_float32_is_named_with_its_layer(settings):
+    with pytest.raises(ValueError, match="layer '0': its weights span more than a float32 can"):
+        encode(zoo.linear(torch.tensor([[3.3e38, -3.3e38]])), settings)

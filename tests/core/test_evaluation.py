@@ -158,3 +158,85 @@ def test_data_that_does_not_fit_is_one_sentence(inputs, targets, said):
 def test_a_model_without_class_scores_is_refused():
     with pytest.raises(ValueError, match=r"its output is .*expected \(images, classes\)"):
         bench(nn.Conv2d(1, 2, 3).requires_grad_(False), INPUTS, TARGETS)
+
+
+class Tied(nn.Module):
+    """One weight under two names."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.a, self.b, self.c = nn.Linear(64, 64), nn.Linear(64, 64), nn.Linear(64, 3)
+        self.b.weight = self.a.weight
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.c(self.b(self.a(x.flatten(1)).relu()).relu())
+
+
+class Sorted(nn.Module):
+    """Writes into a tensor that a tuple holds."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.a, self.b = nn.Linear(64, 8), nn.Linear(8, 3)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        pair = torch.sort(self.a(x.flatten(1)), 1)
+        y = self.b(pair[1].float())
+        return y + pair[0].mul_(3)[:, :3]
+
+
+class Constant(nn.Module):
+    """Makes a tensor in forward and writes into it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fc, self.shift = nn.Linear(64, 3), nn.Parameter(torch.tensor([0.3, 0.0, -0.3]))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        z = torch.zeros(3)
+        z.add_(self.shift)
+        return self.fc(x.flatten(1)) + z
+
+
+@pytest.mark.parametrize(("kind", "layer"), [(Tied, "a"), (Sorted, "b"), (Constant, "fc")])
+def test_a_model_that_steps_would_get_wrong_is_measured_as_it_runs(kind, layer):
+    torch.manual_seed(0)
+    model = kind().eval().requires_grad_(False)
+    one = bench(model, INPUTS, TARGETS)
+    for sparsity in (0.5, 0.7, 0.9, 0.5):
+        change = change_of(model, Recipe(layers={layer: {"sparsity": sparsity}}))
+        *_, last = tallies(one, change)
+        batches = [torch.from_numpy(INPUTS[i : i + BATCH]).clone() for i in range(0, len(INPUTS), BATCH)]
+        right = torch.cat([run(model, change.tensors, batch).argmax(1) for batch in batches]).numpy() == TARGETS
+        assert last.correct == right.sum()
+
+
+class Chance(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.fc = nn.Linear(64, 3)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.fc(nn.functional.dropout(x.flatten(1), 0.5, training=True))
+
+
+def test_a_model_with_chance_in_it_is_refused():
+    with pytest.raises(ValueError, match="answers the same images differently"):
+        bench(Chance().eval().requires_grad_(False), INPUTS, TARGETS)
+
+
+class Extra(nn.Module):
+    """Takes what nobody gives."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fc = nn.Linear(64, 3)
+
+    def forward(self, x: torch.Tensor, *rest: torch.Tensor, **more: torch.Tensor) -> torch.Tensor:
+        return self.fc(x.flatten(1))
+
+
+def test_a_model_with_open_arguments_is_measured():
+    model = Extra().eval().requires_grad_(False)
+    *_, last = tallies(bench(model, INPUTS, TARGETS), change_of(model, Recipe()))
+    assert last.images == len(INPUTS)

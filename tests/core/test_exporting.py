@@ -101,6 +101,14 @@ def damaged(change) -> bytes:
         lambda t, f: (t, f.replace("weights/1", "weights/9")),
         lambda t, f: (t, "[]"),
         lambda t, f: (t, "nonsense"),
+        lambda t, f: (t, "[" * 100_000),
+        lambda t, f: (t, f.replace('"rows":3,"columns":256', '"rows":700,"columns":700')),
+        lambda t, f: (t | {"fc.bias": t["fc.bias"].double()}, f),
+        lambda t, f: (t, '{"format":"prunescope/weights/1","forms":{"fc.weight":5}}'),
+        lambda t, f: (
+            t,
+            '{"format":"prunescope/weights/1","forms":{"fc.weight":{"kind":"low_rank","groups":0,"left":{},"right":{}}}}',
+        ),
     ],
 )
 def test_a_file_that_does_not_fit_is_refused_in_a_sentence(change):
@@ -129,6 +137,25 @@ def test_a_folder_of_something_else_is_left_alone(tmp_path):
     with pytest.raises(ValueError, match="holds 'mine.txt' already"):
         write_folder(tmp_path, {"a": b"1"})
     assert [entry.name for entry in tmp_path.iterdir()] == ["mine.txt"]
+
+
+@pytest.mark.parametrize(
+    "make", [Path.mkdir, lambda path: path.symlink_to("/etc/hostname"), lambda path: path.write_text("x")]
+)
+def test_a_folder_that_only_looks_like_ours_is_left_alone(tmp_path, make):
+    make(tmp_path / "a")
+    with pytest.raises(ValueError, match="holds 'a' already"):
+        write_folder(tmp_path, {"a": b"1", "b": b"2"})
+    assert [entry.name for entry in tmp_path.iterdir()] == ["a"]
+
+
+def test_a_link_to_a_folder_is_written_through(tmp_path):
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    for value in (b"1", b"2"):
+        write_folder(tmp_path / "link", {"a": value})
+        assert (tmp_path / "real" / "a").read_bytes() == value
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["link", "real"]
 
 
 def write_forever(folder: str) -> None:

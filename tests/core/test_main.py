@@ -69,6 +69,36 @@ def test_verify_names_the_figure_that_does_not_hold(capsys, applied, field):
     assert field in refused(capsys, "verify", str(applied), *ON)
 
 
+@pytest.mark.parametrize(
+    "edit",
+    [
+        lambda report: report.update(extra=1.0),
+        lambda report: report.pop("ratio"),
+        lambda report: report.update(calibration_images=999),
+        lambda report: report.update(images=600.0),
+        lambda report: report["layers"][0].update(extra=1),
+    ],
+)
+def test_verify_promises_no_more_and_no_less_than_it_measures(capsys, applied, edit):
+    path = applied / "report.json"
+    report = json.loads(path.read_text())
+    edit(report)
+    path.write_text(json.dumps(report))
+    assert "report.json: " in refused(capsys, "verify", str(applied), *ON)
+
+
+def test_verify_notices_a_recipe_that_the_weights_do_not_follow(capsys, applied):
+    (applied / "recipe.json").write_text('{"format": "prunescope/recipe/1", "default": {"sparsity": 0.9, "bits": 4}}')
+    assert "another form than recipe.json asks for" in refused(capsys, "verify", str(applied), *ON)
+
+
+@pytest.mark.parametrize("arguments", [["apply"], ["bogus"], ["plan", "--nope"], []])
+def test_a_call_that_is_off_is_one_line(capsys, arguments):
+    with pytest.raises(SystemExit, match="2"):
+        main(arguments)
+    assert capsys.readouterr().err.count("\n") == 1
+
+
 def test_verify_holds_the_layers_too(capsys, applied):
     path = applied / "report.json"
     report = json.loads(path.read_text())

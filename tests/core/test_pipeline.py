@@ -77,5 +77,8 @@ def test_recalibration_gives_the_statistics_of_the_images():
 
 def test_uses_are_the_output_positions_and_the_hooks_are_gone():
     model = zoo.net()
-    assert calibration.positions(model, ("conv1", "fc"), zoo.random(1, 1, 8, 8)) == {"conv1": 64, "fc": 1}
+    assert calibration.positions(model, {"conv1": "conv1.weight", "fc": "fc.weight"}, zoo.random(1, 1, 8, 8)) == {
+        "conv1": 64,
+        "fc": 1,
+    }
     assert not any(module._forward_hooks for module in model.modules())

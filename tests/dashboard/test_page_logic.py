@@ -67,7 +67,7 @@ def test_the_page_opens_dense(page: AppTest) -> None:
 def test_a_slider_moves_the_recipe_the_link_and_undo(page: AppTest) -> None:
     send(page, {"prune": sample(50, 1), "bits": sample(3, 1)})
     assert recipe_of(page) == Recipe(Settings(sparsity=0.5, bits=4))
-    assert from_json(page.query_params["recipe"][0]) == recipe_of(page)
+    assert from_json(page.query_params["recipe"]) == recipe_of(page)
     send(page, {"prune": sample(50, 1), "foot": {"picked": {"name": "undo", "value": "", "n": 1}}})
     assert recipe_of(page) == Recipe()
     assert "recipe" not in page.query_params
@@ -159,7 +159,23 @@ def test_nothing_that_a_browser_sends_raises(page: AppTest) -> None:
         assert not page.run().exception
 
 
-@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, 1e300, -1e300, -5, "7", None, True, [1], {"a": 1}, 10**400])
+@pytest.mark.parametrize(
+    "value",
+    [
+        math.nan,
+        math.inf,
+        -math.inf,
+        1e300,
+        -1e300,
+        -5,
+        "7",
+        None,
+        True,
+        [1],
+        {"a": 1},
+        pytest.param(10**400, id="huge"),
+    ],
+)
 @pytest.mark.parametrize("part", ["prune", "bits", "rank"])
 def test_an_impossible_value_leaves_the_slider_on_its_scale(part: str, value: object, page: AppTest) -> None:
     send(page, {part: sample(value, 1)})
@@ -180,6 +196,8 @@ def test_a_position_of_a_slider_comes_back_as_it_was_set(model: str, layer: str,
         start = Position(model, "digits", Recipe(), layer, mode)
         for name, control in controls.SLIDERS.items():
             scale = control.scale(studio, start)
+            if scale.disabled:
+                continue
             step = 1.0 if scale.stops else scale.step
             low, high = slider.ends(scale)
             for part in (0.0, 0.21, 0.5, 0.83, 1.0):
@@ -231,7 +249,9 @@ def test_every_figure_is_one_that_plotly_draws(model: str, layer: str, studios: 
 
 
 def _trail(*points: tuple[int, float]) -> pd.DataFrame:
-    rows = [(size, right, max(0, right - 0.01), min(1, right + 0.01), "a<br>b", i) for i, (size, right) in enumerate(points)]
+    rows = [
+        (size, right, max(0, right - 0.01), min(1, right + 0.01), "a<br>b", i) for i, (size, right) in enumerate(points)
+    ]
     return pd.DataFrame(rows, columns=["bytes", "accuracy", "low", "high", "text", "id"])
 
 
