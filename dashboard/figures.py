@@ -213,7 +213,7 @@ def trail(points: pd.DataFrame, dense: tuple[float, int]) -> Figure:
     data = [
         {"type": "scatter", "mode": "lines", "hoverinfo": "skip", **level},
         {**shared, "x": sizes, "y": accuracies, "mode": "lines+markers", **way},
-        _here(points.iloc[-1]),
+        _here(points[-1:].to_dict("list")),
     ]
     axes = {
         "xaxis": _titled("file size", np.log10(low), np.log10(high), type="log", **_size_ticks(low, high)),
@@ -230,18 +230,19 @@ def _size_ticks(low: float, high: float) -> dict:
     return {"tickvals": inside, "ticktext": [" ".join(words.size(round(1000 * value))) for value in inside]}
 
 
-def _here(last: pd.Series) -> dict:
-    accuracy = 100 * last["accuracy"]
-    above, below = 100 * last["high"] - accuracy, accuracy - 100 * last["low"]
+def _here(last: dict[str, list]) -> dict:
+    """The last point, large, with its interval."""
+    accuracy = 100 * last["accuracy"][0]
+    above, below = 100 * last["high"][0] - accuracy, accuracy - 100 * last["low"][0]
     reach = {"type": "data", "array": [above], "arrayminus": [below], "color": COMPRESSED, "thickness": 1.5, "width": 0}
     return {
         "type": "scatter",
-        "x": [last["bytes"] / 1000],
+        "x": [last["bytes"][0] / 1000],
         "y": [accuracy],
         "mode": "markers",
         "marker": {"size": 14, "color": COMPRESSED, "line": {"color": PAGE, "width": 2}},
         "error_y": reach,
-        "text": [last["text"]],
-        "customdata": [int(last["id"])],
+        "text": last["text"],
+        "customdata": last["id"],
         **SENTENCE,
     }

@@ -27,7 +27,7 @@ def bins(cut: float) -> pd.DataFrame:
     return pd.DataFrame({"low": edges[:-1], "high": edges[1:], "kept": total - removed, "removed": removed})
 
 
-def layer_rows(sparsity: float) -> pd.DataFrame:
+def layer_rows(sparsity: float) -> list[dict]:
     short = ["conv1", "conv2", "fc1", "fc2"]
     names = short if LAYERS == 4 else [f"features.{i}.block.conv{i % 3}.weight" for i in range(LAYERS)]
     stored = np.resize([288, 18_432, 2_097_152, 5_120], LAYERS)
@@ -35,7 +35,8 @@ def layer_rows(sparsity: float) -> pd.DataFrame:
     removed = (stored * shares).astype(int)
     bits = 0.1 + 4.2 * (1 - shares)
     columns = {"layer": names, "stored": stored, "removed": removed, "sparsity": shares}
-    return pd.DataFrame({**columns, "bits_per_weight": bits, "entropy_bits_per_weight": 0.7 * bits})
+    table = pd.DataFrame({**columns, "bits_per_weight": bits, "entropy_bits_per_weight": 0.7 * bits})
+    return table.to_dict("records")
 
 
 def singular_values() -> pd.DataFrame:
