@@ -1,11 +1,13 @@
 """A Chromium to look with, and a Streamlit server to look at; for the tests and the benchmarks of the page."""
 
+import json
 import os
 import shutil
 import socket
 import subprocess
 import sys
 import time
+import tomllib
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -85,6 +87,17 @@ def chromium() -> Iterator[Browser]:
         browser.close()
 
 
+def configured() -> list[str]:
+    """The dashboard's own configuration as options, for a script that does not lie beside it."""
+    sections = tomllib.loads((ROOT / "dashboard/.streamlit/config.toml").read_text("utf-8"))
+    plain = {f"--{section}.{key}": value for section, keys in sections.items() for key, value in keys.items()}
+    return [
+        f"{option}={json.dumps(value).strip(chr(34))}"
+        for option, value in plain.items()
+        if not isinstance(value, dict | list)
+    ]
+
+
 def free_port() -> int:
     """A port that nobody listens on."""
     with socket.socket() as probe:
@@ -109,7 +122,7 @@ def serving(script: str, log: Path) -> Iterator[str]:
     """The address of a script that Streamlit runs, from the root of the repository; what it prints goes to `log`."""
     port = free_port()
     options = ["--server.port", str(port), "--server.headless", "true", "--server.address", "127.0.0.1"]
-    command = [sys.executable, "-m", "streamlit", "run", script, *options]
+    command = [sys.executable, "-m", "streamlit", "run", script, *configured(), *options]
     with log.open("w") as out:
         process = subprocess.Popen(command, cwd=ROOT, stdout=out, stderr=subprocess.STDOUT)
     url = f"http://127.0.0.1:{port}"
