@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Iterator
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Browser, CDPSession, Locator, Page, expect
 
 from tests import browser as browsers
 
@@ -13,6 +13,26 @@ PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobil
 PATIENCE = 20_000  # ms; what is waited for takes a tenth of a second on a quiet machine
 EDGE = 10  # px from the end of a track to the thumb's centre at its end
 Visit = Callable[..., Page]
+DENSE = "the dense model"
+WATCH = """() => {
+    const root = document.querySelector('[data-testid=stBidiComponentIsolated]').shadowRoot;
+    const all = (what) => [...root.querySelectorAll(what)];
+    const graphs = all('.ps-graph'), range = root.querySelector('[data-part=prune] .ps-range');
+    const seen = { accuracies: [], places: [], replaced: 0, blank: 0, frames: 0 };
+    const drawn = (graph) => graph.querySelector('.ps-axes path[d^=M]') && graph.querySelector('.ps-traces path[d^=M]');
+    const note = (list, value) => { if (!list.includes(value)) list.push(value); };
+    const look = () => {
+        seen.frames += 1;
+        note(seen.accuracies, root.querySelector('.ps-accuracy').textContent);
+        note(seen.places, range.value);
+        const now = all('.ps-graph');
+        if (now.length !== graphs.length || now.some((graph, i) => graph !== graphs[i])) seen.replaced += 1;
+        if (!graphs.every(drawn)) seen.blank += 1;
+        requestAnimationFrame(look);
+    };
+    look();
+    window.seen = seen;
+}"""
 
 
 @pytest.fixture(scope="session")
@@ -82,6 +102,14 @@ def choose_layer(page: Page, name: str) -> None:
     expect(page.get_by_role("button", name=f"Reset {name}", exact=False)).to_be_visible()  # Python has answered
 
 
+def choose_model(page: Page, name: str) -> None:
+    """Chooses a sample in the picker, which takes the focus as under a hand."""
+    picker = page.get_by_label("Model", exact=True)
+    picker.focus()
+    picker.select_option(name)
+    expect(picker).to_have_value(name)
+
+
 def rest(page: Page) -> None:
     """Waits until what the page shows is measured on every image. First wait for what an act must change."""
     expect(figure(page, "images")).to_have_text(re.compile(r"^([\d,]+) of \1 images$"), timeout=PATIENCE)
@@ -101,3 +129,35 @@ def hold(page: Page, slider: str, way: tuple[float, float]) -> None:
     for step in range(1, 51):
         page.mouse.move(*place(page, slider, way[0] + (way[1] - way[0]) * step / 50))
         page.wait_for_timeout(20)
+
+
+def card(page: Page, plot: str) -> Locator:
+    """A plot's card: 'histogram', 'layers', 'spectrum' or 'trail'."""
+    return page.locator(f"[data-part={plot}] .ps-card")
+
+
+def ticks(page: Page, plot: str) -> list[str]:
+    """The words at a plot's axes."""
+    return card(page, plot).locator(".ps-axes text").all_text_contents()
+
+
+def button(page: Page, name: str) -> Locator:
+    return page.locator("[data-part=foot] button", has_text=name)
+
+
+def stands_dense(page: Page) -> None:
+    expect(figure(page, "drop")).to_have_text(DENSE)
+    expect(figure(page, "ratio")).to_have_text("as large as dense")
+    for slider, words in {"prune": "0.0 %", "bits": "off", "rank": "full"}.items():
+        expect(thumb(page, slider)).to_have_attribute("aria-valuetext", words)
+
+
+def shown(page: Page) -> list[str | None]:
+    """What a link must bring back."""
+    rest(page)
+    texts = [figure(page, name).text_content() for name in ("accuracy", "interval", "file", "ratio", "removed")]
+    return [*texts, *(thumb(page, slider).get_attribute("aria-valuetext") for slider in ("prune", "bits", "rank"))]
+
+
+def touch(session: CDPSession, kind: str, *at: tuple[float, float]) -> None:
+    session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [{"x": x, "y": y} for x, y in at]})

@@ -9,66 +9,33 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
-from playwright.sync_api import CDPSession, Locator, Page, expect
+from playwright.sync_api import Page, expect
 
 import sample_models
 from core.recipe import Recipe, Settings, to_json
 from tests.browser import ROOT
 from tests.dashboard.conftest import (
+    DENSE,
+    DESK,
     PATIENCE,
     PHONE,
+    WATCH,
     Visit,
+    button,
+    card,
     choose_layer,
+    choose_model,
     field,
     figure,
     hold,
     place,
     rest,
+    stands_dense,
     thumb,
+    ticks,
+    touch,
     type_value,
 )
-
-DENSE = "the dense model"
-WATCH = """() => {
-    const root = document.querySelector('[data-testid=stBidiComponentIsolated]').shadowRoot;
-    const all = (what) => [...root.querySelectorAll(what)];
-    const graphs = all('.ps-graph'), range = root.querySelector('[data-part=prune] .ps-range');
-    const seen = { accuracies: [], places: [], replaced: 0, blank: 0, frames: 0 };
-    const drawn = (graph) => graph.querySelector('.ps-axes path[d^=M]') && graph.querySelector('.ps-traces path[d^=M]');
-    const note = (list, value) => { if (!list.includes(value)) list.push(value); };
-    const look = () => {
-        seen.frames += 1;
-        note(seen.accuracies, root.querySelector('.ps-accuracy').textContent);
-        note(seen.places, range.value);
-        const now = all('.ps-graph');
-        if (now.length !== graphs.length || now.some((graph, i) => graph !== graphs[i])) seen.replaced += 1;
-        if (!graphs.every(drawn)) seen.blank += 1;
-        requestAnimationFrame(look);
-    };
-    look();
-    window.seen = seen;
-}"""
-
-
-def card(page: Page, plot: str) -> Locator:
-    """A plot's card: 'histogram', 'layers', 'spectrum' or 'trail'."""
-    return page.locator(f"[data-part={plot}] .ps-card")
-
-
-def ticks(page: Page, plot: str) -> list[str]:
-    """The words at a plot's axes."""
-    return card(page, plot).locator(".ps-axes text").all_text_contents()
-
-
-def button(page: Page, name: str) -> Locator:
-    return page.locator("[data-part=foot] button", has_text=name)
-
-
-def stands_dense(page: Page) -> None:
-    expect(figure(page, "drop")).to_have_text(DENSE)
-    expect(figure(page, "ratio")).to_have_text("as large as dense")
-    for slider, words in {"prune": "0.0 %", "bits": "off", "rank": "full"}.items():
-        expect(thumb(page, slider)).to_have_attribute("aria-valuetext", words)
 
 
 def test_it_opens_dense_on_digits_cnn_and_needs_no_scrolling(page: Page) -> None:
@@ -139,10 +106,6 @@ def test_every_slider_moves_by_keyboard_and_by_a_typed_number(page: Page) -> Non
     expect(thumb(page, "prune")).to_have_attribute("aria-valuetext", "62.5 %")
 
 
-def touch(session: CDPSession, kind: str, *at: tuple[float, float]) -> None:
-    session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [{"x": x, "y": y} for x, y in at]})
-
-
 def test_on_a_phone_both_figures_stay_in_sight_above_the_thumb(visit: Visit) -> None:
     page = visit(**PHONE)
     rest(page)
@@ -209,6 +172,32 @@ def test_undo_returns_to_the_earlier_values_one_by_one(page: Page) -> None:
     expect(button(page, "Undo")).to_be_disabled()
 
 
+def test_undo_of_another_model_brings_back_its_settings(page: Page) -> None:
+    choose_layer(page, "conv2")
+    type_value(page, "prune", "50")
+    expect(card(page, "histogram")).to_contain_text("One weight of conv2 in two stays")
+    choose_model(page, "lenet_300_100")
+    stands_dense(page)
+    button(page, "Undo").click()
+    expect(page.get_by_label("Model", exact=True)).to_have_value("digits_cnn")
+    expect(page.locator("[data-part=layer]")).to_contain_text("conv2 •")
+    expect(card(page, "histogram")).to_contain_text("One weight of conv2 in two stays")
+    expect(page.locator(".ps-head")).to_contain_text("a wide linear layer")
+    expect(page.locator("[data-testid=stAlert]")).to_have_count(0)
+
+
+def test_leaving_a_number_sets_nothing_that_was_not_typed(page: Page) -> None:
+    type_value(page, "prune", "50")
+    expect(figure(page, "removed")).to_have_text("50.0 % removed")
+    page.get_by_label("Model", exact=True).select_option("lenet5")  # the number keeps the focus
+    expect(figure(page, "dense")).to_have_text("dense 1,725 kB")
+    stands_dense(page)
+    field(page, "prune").press("Tab")
+    rest(page)
+    page.wait_for_timeout(300)
+    stands_dense(page)
+
+
 def test_every_slider_is_off_at_its_end(page: Page) -> None:
     for slider, (value, off) in {"prune": ("70", "0"), "bits": ("2", "off"), "rank": ("20", "full")}.items():
         type_value(page, slider, value)
@@ -238,69 +227,9 @@ def test_a_click_on_a_point_of_the_trail_goes_back_to_it(page: Page) -> None:
     expect(figure(page, "removed")).to_have_text("90.0 % removed")
 
 
-def shown(page: Page) -> list[str | None]:
-    """What a link must bring back."""
-    rest(page)
-    texts = [figure(page, name).text_content() for name in ("accuracy", "interval", "file", "ratio", "removed")]
-    return [*texts, *(thumb(page, slider).get_attribute("aria-valuetext") for slider in ("prune", "bits", "rank"))]
-
-
-def test_a_copied_link_opens_the_same_configuration(visit: Visit) -> None:
-    page = visit()
-    type_value(page, "prune", "30")
-    expect(figure(page, "removed")).to_have_text("30.0 % removed")
-    choose_layer(page, "fc1")
-    type_value(page, "rank", "100")
-    expect(card(page, "spectrum")).to_contain_text("Rank 100 of 512")
-    type_value(page, "bits", "5")
-    expect(page).to_have_url(re.compile(quote('"bits":5')))
-    there = visit(page.url.removeprefix(page.url.split("?")[0]))
-    expect(there.get_by_role("radio", name="fc1 •")).to_be_checked()
-    assert shown(there) == shown(page)
-    there.reload()
-    expect(there.get_by_role("radio", name="fc1 •")).to_be_checked()
-    assert shown(there) == shown(page)
-
-
-@pytest.mark.parametrize(
-    ("query", "words"),
-    [
-        ("?model=lenet5&recipe=nonsense", "recipe: not JSON"),
-        ("?model=nothing", "'nothing'"),
-        ("?data=nowhere", "'nowhere'"),
-        ("?model=lenet_300_100&layer=zzz", "'zzz'"),
-        (f"?recipe={quote(to_json(Recipe(layers={'fc9': {'bits': 4}})))}", "'fc9'"),
-        (f"?recipe={quote(to_json(Recipe()).replace('batchnorm', 'bathroom'))}", "'bathroom'"),
-    ],
-)
-def test_a_broken_link_says_one_sentence_and_leaves_a_page_to_use(query: str, words: str, visit: Visit) -> None:
-    page = visit(query)
-    rest(page)
-    expect(page.locator("[data-testid=stAlert]")).to_have_count(1)
-    expect(page.locator("[data-testid=stAlert]")).to_contain_text(words)
-    stands_dense(page)
-    type_value(page, "prune", "50")
-    expect(figure(page, "removed")).to_have_text("50.0 % removed")
-
-
-def test_data_from_the_network_comes_or_its_absence_is_a_sentence(visit: Visit) -> None:
-    page = visit()
-    type_value(page, "prune", "50")
-    expect(figure(page, "removed")).to_have_text("50.0 % removed")
-    page.get_by_label("Images it is measured on").select_option("mnist")
-    alert, loaded = page.locator("[data-testid=stAlert]"), page.get_by_text("of 10,000 images")
-    expect(alert.or_(loaded).first).to_be_visible(timeout=120_000)
-    if alert.count():
-        expect(alert).to_contain_text("could not be fetched from openml.org")
-        expect(page.get_by_label("Images it is measured on")).to_have_value("digits")
-    expect(figure(page, "removed")).to_have_text("50.0 % removed")
-    rest(page)
-
-
 def test_every_sample_shows_its_figures(page: Page) -> None:
     for model in [*sample_models.SAMPLES, "digits_cnn"]:
-        page.get_by_label("Model", exact=True).select_option(model)
-        expect(page.get_by_label("Model", exact=True)).to_have_value(model)
+        choose_model(page, model)
         stands_dense(page)
         type_value(page, "prune", "50")
         expect(thumb(page, "prune")).to_have_attribute("aria-valuetext", "50.0 %")
@@ -347,7 +276,7 @@ def test_an_export_holds_what_the_page_showed_and_verifies(page: Page, tmp_path:
     expect(figure(page, "removed")).to_have_text("20.0 % removed")
 
 
-@pytest.mark.parametrize("screen", [PHONE, {"viewport": {"width": 1440, "height": 900}}], ids=["phone", "desk"])
+@pytest.mark.parametrize("screen", [PHONE, DESK], ids=["phone", "desk"])
 def test_it_renders_in_the_dark(screen: dict, visit: Visit) -> None:
     recipe = Recipe(Settings(sparsity=0.8, bits=4))
     page = visit(f"?recipe={quote(to_json(recipe))}", **screen, color_scheme="dark")

@@ -1,23 +1,19 @@
-"""The page without a browser: what it makes of what a browser sends, its words, its figures, its sliders' scales."""
+"""The page without a browser: what it makes of a link and of what a browser sends, and what its sliders stand for."""
 
 import json
 import math
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-import pandas as pd
-import plotly.graph_objects as go
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as some
 from streamlit.testing.v1 import AppTest
 
-from core import live, loading, pipeline, report
+from core import live, loading, pipeline
 from core.live import Studio
 from core.recipe import Recipe, Settings, from_json, to_json
-from core.statistics import Tally, estimate
-from dashboard import controls, figures, words
+from dashboard import controls
 from dashboard.live import slider
 from dashboard.state import BELOW, EACH, POOLED, Position
 
@@ -98,6 +94,16 @@ def test_another_model_starts_dense(page: AppTest) -> None:
     assert not page.exception
 
 
+def test_undo_of_another_model_brings_back_its_settings(page: AppTest) -> None:
+    send(page, {"layer": {"picked": {"name": "layer", "value": "conv2", "n": 1}}})
+    before = send(page, {"prune": sample(50, 1)}).session_state["position"]
+    assert before.recipe == Recipe(layers={"conv2": {"sparsity": 0.5}})
+    send(page, {"model": {"picked": {"name": "model", "value": "lenet_300_100", "n": 1}}})
+    send(page, {"foot": {"picked": {"name": "undo", "value": "", "n": 1}}})
+    assert page.session_state["position"] == before
+    assert not page.error
+
+
 @pytest.mark.parametrize("key", ["model", "data", "layer", "recipe", "mode"])
 @pytest.mark.parametrize("value", ["", "nonsense", "{}", "[]", "null", "{" * 5000, '{"format": 1}', "\0", "../../etc"])
 def test_a_broken_link_is_at_most_one_sentence(key: str, value: str) -> None:
@@ -113,6 +119,31 @@ def test_a_broken_link_is_at_most_one_sentence(key: str, value: str) -> None:
     assert not at.exception
     assert not at.error
     assert recipe_of(at) == Recipe(Settings(sparsity=0.5))
+
+
+def link(recipe: str, **more: str) -> AppTest:
+    """The page as a link with a recipe opens it."""
+    at = AppTest.from_file(APP, default_timeout=60)
+    for key, value in {"recipe": recipe, **more}.items():
+        at.query_params[key] = value
+    at.run()
+    assert not at.exception
+    return at
+
+
+@pytest.mark.parametrize("change", ['"threshold":1' + "0" * 400, '"sparsity":1e999', '"bits":NaN', '"rank":1e-320'])
+@pytest.mark.parametrize("place", ['{"default":{%s}}', '{"layers":{"fc1":{%s}}}'])
+def test_an_extreme_number_in_a_link_is_measured_or_refused_in_a_sentence(place: str, change: str) -> None:
+    at = link(place.replace("{", '{"format":"prunescope/recipe/1",', 1) % change)
+    assert (recipe_of(at) == Recipe()) == (len(at.error) == 1)
+
+
+def test_a_link_that_recalibrates_is_exported_as_it_is_measured() -> None:
+    recipe = Recipe(Settings(sparsity=0.5), batchnorm="recalibrate")
+    here = link(to_json(recipe), model="digits_resnet").session_state["position"]
+    studio = Studio(pipeline.study(loading.load_model(here.model), loading.load_data(here.data), Recipe()))
+    report = json.loads(live.files(studio, here.recipe, lambda share: None)["report.json"])
+    assert live.look(studio, here.recipe, 60.0).estimate.accuracy == report["accuracy"]
 
 
 def test_a_link_for_all_weights_together_never_moves_other_layers_than_the_chosen() -> None:
@@ -160,21 +191,7 @@ def test_nothing_that_a_browser_sends_raises(page: AppTest) -> None:
 
 
 @pytest.mark.parametrize(
-    "value",
-    [
-        math.nan,
-        math.inf,
-        -math.inf,
-        1e300,
-        -1e300,
-        -5,
-        "7",
-        None,
-        True,
-        [1],
-        {"a": 1},
-        pytest.param(10**400, id="huge"),
-    ],
+    "value", [math.nan, math.inf, -math.inf, 1e300, -1e300, -5, "7", None, True, [1], pytest.param(10**400, id="huge")]
 )
 @pytest.mark.parametrize("part", ["prune", "bits", "rank"])
 def test_an_impossible_value_leaves_the_slider_on_its_scale(part: str, value: object, page: AppTest) -> None:
@@ -183,6 +200,13 @@ def test_an_impossible_value_leaves_the_slider_on_its_scale(part: str, value: ob
     here = recipe_of(page).default
     assert 0 <= here.sparsity <= controls.MOST / 100
     assert 0 < here.rank <= 1
+
+
+def test_a_link_is_a_position() -> None:
+    recipe = Recipe(Settings(sparsity=0.3), {"fc1": {"bits": 3, "group": "64"}})
+    at = link(to_json(recipe, indent=None), layer="fc1")
+    assert at.session_state["position"] == Position("digits_cnn", "digits", recipe, "fc1")
+    assert not at.error
 
 
 def _modes(layer: str) -> tuple[str, ...]:
@@ -230,109 +254,3 @@ def test_every_mode_removes_nearly_what_the_one_before_did(model: str, layer: st
         rows = [row for row in seen.rows if not layer or row["layer"] == layer]
         shares.append(sum(row["removed"] for row in rows) / sum(row["stored"] for row in rows))
     assert shares == pytest.approx([0.6] * len(shares), abs=0.01)
-
-
-@each_place
-def test_every_figure_is_one_that_plotly_draws(model: str, layer: str, studios: dict[str, Studio]) -> None:
-    studio = studios[model]
-    recipe = Recipe(Settings(sparsity=0.5, bits=3), {layer: {"rank": 0.5}} if layer else {})
-    seen = live.look(studio, recipe, 0.0)
-    for shown in studio.study.known:
-        chosen, encoded, row = recipe.settings(shown.name), seen.encoded[shown.name], seen.row(shown.name)
-        edges = report.bin_edges(shown, row["rank"] < row["full_rank"])
-        table, lines = report.histogram(shown, chosen, encoded, edges), report.thresholds(shown, chosen, encoded)
-        made = figures.histogram(table, lines, report.levels(encoded), shown.name)
-        assert go.Figure(made).to_dict()["layout"]["uirevision"] == f"histogram {shown.name}"
-        go.Figure(figures.spectrum(report.spectrum(shown.spectrum), row["rank"], shown.name))
-        assert words.histogram_title(shown.name, row)
-    go.Figure(figures.layers(seen.rows))
-
-
-def _trail(*points: tuple[int, float]) -> pd.DataFrame:
-    rows = [
-        (size, right, max(0, right - 0.01), min(1, right + 0.01), "a<br>b", i) for i, (size, right) in enumerate(points)
-    ]
-    return pd.DataFrame(rows, columns=["bytes", "accuracy", "low", "high", "text", "id"])
-
-
-@pytest.mark.parametrize("points", [((1000, 1.0),), ((10, 0.0), (10**9, 0.5)), ((5000, 0.98), (5000, 0.98))])
-def test_a_trail_anywhere_is_one_that_plotly_draws(points: tuple[tuple[int, float], ...]) -> None:
-    made = go.Figure(figures.trail(_trail(*points), (0.99, 8000)))
-    assert [trace.type for trace in made.data] == ["scatter"] * 3
-    assert list(made.data[1].customdata) == list(range(len(points)))
-
-
-@pytest.mark.parametrize(
-    "draw",
-    [
-        lambda: figures.histogram(pd.DataFrame(), (), np.array([]), "a"),
-        lambda: figures.layers([]),
-        lambda: figures.spectrum(pd.DataFrame(), 1, "a"),
-        lambda: figures.trail(pd.DataFrame(), (0.9, 100)),
-    ],
-    ids=["histogram", "layers", "spectrum", "trail"],
-)
-def test_an_empty_table_makes_an_empty_figure(draw) -> None:
-    assert draw() == figures.empty()
-    assert not go.Figure(draw()).data
-
-
-@pytest.mark.parametrize(
-    ("said", "expected"),
-    [
-        (words.signed(-0.04), "0.0"),
-        (words.signed(-1.26), "−1.3"),
-        (words.signed(2), "+2.0"),
-        (words.percent(0.8), "80.0 %"),
-        (words.percent(0.99999), "over 99.9 %"),
-        (words.percent(0.00001), "under 0.1 %"),
-        (words.percent(1.0), "100.0 %"),
-        (words.percent(0.0), "0.0 %"),
-        (words.short_count(320), "320"),
-        (words.short_count(2_097_152), "2.1 M"),
-        (words.size(999), ("999", "bytes")),
-        (words.size(1000), ("1.0", "kB")),
-        (words.size(212_400), ("212", "kB")),
-        (words.size(8_487_000), ("8,487", "kB")),
-        (words.size(12_300_000), ("12.3", "MB")),
-        (words.ratio(1000, 1000), "as large as dense"),
-        (words.ratio(1000, 250), "4.0 times smaller"),
-        (words.ratio(1000, 1050), "1.05 times larger"),
-        (words.threshold(0.0123456), "0.0123"),
-        (words.threshold(0.0), "0"),
-        (words.threshold(math.nan), ""),
-        (words.layers_title([]), "No layer to compress"),
-        (words.trail_title(1), "Where you have been: 1 setting measured"),
-    ],
-)
-def test_numbers_read_as_people_write_them(said: object, expected: object) -> None:
-    assert said == expected
-
-
-@given(some.integers(1, 10**12))
-def test_a_size_has_at_most_four_digits(size: int) -> None:
-    value, _ = words.size(size)
-    assert sum(letter.isdigit() for letter in value) <= 4 or size >= 10**13
-
-
-@given(some.floats(0, 1))
-def test_a_share_is_never_said_to_be_all_or_nothing_unless_it_is(share: float) -> None:
-    assert (words.percent(share) == "100.0 %") == (share == 1)
-    assert (words.percent(share) == "0.0 %") == (share == 0)
-
-
-def test_a_drop_is_in_points_and_the_dense_model_has_none() -> None:
-    found = estimate(Tally(5000, 4500, 480, 10), 5000)
-    assert words.drop(found, unchanged=True) == "the dense model"
-    assert words.drop(found, unchanged=False).startswith("−9.4 ± ")
-    assert words.interval(found).startswith("95 %: 8")
-
-
-def test_a_position_is_a_recipe_in_the_link(page: AppTest) -> None:
-    recipe = Recipe(Settings(sparsity=0.3), {"fc1": {"bits": 3, "group": "64"}})
-    at = AppTest.from_file(APP, default_timeout=60)
-    at.query_params["recipe"], at.query_params["layer"] = to_json(recipe, indent=None), "fc1"
-    at.run()
-    assert not at.exception
-    assert at.session_state["position"] == Position("digits_cnn", "digits", recipe, "fc1")
-    assert json.loads(to_json(recipe_of(at)))["layers"] == {"fc1": {"bits": 3, "group": "64"}}

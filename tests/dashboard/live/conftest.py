@@ -8,11 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page
 
-from tests.browser import ROOT as ROOT
-from tests.browser import free_port as free_port
-from tests.browser import opened as opened
-from tests.browser import serving
-from tests.browser import wait_until_up as wait_until_up
+from tests.browser import opened, serving
 
 DEMO = Path(__file__).with_name("demo.py")
 

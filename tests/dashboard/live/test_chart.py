@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,7 +12,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 
 from dashboard.live import chart as live
 from dashboard.live.chart import Click, drawing, fresh
-from tests.dashboard.live.conftest import ROOT, free_port, opened, wait_until_up
+from tests.browser import opened, serving
 
 DEMO = Path(__file__).with_name("chart_demo.py")
 NAMES = ("histogram", "layers", "spectrum", "trail", "empty", "none")
@@ -49,16 +47,8 @@ def test_what_is_no_click_is_not_seen(raw: object, monkeypatch: pytest.MonkeyPat
 @pytest.fixture(scope="module")
 def charts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a page with the figures."""
-    port = free_port()
-    command = [sys.executable, "-m", "streamlit", "run", str(DEMO), "--server.port", str(port)]
-    with (tmp_path_factory.mktemp("charts") / "log").open("w") as log:
-        process = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=subprocess.STDOUT)
-    try:
-        wait_until_up(process, f"http://127.0.0.1:{port}")
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        process.terminate()
-        process.wait(timeout=20)
+    with serving(str(DEMO), tmp_path_factory.mktemp("charts") / "log") as url:
+        yield url
 
 
 @pytest.fixture
