@@ -89,13 +89,18 @@ def chromium() -> Iterator[Browser]:
 
 def configured() -> list[str]:
     """The dashboard's own configuration as options, for a script that does not lie beside it."""
-    sections = tomllib.loads((ROOT / "dashboard/.streamlit/config.toml").read_text("utf-8"))
-    plain = {f"--{section}.{key}": value for section, keys in sections.items() for key, value in keys.items()}
-    return [
-        f"{option}={json.dumps(value).strip(chr(34))}"
-        for option, value in plain.items()
-        if not isinstance(value, dict | list)
-    ]
+    return flat("", tomllib.loads((ROOT / "dashboard/.streamlit/config.toml").read_text("utf-8")))
+
+
+def flat(prefix: str, table: dict) -> list[str]:
+    """The plain values of nested tables as `--table.key=value`."""
+    options = []
+    for key, value in table.items():
+        if isinstance(value, dict):
+            options += flat(f"{prefix}{key}.", value)
+        elif not isinstance(value, list):
+            options.append(f"--{prefix}{key}={json.dumps(value).strip(chr(34))}")
+    return options
 
 
 def free_port() -> int:
