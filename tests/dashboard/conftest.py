@@ -103,10 +103,11 @@ def choose_layer(page: Page, name: str) -> None:
 
 
 def choose_model(page: Page, name: str) -> None:
-    """Chooses a sample in the picker, which takes the focus as under a hand."""
-    picker = page.get_by_label("Model", exact=True)
+    """Chooses another sample in the picker, which takes the focus as under a hand, and waits until it is there."""
+    picker, dense = page.get_by_label("Model", exact=True), figure(page, "dense").text_content() or ""
     picker.focus()
     picker.select_option(name)
+    expect(figure(page, "dense")).not_to_have_text(dense, timeout=PATIENCE)
     expect(picker).to_have_value(name)
 
 
