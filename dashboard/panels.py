@@ -101,7 +101,7 @@ def _trail(studio: Studio, position: Position, looked: Look) -> Part:
     points = trail.table()
     dense = looked.estimate.accuracy_dense
     figure = figures.trail(points, (dense, looked.dense))
-    note = f"accuracy against file size; dotted: dense, {100 * dense:.1f} %; click a point to go back to it"
+    note = "accuracy against file size; dotted: dense, same images; click a point to go back"
     return _card(figure, words.trail_title(len(points)), note)
 
 
