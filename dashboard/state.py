@@ -117,6 +117,8 @@ def _linked() -> Position:
         recipe = from_json(query["recipe"]) if "recipe" in query else Recipe()
         known = studio_of(plain).study.known
         compress.check(recipe, known)
+        if recipe.batchnorm != "keep":
+            raise ValueError("batchnorm is 'recalibrate', which 'python -m core apply' does and this page does not")
         layer = query.get("layer", "")
         if layer and layer not in [each.name for each in known]:
             raise ValueError(f"layer '{layer}' is not in the model")
@@ -124,7 +126,8 @@ def _linked() -> Position:
         st.session_state["trouble"] = f"The link cannot be opened as it stands: {error}."
         return plain
     mode = query.get("mode", BELOW if recipe.settings(layer).threshold is not None else EACH)
-    return replace(plain, recipe=recipe, layer=layer, mode=mode if mode in (EACH, POOLED, BELOW) else EACH)
+    known_modes = (EACH, BELOW) if layer else (EACH, POOLED, BELOW)
+    return replace(plain, recipe=recipe, layer=layer, mode=mode if mode in known_modes else EACH)
 
 
 def trouble() -> str:

@@ -44,10 +44,10 @@ def short_count(number: int) -> str:
 
 def size(written: int) -> tuple[str, str]:
     """Bytes as a figure of at most four digits and its unit, in powers of 1000."""
-    for unit_size, unit in ((1e9, "GB"), (1e6, "MB"), (1e3, "kB")):
-        if written >= 10 * unit_size or (unit == "kB" and written >= unit_size):
+    for unit_size, unit, least in ((1e9, "GB", 9.9995), (1e6, "MB", 9.9995), (1e3, "kB", 1)):  # 9,999.5 kB are 10.0 MB
+        if written >= least * unit_size:
             value = written / unit_size
-            return (f"{value:,.0f}" if value >= 100 else f"{value:.1f}"), unit
+            return (f"{value:,.0f}" if value >= 99.95 else f"{value:.1f}"), unit
     return f"{written}", "bytes"
 
 

@@ -42,7 +42,7 @@ function createThumb(root) {
   return {
     box: part("slider"), range: part("range"), field: part("value"), label: part("label"), hint: part("hint"),
     scale: null, send: null, value: 0, seq: 0, acked: 0, frame: 0, timer: 0,
-    unsent: false, final: true, sentFinal: true,
+    unsent: false, final: true, sentFinal: true, typed: false,
   };
 }
 
@@ -53,7 +53,7 @@ function show(t, value) {
   const words = textOf(value, s);
   t.range.setAttribute("aria-valuetext", words);
   t.range.style.setProperty("--fill", fill(value, s));
-  if (t.field !== t.field.getRootNode().activeElement) t.field.value = words;
+  if (!t.typed) t.field.value = words;
 }
 
 // The thumb's centre runs from 10 px to 10 px before the end.
@@ -101,9 +101,10 @@ function settle(t) {
 }
 
 function commit(t) {
-  const value = parse(t.field.value, t.scale);
+  const value = t.typed ? parse(t.field.value, t.scale) : null; // the text of an earlier value is no wish
+  t.typed = false;
   t.field.removeAttribute("aria-invalid");
-  if (value !== null && t.field.value !== textOf(t.value, t.scale) && value !== t.value) offer(t, value, true);
+  if (value !== null && value !== t.value) offer(t, value, true);
   t.field.value = textOf(t.value, t.scale);
 }
 
@@ -112,6 +113,7 @@ function onFieldKey(t, event) {
     commit(t);
     t.field.select();
   } else if (event.key === "Escape") {
+    t.typed = false;
     t.field.value = textOf(t.value, t.scale);
     t.field.removeAttribute("aria-invalid");
     t.field.select();
@@ -137,7 +139,10 @@ function listen(t) {
     if (value !== t.value) offer(t, value, true);
   });
   field.addEventListener("focus", () => field.select());
-  field.addEventListener("input", () => field.setAttribute("aria-invalid", parse(field.value, t.scale) === null));
+  field.addEventListener("input", () => {
+    t.typed = true;
+    field.setAttribute("aria-invalid", parse(field.value, t.scale) === null);
+  });
   field.addEventListener("keydown", (event) => onFieldKey(t, event));
   field.addEventListener("blur", () => commit(t));
 }

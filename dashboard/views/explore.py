@@ -28,9 +28,10 @@ def page() -> None:
 def explore() -> None:
     """One run: read what the hand did, one core call, draw."""
     start = time.perf_counter()
-    studio = state.studio_of(state.position())
+    before = state.position()
+    studio = state.studio_of(before)
     wanted = rows.carry_out(studio) or panels.go_back_to_clicked()
-    if wanted in ("model", "data"):
+    if (state.position().model, state.position().data) != (before.model, before.data):
         st.rerun()
     position, readings = _read(studio, state.position())
     position, looked = _look(studio, position)
