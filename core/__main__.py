@@ -20,7 +20,7 @@ def inspect(options: argparse.Namespace) -> str:
     """Each layer: name, kind, shape, weights, MACs, and what can be done with it."""
     loaded = load_model(options.model, options.weights)
     known = layers(loaded.model)
-    uses = _uses(loaded, known, options.data)
+    uses = _uses(loaded, options.data)
     rows = [_inspected(layer, uses) for layer in known]
     weights = {layer.parameter for layer in known}
     others = [
@@ -38,13 +38,10 @@ def inspect(options: argparse.Namespace) -> str:
     return f"{_aligned(table)}\nleft as it is: {kept}"
 
 
-def _uses(loaded: Loaded, known: tuple[Layer, ...], data: str | None) -> Mapping[str, int | None]:
+def _uses(loaded: Loaded, data: str | None) -> Mapping[str, int | None]:
     """Uses a weight for each image, where there is data to run one image through; empty otherwise."""
     spec = data or loaded.data
-    if not spec:
-        return {}
-    study = pipeline.study(loaded, load_data(spec), Recipe())
-    return study.uses
+    return pipeline.study(loaded, load_data(spec), Recipe()).uses if spec else {}
 
 
 def _inspected(layer: Layer, uses: Mapping[str, int | None]) -> dict[str, object]:
@@ -86,7 +83,7 @@ def apply(options: argparse.Namespace) -> str:
     """Compress, measure on all images and write report.json, model.safetensors and recipe.json to a folder."""
     recipe = from_json(_read_text(options.recipe))
     loaded = load_model(options.model, options.weights)
-    study = _study(options, loaded, recipe)
+    study = pipeline.study(loaded, _data(options, loaded), recipe, _calibration(options))
     applied = pipeline.apply(study, recipe)
     tally = pipeline.measure(study, applied)
     pipeline.exporting.write_folder(Path(options.output), pipeline.files(study, recipe, applied, tally))
@@ -103,17 +100,15 @@ def apply(options: argparse.Namespace) -> str:
 def verify(options: argparse.Namespace) -> str:
     """Decode a folder that `apply` or the dashboard wrote, measure it again and hold every figure of its report."""
     loaded = load_model(options.model, options.weights)
-    calibration = load_data(options.calibration) if options.calibration else None
-    promised = pipeline.verify(Path(options.folder), loaded, _data(options, loaded), calibration)
+    promised = pipeline.verify(Path(options.folder), loaded, _data(options, loaded), _calibration(options))
     return (
         f"verified: accuracy {promised['accuracy']:.4f} on {promised['images']} images, {promised['bytes']} bytes, "
         "every figure of report.json holds"
     )
 
 
-def _study(options: argparse.Namespace, loaded: Loaded, recipe: Recipe) -> pipeline.Study:
-    calibration = load_data(options.calibration) if options.calibration else None
-    return pipeline.study(loaded, _data(options, loaded), recipe, calibration)
+def _calibration(options: argparse.Namespace) -> pipeline.Data | None:
+    return load_data(options.calibration) if options.calibration else None
 
 
 def _data(options: argparse.Namespace, loaded: Loaded) -> pipeline.Data:

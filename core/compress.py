@@ -1,6 +1,6 @@
 """A model's layers, each encoded by its Settings; the model itself is never touched."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -57,18 +57,18 @@ def layers(model: nn.Module) -> tuple[Layer, ...]:
 
     A weight that is computed, as by a parametrization, is no entry of the state dict and is left as it is.
     """
-    entries = {_place(tensor): name for name, tensor in reversed(model.state_dict().items())}
+    entries = {place(tensor): name for name, tensor in reversed(model.state_dict().items())}
     found: dict[str, Layer] = {}
     for name, module in model.named_modules():
         kind = next((kind for kind, types in KINDS.items() if isinstance(module, types)), None)
-        parameter = entries.get(_place(module.weight)) if kind else None
+        parameter = entries.get(place(module.weight)) if kind else None
         if parameter and parameter not in found and module.weight.numel() and module.weight.is_floating_point():
             groups = module.groups if kind == "Conv" else 1
             found[parameter] = Layer(name or "weight", parameter, kind, module.weight, groups)
     return tuple(found.values())
 
 
-def _place(tensor: Tensor) -> tuple:
+def place(tensor: Tensor) -> tuple[int, tuple[int, ...], tuple[int, ...]]:
     """Where a tensor's values are: equal for the names of one tensor."""
     return tensor.data_ptr(), tuple(tensor.shape), tensor.stride()
 
@@ -79,14 +79,12 @@ def check(recipe: Recipe, known: tuple[Layer, ...]) -> None:
     for name in recipe.layers:
         if name not in names:
             raise ValueError(f"recipe: layer '{name}' is not in the model, its layers are {', '.join(names)}")
-    for place, settings in [
-        ("default", recipe.default),
-        *((f"layer '{n}'", recipe.settings(n)) for n in recipe.layers),
-    ]:
+    own = [(f"layer '{name}'", recipe.settings(name)) for name in recipe.layers]
+    for whose, settings in [("default", recipe.default), *own]:
         for field, table in TABLES.items():
             if getattr(settings, field) not in table:
                 value = getattr(settings, field)
-                raise ValueError(f"recipe: {place}: {field} is {value!r}, expected one of {', '.join(table)}")
+                raise ValueError(f"recipe: {whose}: {field} is {value!r}, expected one of {', '.join(table)}")
 
 
 def matrices(layer: Layer, settings: Settings) -> tuple[Tensor, ...]:
@@ -140,10 +138,10 @@ def _mask(matrix: Tensor, settings: Settings, layer: Layer) -> Tensor | None:
     return PATTERNS[settings.pattern](scores, count)
 
 
-def compress(known: tuple[Layer, ...], recipe: Recipe, encoder: Callable = encode) -> dict[str, Encoded]:
-    """Every layer's encoded form by layer name. encoder: `encode` or a cached one."""
+def compress(known: tuple[Layer, ...], recipe: Recipe) -> dict[str, Encoded]:
+    """Every layer's encoded form by layer name."""
     check(recipe, known)
-    return {layer.name: encoder(layer, recipe.settings(layer.name)) for layer in known}
+    return {layer.name: encode(layer, recipe.settings(layer.name)) for layer in known}
 
 
 def weights(known: tuple[Layer, ...], encoded: Mapping[str, Encoded]) -> dict[str, Tensor]:

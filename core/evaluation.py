@@ -139,7 +139,7 @@ def _resume_step(bench: Bench, change: Change) -> int:
 
 
 def _memo_key(bench: Bench, change: Change, step: int, batch: int) -> Hashable:
-    used = frozenset().union(*bench.steps.reads[:step])
+    used = bench.steps.read_before[step]
     return step, batch, frozenset((name, key) for name, key in change.keys.items() if name in used)
 
 

@@ -15,7 +15,7 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
-from core.compress import Layer, unchanged
+from core.compress import Layer, place, unchanged
 from core.decoding import from_tensors
 from core.encoding import Encoded
 
@@ -25,11 +25,11 @@ SEPARATOR = ":"  # between a parameter's name and the part of its encoded form; 
 
 def stored(model: nn.Module, known: tuple[Layer, ...], encoded: Mapping[str, Encoded]) -> dict[str, Tensor]:
     """Every tensor of the file by name: parts of the encoded layers, and what is not compressed as it is."""
-    by_parameter = {layer.parameter: layer for layer in known if not unchanged(layer, encoded[layer.name])}
+    forms = _changed(known, encoded)
     tensors: dict[str, Tensor] = {}
     for name, tensor in _untied(model).items():
-        if name in by_parameter:
-            parts = encoded[by_parameter[name].name].tensors()
+        if name in forms:
+            parts = forms[name].tensors()
             tensors |= {f"{name}{SEPARATOR}{part}": value for part, value in parts.items()}
         else:
             tensors[name] = tensor.detach().clone().contiguous()  # a file holds no tensor twice
@@ -38,11 +38,11 @@ def stored(model: nn.Module, known: tuple[Layer, ...], encoded: Mapping[str, Enc
 
 def file_bytes(model: nn.Module, known: tuple[Layer, ...], encoded: Mapping[str, Encoded]) -> int:
     """Bytes of the file that `serialize` makes, header included, without making it."""
-    by_parameter = {layer.parameter: layer for layer in known if not unchanged(layer, encoded[layer.name])}
+    forms = _changed(known, encoded)
     entries: list[tuple[str, str, tuple[int, ...]]] = []
     for name, tensor in _untied(model).items():
-        if name in by_parameter:
-            layout = encoded[by_parameter[name].name].layout()
+        if name in forms:
+            layout = forms[name].layout()
             entries += [(f"{name}{SEPARATOR}{part}", *spec) for part, spec in layout.items()]
         else:
             entries.append((name, TYPE_NAMES[tensor.dtype], tuple(tensor.shape)))
@@ -69,22 +69,23 @@ def serialize(
     return safetensors.torch.save(tensors, {"prunescope": _forms(known, encoded)})
 
 
+def _changed(known: tuple[Layer, ...], encoded: Mapping[str, Encoded]) -> dict[str, Encoded]:
+    """Parameter name -> its encoded form, for the layers that are not as they were."""
+    return {layer.parameter: encoded[layer.name] for layer in known if not unchanged(layer, encoded[layer.name])}
+
+
 def _forms(known: tuple[Layer, ...], encoded: Mapping[str, Encoded]) -> str:
-    forms = {
-        layer.parameter: encoded[layer.name].form() for layer in known if not unchanged(layer, encoded[layer.name])
-    }
+    forms = {parameter: form.form() for parameter, form in _changed(known, encoded).items()}
     return json.dumps({"format": FORMAT, "forms": forms}, separators=(",", ":"))
 
 
 def _untied(model: nn.Module) -> dict[str, Tensor]:
     """The state dict with each shared tensor once, under its first name."""
-    seen: set[tuple] = set()
-    found = {}
+    seen, found = set(), {}
     for name, tensor in model.state_dict().items():
-        place = (tensor.data_ptr(), tuple(tensor.shape), tensor.stride())
-        if place not in seen or not tensor.numel():
+        if place(tensor) not in seen or not tensor.numel():
             found[name] = tensor
-            seen.add(place)
+            seen.add(place(tensor))
     return found
 
 
@@ -110,14 +111,16 @@ def deserialize(
         json.JSONDecodeError,
     ) as error:
         raise ValueError(f"not a file that Prunescope wrote ({error})") from None
-    encoded = {layer.name: _layer_form(layer, forms.get(layer.parameter), tensors) for layer in known}
-    decoded = {layer.parameter: encoded[layer.name].decode().view(layer.weight.shape) for layer in known}
+    read = {layer: _layer_form(layer, forms.get(layer.parameter), tensors) for layer in known}
+    encoded = {layer.name: form for layer, (form, _) in read.items()}
+    decoded = {layer.parameter: matrix.view(layer.weight.shape) for layer, (_, matrix) in read.items()}
     rest = {name: tensor for name, tensor in tensors.items() if SEPARATOR not in name}
     _check_names(_untied(model), decoded | rest)
     return encoded, rest | {p: t.to(model.get_parameter(p).dtype) for p, t in decoded.items()}
 
 
-def _layer_form(layer: Layer, form: Mapping | None, tensors: Mapping[str, Tensor]) -> Encoded:
+def _layer_form(layer: Layer, form: Mapping | None, tensors: Mapping[str, Tensor]) -> tuple[Encoded, Tensor]:
+    """The layer's encoded form, and the (out, in) matrix that it decodes to."""
     rows, columns = layer.matrix.shape
     if form is None:
         whole = tensors.get(layer.parameter)
@@ -131,11 +134,12 @@ def _layer_form(layer: Layer, form: Mapping | None, tensors: Mapping[str, Tensor
             raise ValueError(f"its form is {form!r}, expected an object")
         _check_size(form, rows, columns)
         encoded = from_tensors(form, parts)
-        if tuple(encoded.decode().shape) != (rows, columns):
-            raise ValueError(f"it decodes to {tuple(encoded.decode().shape)}, expected ({rows}, {columns})")
+        matrix = encoded.decode()
+        if tuple(matrix.shape) != (rows, columns):
+            raise ValueError(f"it decodes to {tuple(matrix.shape)}, expected ({rows}, {columns})")
     except (ValueError, KeyError, TypeError, RuntimeError) as error:
         raise ValueError(f"layer '{layer.name}': {error}") from None
-    return encoded
+    return encoded, matrix
 
 
 def _check_size(form: Mapping, rows: int, columns: int) -> None:
@@ -196,14 +200,14 @@ def write_folder(folder: Path, files: Mapping[str, bytes]) -> None:
         shutil.rmtree(sibling, ignore_errors=True)
 
 
-def _put(new: Path, place: Path) -> None:
-    """Rename `new` to `place`; a folder that stands there changes places with it in one step where the system can."""
-    if not place.exists():
-        new.rename(place)
-    elif not _exchange(new, place):
-        old = Path(tempfile.mkdtemp(prefix=f".{place.name}.", dir=place.parent))
-        place.rename(old / place.name)
-        new.rename(place)
+def _put(new: Path, target: Path) -> None:
+    """Rename `new` to `target`; a folder that stands there changes places with it in one step where the system can."""
+    if not target.exists():
+        new.rename(target)
+    elif not _exchange(new, target):
+        old = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+        target.rename(old / target.name)
+        new.rename(target)
         shutil.rmtree(old, ignore_errors=True)
 
 

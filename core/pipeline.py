@@ -79,8 +79,7 @@ def apply(study: Study, recipe: Recipe) -> Applied:
     if recipe.batchnorm == "recalibrate":
         buffers = calibration.recalibrated(study.loaded.model, changed, study.calibration)
     keys = {layer.parameter: recipe.settings(layer.name) for layer in study.known if layer.parameter in changed}
-    everything = {name: (recipe.default, to_json(recipe)) for name in buffers}
-    return Applied(encoded, buffers, Change(changed | buffers, keys | everything))
+    return Applied(encoded, buffers, Change(changed | buffers, keys | dict.fromkeys(buffers, to_json(recipe))))
 
 
 def files(study: Study, recipe: Recipe, applied: Applied, tally: Tally) -> dict[str, bytes]:

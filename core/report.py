@@ -138,15 +138,6 @@ def levels(encoded: Encoded) -> np.ndarray:
     return ((codes - coded.zero) * scales[middle] + offset).numpy()
 
 
-def removed_energy(layer: Layer, settings: Settings, encoded: Encoded) -> float:
-    """The removed numbers' share of the squared sum of all stored ones, in [0, 1]."""
-    whole = gone = 0.0
-    for values, leaf in zip(matrices(layer, settings), encoding.leaves(encoded), strict=True):
-        whole += float(values.double().square().sum())
-        gone += float(values[~leaf.mask].double().square().sum()) if isinstance(leaf, Sparse) else 0.0
-    return gone / whole if whole else 0.0
-
-
 def spectrum(decomposed: Spectrum) -> pd.DataFrame:
     """A row a rank: the singular value (root mean square over groups) and the share of energy kept up to it."""
     squares = decomposed.values.square().mean(0).numpy()

@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import accumulate
 
 import torch
 from torch import Tensor, fx, nn
@@ -21,6 +23,11 @@ class Trace:
     nodes: tuple[fx.Node, ...]
     reads: tuple[frozenset[str], ...]
     dropped: tuple[tuple[fx.Node, ...], ...]
+
+    @cached_property
+    def read_before(self) -> tuple[frozenset[str], ...]:
+        """The parameters and buffers that the steps before each one use."""
+        return (frozenset(), *accumulate(self.reads, frozenset.union))
 
     def first_use(self, names: frozenset[str]) -> int:
         """The first step that uses one of the named parameters; the number of steps where none does."""

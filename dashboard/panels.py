@@ -51,13 +51,12 @@ def trouble() -> None:
         st.error(sentence)
 
 
-def go_back_to_clicked() -> str:
+def go_back_to_clicked() -> None:
     """Stand at the point of the trail that was clicked, if one was."""
     click = chart.clicked("trail")
     there = trail.recipe_of(click.customdata[0]) if click and click.customdata else None
     if there is not None:
         state.settle(replace(state.position(), recipe=there))
-    return ""
 
 
 def plots(studio: Studio, position: Position, looked: Look) -> dict[str, Part]:

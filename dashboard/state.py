@@ -107,11 +107,11 @@ def _linked() -> Position:
     model = query.get("model", arguments().model or START)
     start = Position(START, data_of(START), Recipe())
     if model not in models():
-        st.session_state["trouble"] = f"The link names the model '{model}', which this page does not have."
+        complain(f"The link names the model '{model}', which this page does not have.")
         return start
     plain = Position(model, query.get("data", data_of(model)), Recipe())
     if plain.data not in data_sets():
-        st.session_state["trouble"] = f"The link names the data '{plain.data}', which this page does not have."
+        complain(f"The link names the data '{plain.data}', which this page does not have.")
         return start
     try:
         recipe = from_json(query["recipe"]) if "recipe" in query else Recipe()
@@ -123,7 +123,7 @@ def _linked() -> Position:
         if layer and layer not in [each.name for each in known]:
             raise ValueError(f"layer '{layer}' is not in the model")
     except (ValueError, OSError) as error:
-        st.session_state["trouble"] = f"The link cannot be opened as it stands: {error}."
+        complain(f"The link cannot be opened as it stands: {error}.")
         return plain
     mode = query.get("mode", BELOW if recipe.settings(layer).threshold is not None else EACH)
     known_modes = (EACH, BELOW) if layer else (EACH, POOLED, BELOW)

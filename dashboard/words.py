@@ -30,7 +30,7 @@ def percent(share: float) -> str:
 
 
 def count(number: int) -> str:
-    """A count with thin separators as people read them: 2,097,152; 2.1 M from a million on where `short` is enough."""
+    """A count as people read it: 2,097,152."""
     return f"{number:,}"
 
 

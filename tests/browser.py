@@ -27,6 +27,8 @@ FLAGS = (
     "--disable-component-update",
     "--disable-sync",
 )
+DESK = {"viewport": {"width": 1440, "height": 900}}
+PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
 NONE = (
     "No Chromium was found, downloaded or installed: install Chromium or Google Chrome, "
     "or name one in the environment variable PRUNESCOPE_CHROMIUM, and run again."
@@ -156,3 +158,12 @@ def opened(browser: Browser, url: str, **context: object) -> tuple[Page, list[st
     except TimeoutError as error:
         raise AssertionError(f"no plots after a minute, but {page.locator('body').inner_text()!r}; {errors}") from error
     return page, errors
+
+
+@contextmanager
+def faultless(browser: Browser, url: str, **context: object) -> Iterator[Page]:
+    """A page once its plots are drawn; fails where it has left an error in the console by the end."""
+    page, errors = opened(browser, url, **context)
+    yield page
+    page.context.close()
+    assert errors == []

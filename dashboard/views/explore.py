@@ -30,7 +30,9 @@ def explore() -> None:
     start = time.perf_counter()
     before = state.position()
     studio = state.studio_of(before)
-    wanted = rows.carry_out(studio) or panels.go_back_to_clicked()
+    wanted = rows.carry_out(studio)
+    if not wanted:
+        panels.go_back_to_clicked()
     if (state.position().model, state.position().data) != (before.model, before.data):
         st.rerun()
     position, readings = _read(studio, state.position())

@@ -7,9 +7,8 @@ import pytest
 from playwright.sync_api import Browser, CDPSession, Locator, Page, expect
 
 from tests import browser as browsers
+from tests.browser import DESK
 
-DESK = {"viewport": {"width": 1440, "height": 900}}
-PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
 PATIENCE = 20_000  # ms; what is waited for takes a tenth of a second on a quiet machine
 EDGE = 10  # px from the end of a track to the thumb's centre at its end
 Visit = Callable[..., Page]

@@ -13,12 +13,10 @@ from playwright.sync_api import Page, expect
 
 import sample_models
 from core.recipe import Recipe, Settings, to_json
-from tests.browser import ROOT
+from tests.browser import DESK, PHONE, ROOT
 from tests.dashboard.conftest import (
     DENSE,
-    DESK,
     PATIENCE,
-    PHONE,
     WATCH,
     Visit,
     button,

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page
 
-from tests.browser import opened, serving
+from tests.browser import DESK, PHONE, faultless, serving
 
 DEMO = Path(__file__).with_name("demo.py")
 
@@ -23,16 +23,12 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture
 def page(browser: Browser, server: str) -> Iterator[Page]:
     """The demo with a mouse; fails the test that leaves an error in the console."""
-    page, errors = opened(browser, server, viewport={"width": 1440, "height": 900})
-    yield page
-    page.context.close()
-    assert errors == []
+    with faultless(browser, server, **DESK) as page:
+        yield page
 
 
 @pytest.fixture
 def phone(browser: Browser, server: str) -> Iterator[Page]:
     """The demo on a telephone."""
-    page, errors = opened(browser, server, viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
-    yield page
-    page.context.close()
-    assert errors == []
+    with faultless(browser, server, **PHONE) as page:
+        yield page

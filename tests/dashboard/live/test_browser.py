@@ -7,7 +7,7 @@ import re
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.dashboard.live.conftest import opened
+from tests.browser import opened
 
 PATIENCE = 20_000
 

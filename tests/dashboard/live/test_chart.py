@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 
 from dashboard.live import chart as live
 from dashboard.live.chart import Click, drawing, fresh
-from tests.browser import opened, serving
+from tests.browser import DESK, PHONE, faultless, opened, serving
 
 DEMO = Path(__file__).with_name("chart_demo.py")
 NAMES = ("histogram", "layers", "spectrum", "trail", "empty", "none")
@@ -54,20 +54,16 @@ def charts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture
 def page(browser: Browser, charts: str) -> Iterator[Page]:
     """The figures under a mouse; fails the test that leaves an error in the console."""
-    page, errors = opened(browser, charts, viewport={"width": 1440, "height": 900})
-    expect(card(page, "none")).to_have_attribute("data-shown", "80")
-    yield page
-    page.context.close()
-    assert errors == []
+    with faultless(browser, charts, **DESK) as page:
+        expect(card(page, "none")).to_have_attribute("data-shown", "80")
+        yield page
 
 
 @pytest.fixture
 def phone(browser: Browser, charts: str) -> Iterator[Page]:
     """The figures on a telephone."""
-    page, errors = opened(browser, charts, viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
-    yield page
-    page.context.close()
-    assert errors == []
+    with faultless(browser, charts, **PHONE) as page:
+        yield page
 
 
 def card(page: Page, name: str) -> Locator:
