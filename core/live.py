@@ -4,7 +4,7 @@ import os
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache, partial
 from typing import NamedTuple
@@ -69,12 +69,15 @@ class Studio:
 
 @dataclass(frozen=True, eq=False)
 class Look:
-    """A recipe's figures, measured. rows: of `report.layer_row`, a layer each. total: images there are."""
+    """A recipe's figures, compressed and being measured: what needs the tally waits for it.
+
+    rows: of `report.layer_row`, a layer each. total: images there are.
+    """
 
     recipe: Recipe
     encoded: dict[str, Encoded]
     rows: list[Row]
-    tally: Tally
+    measuring: Future[Tally]
     total: int
     written: int
     dense: int
@@ -89,27 +92,34 @@ class Look:
         return self.written == self.dense and not any(row["removed"] for row in self.rows)
 
     @property
+    def tally(self) -> Tally:
+        """What has been measured, once it has."""
+        return self.measuring.result()
+
+    @cached_property
     def estimate(self) -> Estimate:
         """The accuracies with their intervals."""
         return estimate(self.tally, self.total)
 
 
 def look(studio: Studio, recipe: Recipe, seconds: float | None) -> Look:
-    """Compress, then measure further images: for `seconds`, or (None) as many as a moving hand waits for."""
-    return studio.worker.submit(_look, studio, recipe, seconds).result()
+    """Compress, and go on to measure further images: for `seconds`, or (None) as many as a moving hand waits for."""
+    coded, change = studio.worker.submit(_compressed, studio, recipe).result()
+    measuring = studio.worker.submit(_tally, studio, change, seconds)
+    encoded = {name: each.encoded for name, each in coded.items()}
+    rows = [each.row for each in coded.values()]
+    study = studio.study
+    written = exporting.file_bytes(study.loaded.model, study.known, encoded)
+    return Look(recipe, encoded, rows, measuring, len(study.bench.targets), written, studio.dense_bytes)
 
 
-def _look(studio: Studio, recipe: Recipe, seconds: float | None) -> Look:
+def _compressed(studio: Studio, recipe: Recipe) -> tuple[dict[str, "Coded"], Change]:
     study = studio.study
     compress.check(recipe, study.known)
     coded = {layer.name: studio.encoders[layer.name](recipe.settings(layer.name)) for layer in study.known}
-    encoded = {name: each.encoded for name, each in coded.items()}
     changed = {p: coded[name].weight for name, p in studio.parameters.items() if coded[name].weight is not None}
     keys = {p: recipe.settings(name) for name, p in studio.parameters.items() if p in changed}
-    tally = _tally(studio, Change(changed, keys), seconds)
-    written = exporting.file_bytes(study.loaded.model, study.known, encoded)
-    rows = [each.row for each in coded.values()]
-    return Look(recipe, encoded, rows, tally, len(study.bench.targets), written, studio.dense_bytes)
+    return coded, Change(changed, keys)
 
 
 class Coded(NamedTuple):
@@ -138,8 +148,8 @@ def _tally(studio: Studio, change: Change, seconds: float | None) -> Tally:
 
 
 def _hastily(studio: Studio, measuring: Iterator[Tally], tally: Tally) -> Tally:
-    """One, two or four batches, whichever the hand hardly waits for: the same number all through a drag."""
-    while tally.images < BATCH * next((n for n in (4, 2) if n * studio.pace["batch"] <= HASTE), 1):
+    """Two batches, or four where the hand hardly waits for them: the same number all through a drag."""
+    while tally.images < BATCH * (4 if 4 * studio.pace["batch"] <= HASTE else 2):
         start = time.perf_counter()
         further = next(measuring, None)
         if further is None:

@@ -4,7 +4,8 @@ A figure is the plain mapping that plotly draws: building it through plotly's cl
 the measuring of a slider's step. The tests hand every figure to those classes, which refuse what plotly does not know.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import Protocol
 
 import numpy as np
 import pandas as pd
@@ -57,7 +58,7 @@ def _vertical(x: float) -> dict:
     return {"type": "line", "x0": x, "x1": x, "y0": 0, "y1": 1, "yref": "paper", "line": line}
 
 
-def _plain(values: np.ndarray | pd.Series) -> list[float]:
+def _plain(values: np.ndarray | pd.Series | list[float]) -> list[float]:
     """The values to four digits of the largest, as short as they can be sent."""
     array = np.asarray(values, dtype=float)
     top = np.abs(array).max(initial=0.0)
@@ -196,24 +197,35 @@ def spectrum(table: pd.DataFrame, rank: int, name: str) -> Figure:
     return _figure(f"spectrum {name}", data, axes, shapes=[_vertical(rank + 0.5)] if rank < full else [])
 
 
-def trail(points: pd.DataFrame, dense: tuple[float, int]) -> Figure:
+class Point(Protocol):
+    """A setting that was measured. number: names it. written: bytes. accuracy, interval: fractions."""
+
+    number: int
+    written: int
+    accuracy: float
+    interval: tuple[float, float]
+    text: str
+
+
+def trail(points: Sequence[Point], dense: tuple[float, int]) -> Figure:
     """Accuracy against file size, a point a setting in the order of the visits, the last one with its interval.
 
-    points: bytes, accuracy, low, high (fractions), text, id. dense: accuracy and bytes of the dense model.
+    dense: accuracy and bytes of the dense model.
     """
-    if points.empty:
+    if not points:
         return empty()
-    sizes, accuracies = (points["bytes"] / 1000).tolist(), _plain(100 * points["accuracy"])
+    sizes, accuracies = [point.written / 1000 for point in points], _plain([100 * p.accuracy for p in points])
     floor = next(f for f in FLOORS if f <= max(0.0, min(accuracies) / 100 - 0.002))
     low = 10 ** np.floor(np.log10(min(*sizes, dense[1] / 1000)))
     high = 1.25 * max(*sizes, dense[1] / 1000)
-    shared = {"type": "scatter", "text": points["text"].tolist(), "customdata": points["id"].tolist(), **SENTENCE}
+    told = {"text": [point.text for point in points], "customdata": [point.number for point in points]}
+    shared = {"type": "scatter", **told, **SENTENCE}
     level = {"x": [low, high], "y": [100 * dense[0]] * 2, "line": {"color": DENSE, "dash": "dot", "width": 1.5}}
     way = {"line": {"color": COMPRESSED, "width": 1}, "marker": {"size": 7, "color": COMPRESSED}, "opacity": 0.55}
     data = [
         {"type": "scatter", "mode": "lines", "hoverinfo": "skip", **level},
         {**shared, "x": sizes, "y": accuracies, "mode": "lines+markers", **way},
-        _here(points[-1:].to_dict("list")),
+        _here(points[-1]),
     ]
     axes = {
         "xaxis": _titled("file size", np.log10(low), np.log10(high), type="log", **_size_ticks(low, high)),
@@ -230,19 +242,19 @@ def _size_ticks(low: float, high: float) -> dict:
     return {"tickvals": inside, "ticktext": [" ".join(words.size(round(1000 * value))) for value in inside]}
 
 
-def _here(last: dict[str, list]) -> dict:
+def _here(last: Point) -> dict:
     """The last point, large, with its interval."""
-    accuracy = 100 * last["accuracy"][0]
-    above, below = 100 * last["high"][0] - accuracy, accuracy - 100 * last["low"][0]
+    accuracy = 100 * last.accuracy
+    below, above = accuracy - 100 * last.interval[0], 100 * last.interval[1] - accuracy
     reach = {"type": "data", "array": [above], "arrayminus": [below], "color": COMPRESSED, "thickness": 1.5, "width": 0}
     return {
         "type": "scatter",
-        "x": [last["bytes"][0] / 1000],
+        "x": [last.written / 1000],
         "y": [accuracy],
         "mode": "markers",
         "marker": {"size": 14, "color": COMPRESSED, "line": {"color": PAGE, "width": 2}},
         "error_y": reach,
-        "text": last["text"],
-        "customdata": last["id"],
+        "text": [last.text],
+        "customdata": [last.number],
         **SENTENCE,
     }

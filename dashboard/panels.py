@@ -1,6 +1,7 @@
 """The parts of the Explore page."""
 
 import html
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -59,9 +60,14 @@ def go_back_to_clicked() -> None:
         state.settle(replace(state.position(), recipe=there))
 
 
-def plots(studio: Studio, position: Position, looked: Look) -> dict[str, Part]:
-    """The four plots: the shown layer's weights, all layers, its singular values, and where the hand has been."""
+def layer_plots(studio: Studio, position: Position, looked: Look) -> dict[str, Part]:
+    """The shown layer's weights, all layers, and its singular values: what needs no image to be measured."""
     return {name: draw(studio, position, looked) for name, draw in PLOTS.items()}
+
+
+def stamped(plots: Mapping[str, Part]) -> dict[str, Part]:
+    """The plots, each with the version of the page that they show."""
+    return {name: replace(part, data={**part.data, "version": state.version()}) for name, part in plots.items()}
 
 
 def _histogram(studio: Studio, position: Position, looked: Look) -> Part:
@@ -96,16 +102,16 @@ def _spectrum(studio: Studio, position: Position, looked: Look) -> Part:
     return _card(figures.spectrum(table, rank, layer.name), title, note)
 
 
-def _trail(studio: Studio, position: Position, looked: Look) -> Part:
-    points = trail.table()
-    dense = looked.estimate.accuracy_dense
-    figure = figures.trail(points, (dense, looked.dense))
+def trail_plot(looked: Look) -> dict[str, Part]:
+    """Where the hand has been."""
+    points = trail.points()
+    figure = figures.trail(points, (looked.estimate.accuracy_dense, looked.dense))
     note = "accuracy against file size; dotted: dense, same images; click a point to go back"
-    return _card(figure, words.trail_title(len(points)), note)
+    return {"trail": _card(figure, words.trail_title(len(points)), note)}
 
 
 def _card(figure: figures.Figure, title: str, note: str) -> Part:
-    return chart.part(figure, chart.Card(title, note, version=state.version(), **CARD))
+    return chart.part(figure, chart.Card(title, note, **CARD))
 
 
 def figures_of(looked: Look, resting: bool) -> Readout:
@@ -129,4 +135,4 @@ def figures_of(looked: Look, resting: bool) -> Readout:
     )
 
 
-PLOTS = {"histogram": _histogram, "layers": _layers, "spectrum": _spectrum, "trail": _trail}
+PLOTS = {"histogram": _histogram, "layers": _layers, "spectrum": _spectrum}

@@ -12,7 +12,7 @@ import pandas as pd
 import streamlit as st
 
 import sample_models
-from core import compress, live, loading, pipeline, report
+from core import compress, loading, pipeline, report
 from core.live import Look, Studio
 from core.recipe import Recipe, from_json, to_json
 
@@ -243,11 +243,9 @@ def spectrum(layer: compress.Layer) -> pd.DataFrame:
     return report.spectrum(layer.spectrum)
 
 
-def looked(studio: Studio, recipe: Recipe, seconds: float | None) -> Look:
-    """The one core call of a run of the page."""
-    seen = live.look(studio, recipe, seconds)
-    shown = (to_json(recipe, indent=None), seen.tally)
+def note_shown(seen: Look) -> None:
+    """Give what is shown a version of its own, where the recipe or what is measured differs from the last run's."""
+    shown = (to_json(seen.recipe, indent=None), seen.tally)
     if st.session_state.get("shown") != shown:
         st.session_state["shown"] = shown
         st.session_state["version"] = st.session_state.get("version", 0) + 1
-    return seen

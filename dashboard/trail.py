@@ -3,7 +3,6 @@
 import json
 from dataclasses import dataclass
 
-import pandas as pd
 import streamlit as st
 
 from core.live import Look
@@ -15,7 +14,7 @@ MOST = 150  # points kept; the oldest go first
 
 @dataclass(frozen=True)
 class Visited:
-    """A point of the trail. number: counts the visits of a session."""
+    """A point of the trail. number: counts the visits of a session. written: bytes. accuracy, interval: fractions."""
 
     number: int
     recipe: Recipe
@@ -38,19 +37,9 @@ def visit(seen: Look) -> None:
         trail.pop(next(iter(trail)))
 
 
-def table() -> pd.DataFrame:
-    """The trail as `figures.trail` takes it."""
-    visited: dict[str, Visited] = st.session_state["trail"]
-    return pd.DataFrame(
-        {
-            "bytes": [point.written for point in visited.values()],
-            "accuracy": [point.accuracy for point in visited.values()],
-            "low": [point.interval[0] for point in visited.values()],
-            "high": [point.interval[1] for point in visited.values()],
-            "text": [point.text for point in visited.values()],
-            "id": [point.number for point in visited.values()],
-        }
-    )
+def points() -> list[Visited]:
+    """The trail, in the order of the visits."""
+    return list(st.session_state["trail"].values())
 
 
 def _sentence(seen: Look) -> str:

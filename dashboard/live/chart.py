@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import streamlit as st
 
@@ -43,7 +43,7 @@ def part(figure: Mapping[str, object], card: Card) -> Part:
     horizontal bars, vertical lines. Colours may be CSS variables, "var(--st-primary-color)". A point can be clicked
     where its marker is seen and its trace has customdata.
     """
-    return Part("chart", "plots", asdict(card) | {"figure": drawing(figure)})
+    return Part("chart", "plots", vars(card) | {"figure": drawing(figure)})
 
 
 def clicked(key: str) -> Click | None:

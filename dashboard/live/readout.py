@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import streamlit as st
 
@@ -35,7 +35,7 @@ class Readout:
 
 def part(data: Readout) -> Part:
     """The two figures for the board."""
-    return Part("readout", "side", asdict(data))
+    return Part("readout", "side", dict(vars(data)))
 
 
 def wants_more(key: str) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import streamlit as st
 
@@ -46,4 +46,4 @@ def picked(key: str, items: Sequence[Item]) -> Picked | None:
 
 def part(items: Sequence[Item]) -> Part:
     """The row for the board."""
-    return Part("row", "side", {"items": [asdict(item) for item in items]})
+    return Part("row", "side", {"items": [dict(vars(item)) for item in items]})

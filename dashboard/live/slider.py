@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 
 import streamlit as st
 
@@ -146,7 +146,7 @@ def part(key: str, scale: Scale, reading: Reading, *, window: int = 1) -> Part:
     low, high = ends(scale)
     step = 1.0 if scale.stops else scale.step
     state = {"value": reading.value, "rev": thumb.rev, "ack": thumb.seq, "window": max(1, window)}
-    return Part("slider", "side", asdict(scale) | {"low": low, "high": high, "step": step} | state)
+    return Part("slider", "side", vars(scale) | {"low": low, "high": high, "step": step} | state)
 
 
 def window_for(busy_ms: float) -> int:

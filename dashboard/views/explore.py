@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import streamlit as st
 
+from core import live
 from core.live import Look, Studio
 from dashboard import controls, export, panels, rows, state, trail
 from dashboard.live import readout, slider
@@ -12,6 +13,7 @@ from dashboard.live.board import Part, board
 from dashboard.state import Position
 
 REST_SECONDS = 0.12  # of measuring at a time while the hand rests
+DELIVERY_SECONDS = 0.003  # for the server's own thread to send what a run has put on the page
 SIDE = ("model", "readout", "layer", "prune", "mode", "bits", "coder", "rank", "foot")
 READ = "readout"
 
@@ -26,7 +28,7 @@ def page() -> None:
 
 @st.fragment
 def explore() -> None:
-    """One run: read what the hand did, one core call, draw."""
+    """One run: read what the hand did, one core call, draw, most of it while the images are being measured."""
     start = time.perf_counter()
     before = state.position()
     studio = state.studio_of(before)
@@ -37,14 +39,17 @@ def explore() -> None:
         st.rerun()
     position, readings = _read(studio, state.position())
     position, looked = _look(studio, position)
+    parts, plots = rows.parts(studio, position), panels.layer_plots(studio, position, looked)
+    state.note_shown(looked)
     trail.visit(looked)
     resting = all(reading.final for reading in readings.values())
-    parts = rows.parts(studio, position) | {READ: readout.part(panels.figures_of(looked, resting))}
-    plots = panels.plots(studio, position, looked)
+    parts[READ] = readout.part(panels.figures_of(looked, resting))
+    plots |= panels.trail_plot(looked)
     parts |= _sliders(studio, (position, readings), 1e3 * (time.perf_counter() - start))
     panels.trouble()
-    board({name: parts[name] for name in SIDE} | plots)
+    board({name: parts[name] for name in SIDE} | panels.stamped(plots))
     state.write_link()
+    time.sleep(DELIVERY_SECONDS)  # the next run, if it waits, would drop what is still unsent: a state of three
     if wanted == "export":
         export.dialog(studio, position)
 
@@ -66,11 +71,11 @@ def _look(studio: Studio, position: Position) -> tuple[Position, Look]:
     """What the position measures; the last one that could be measured where this one cannot."""
     seconds = REST_SECONDS if readout.wants_more(READ) else None
     try:
-        return position, state.looked(studio, position.recipe, seconds)
+        return position, live.look(studio, position.recipe, seconds)
     except ValueError as error:
         state.complain(f"{error}.")
         there = state.fall_back()
-        return there, state.looked(studio, there.recipe, seconds)
+        return there, live.look(studio, there.recipe, seconds)
 
 
 def _sliders(studio: Studio, stand: tuple[Position, dict[str, slider.Reading]], busy_ms: float) -> dict[str, Part]:

@@ -15,6 +15,7 @@ from core.live import Studio
 from core.recipe import Recipe, Settings
 from core.statistics import Tally, estimate
 from dashboard import figures, words
+from dashboard.trail import Visited
 
 SETTINGS = (
     Settings(),
@@ -43,11 +44,11 @@ def test_every_figure_is_one_that_plotly_draws(settings: Settings, studio: Studi
     assert len(go.Figure(figures.layers(seen.rows)).data[0].y) == len(studio.study.known)
 
 
-def _trail(*points: tuple[int, float]) -> pd.DataFrame:
-    rows = [
-        (size, right, max(0, right - 0.01), min(1, right + 0.01), "a<br>b", i) for i, (size, right) in enumerate(points)
+def _trail(*points: tuple[int, float]) -> list[Visited]:
+    return [
+        Visited(i, Recipe(), size, right, (max(0, right - 0.01), min(1, right + 0.01)), "a<br>b")
+        for i, (size, right) in enumerate(points)
     ]
-    return pd.DataFrame(rows, columns=["bytes", "accuracy", "low", "high", "text", "id"])
 
 
 @pytest.mark.parametrize("points", [((1000, 1.0),), ((10, 0.0), (10**9, 0.5)), ((5000, 0.98), (5000, 0.98))])
@@ -63,7 +64,7 @@ def test_a_trail_anywhere_is_one_that_plotly_draws(points: tuple[tuple[int, floa
         lambda: figures.histogram(pd.DataFrame(), (), np.array([]), "a"),
         lambda: figures.layers([]),
         lambda: figures.spectrum(pd.DataFrame(), 1, "a"),
-        lambda: figures.trail(pd.DataFrame(), (0.9, 100)),
+        lambda: figures.trail([], (0.9, 100)),
     ],
     ids=["histogram", "layers", "spectrum", "trail"],
 )

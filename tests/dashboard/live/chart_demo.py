@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import streamlit as st
@@ -45,14 +47,20 @@ def singular_values() -> pd.DataFrame:
     return pd.DataFrame({"rank": rank, "value": value, "energy": np.cumsum(value**2) / (value**2).sum()})
 
 
-def visits(sparsity: float, many: int = 31) -> pd.DataFrame:
+def visits(sparsity: float, many: int = 31) -> list[SimpleNamespace]:
     shares = np.append(np.linspace(0, 0.95, many - 1), sparsity)
     accuracy = 0.99 - 0.05 * shares**6
     kilobytes = 8490 * (1 - shares) + 40
-    rows = zip(accuracy, kilobytes, shares, strict=True)
-    said = [f"{100 * a:.1f} % right, in {k:.0f} kB<br>prune {s:.2f}" for a, k, s in rows]
-    columns = {"bytes": 1000 * kilobytes, "accuracy": accuracy, "low": accuracy - 0.004, "high": accuracy + 0.003}
-    return pd.DataFrame({**columns, "text": said, "id": [f"setting {i}" for i in range(many)]})
+    return [
+        SimpleNamespace(
+            number=f"setting {i}",
+            written=1000 * k,
+            accuracy=a,
+            interval=(a - 0.004, a + 0.003),
+            text=f"{100 * a:.1f} % right, in {k:.0f} kB<br>prune {s:.2f}",
+        )
+        for i, (a, k, s) in enumerate(zip(accuracy.tolist(), kilobytes.tolist(), shares.tolist(), strict=True))
+    ]
 
 
 def drawn(percent: int) -> dict[str, figures.Figure]:
