@@ -32,13 +32,13 @@ def explore() -> None:
     start = time.perf_counter()
     before = state.position()
     studio = state.studio_of(before)
+    readings = _read(studio, before)  # first: a value belongs to what was chosen when it was set
     wanted = rows.carry_out(studio)
     if not wanted:
         panels.go_back_to_clicked()
     if (state.position().model, state.position().data) != (before.model, before.data):
         st.rerun()
-    position, readings = _read(studio, state.position())
-    position, looked = _look(studio, position)
+    position, looked = _look(studio, state.position())
     parts, plots = rows.parts(studio, position), panels.layer_plots(studio, position, looked)
     state.note_shown(looked)
     trail.visit(looked)
@@ -54,8 +54,8 @@ def explore() -> None:
         export.dialog(studio, position)
 
 
-def _read(studio: Studio, position: Position) -> tuple[Position, dict[str, slider.Reading]]:
-    """The position once the sliders' newest values are taken, and those values."""
+def _read(studio: Studio, position: Position) -> dict[str, slider.Reading]:
+    """The sliders' newest values, once the session stands where they say."""
     readings = {}
     for name, control in controls.SLIDERS.items():
         scale, value = control.scale(studio, position), control.value(studio, position)
@@ -64,7 +64,7 @@ def _read(studio: Studio, position: Position) -> tuple[Position, dict[str, slide
             position = replace(position, recipe=control.recipe(studio, position, readings[name].value))
     held = not all(reading.final for reading in readings.values())
     state.go(position) if held else state.settle(position)
-    return position, readings
+    return readings
 
 
 def _look(studio: Studio, position: Position) -> tuple[Position, Look]:

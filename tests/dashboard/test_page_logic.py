@@ -79,6 +79,14 @@ def test_a_held_slider_moves_the_recipe_and_leaves_link_and_undo_alone(page: App
     assert [there.recipe for there in page.session_state["history"]] == [Recipe()]
 
 
+def test_a_value_that_comes_with_a_choice_belongs_to_what_was_chosen_before(page: AppTest) -> None:
+    choice = {"picked": {"name": "layer", "value": "fc1", "n": 1}}
+    send(page, {"prune": sample(50, 1, subject="digits_cnn  each"), "layer": choice})
+    assert page.session_state["position"] == Position("digits_cnn", "digits", Recipe(Settings(sparsity=0.5)), "fc1")
+    send(page, {"prune": sample(50, 1), "layer": choice, "foot": {"picked": {"name": "undo", "value": "", "n": 2}}})
+    assert recipe_of(page) == Recipe()
+
+
 def test_the_chosen_layer_takes_the_sliders(page: AppTest) -> None:
     send(page, {"layer": {"picked": {"name": "layer", "value": "fc1", "n": 1}}})
     send(page, {"rank": sample(64, 1), "prune": sample(25, 1)})
