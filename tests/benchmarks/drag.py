@@ -3,7 +3,8 @@
 python -m tests.benchmarks.drag [--seconds 3] [--repeat 3]
 
 A mouse drags Prune to and fro over its range at 60 moves a second, on digits_cnn, with all layers and with fc1 alone,
-then rests with the button down. The page is looked at once an animation frame (16 ms):
+then rests with the button down. The page is looked at in every animation frame that follows a change of it, and asked
+for none of its own, which would load the machine that it measures:
 
 - states: values of the readout's `data-version`, which differs where a figure or a measurement does, that all four
   plots show too (`data-shown`), by the second of the drag;
@@ -47,11 +48,13 @@ PROBE = """() => {
     const removed = root.querySelector('.ps-removed'), readout = root.querySelector('.ps-readout');
     const graphs = [...root.querySelectorAll('.ps-graph')];
     const seen = { inputs: [], frames: [], blank: 0 };
+    const CHANGES = { subtree: true, childList: true, attributeFilter: ['data-shown', 'data-version', 'd'] };
     range.addEventListener('input', () => seen.inputs.push([performance.now(), Number(range.value)]));
     const drawn = (graph) => graph.isConnected && graph.querySelector('.ps-axes path[d^=M]')
         && graph.querySelector('.ps-traces path[d^=M]');
-    let last = null;
+    let last = null, asked = 0;
     const look = () => {
+        asked = 0;
         if (!graphs.every(drawn)) seen.blank += 1;
         const version = readout.dataset.version;
         const whole = graphs.every((graph) => graph.closest('.ps-card').dataset.shown === version);
@@ -59,8 +62,8 @@ PROBE = """() => {
             last = version;
             seen.frames.push([performance.now(), parseFloat(removed.textContent.replace(/^under/, '')), version]);
         }
-        requestAnimationFrame(look);
     };
+    new MutationObserver(() => (asked ||= requestAnimationFrame(look))).observe(root, CHANGES);
     look();
     window.seen = seen;
 }"""
