@@ -21,7 +21,7 @@ from core.report import Row
 from core.statistics import Estimate, Tally, estimate
 
 KEPT_TALLIES = 4096
-HASTE = 0.03  # seconds that measuring may keep a moving hand waiting
+HASTE = {4: 0.008, 2: 0.035}  # batches a moving hand waits for, where one takes so many seconds at most; else one
 
 
 def _leave_one_processor() -> None:
@@ -38,7 +38,7 @@ class Studio:
 
     study: Study
     measured: OrderedDict[Hashable, Tally] = field(default_factory=OrderedDict)
-    pace: dict[str, float] = field(default_factory=lambda: {"batch": HASTE / 2})
+    pace: dict[str, float] = field(default_factory=lambda: {"batch": 0.02})
     worker: ThreadPoolExecutor = field(
         default_factory=lambda: ThreadPoolExecutor(1, "prunescope", _leave_one_processor)
     )
@@ -148,8 +148,8 @@ def _tally(studio: Studio, change: Change, seconds: float | None) -> Tally:
 
 
 def _hastily(studio: Studio, measuring: Iterator[Tally], tally: Tally) -> Tally:
-    """Two batches, or four where the hand hardly waits for them: the same number all through a drag."""
-    while tally.images < BATCH * (4 if 4 * studio.pace["batch"] <= HASTE else 2):
+    """As many batches as HASTE allows."""
+    while tally.images < BATCH * next((n for n, most in HASTE.items() if studio.pace["batch"] <= most), 1):
         start = time.perf_counter()
         further = next(measuring, None)
         if further is None:

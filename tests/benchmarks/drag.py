@@ -8,6 +8,7 @@ for none of its own, which would load the machine that it measures:
 
 - states: values of the readout's `data-version`, which differs where a figure or a measurement does, that all four
   plots show too (`data-shown`), by the second of the drag;
+- images: how many the shown states rest on, their median;
 - latency: from the newest `input` event of the slider with a value to the first frame that shows the sparsity that
   belongs to it ("50.0 % removed"; fc1's share of it where fc1 alone is dragged) with all four plots at that state;
 - rest: the same for the last value of the drag;
@@ -35,6 +36,7 @@ EDGE = 10  # px from the end of a track to the thumb's centre at its end
 LAYERS = {"all layers": "All", "fc1": "fc1"}
 COLUMNS = {
     "states": "states/s",
+    "images": "images",
     "inputs": "inputs/s",
     "latency_p50": "latency p50 ms",
     "latency_p95": "p95 ms",
@@ -60,7 +62,9 @@ PROBE = """() => {
         const whole = graphs.every((graph) => graph.closest('.ps-card').dataset.shown === version);
         if (whole && version !== last) {
             last = version;
-            seen.frames.push([performance.now(), parseFloat(removed.textContent.replace(/^under/, '')), version]);
+            const share = parseFloat(removed.textContent.replace(/^under/, ''));
+            const counted = parseInt(root.querySelector('.ps-images').textContent.replace(/,/g, ''));
+            seen.frames.push([performance.now(), share, version, counted]);
         }
     };
     new MutationObserver(() => (asked ||= requestAnimationFrame(look))).observe(root, CHANGES);
@@ -101,10 +105,12 @@ def measured(browser: Browser, url: str, layer: str, seconds: float) -> dict[str
     exceptions = page.locator("[data-testid=stException], [data-testid=stAlert]").count()
     page.context.close()
     inputs, share = seen["inputs"], share_of(layer)
-    shown = [(at, removed) for at, removed, _ in seen["frames"]]
+    shown = [(at, removed) for at, removed, *_ in seen["frames"]]
+    moving = [(version, images) for at, _, version, images in seen["frames"] if inputs[0][0] <= at <= end]
     latencies = sorted(latencies_of(inputs, shown, share))
     return {
-        "states": len({version for at, _, version in seen["frames"] if inputs[0][0] <= at <= end}) / seconds,
+        "states": len({version for version, _ in moving}) / seconds,
+        "images": statistics.median(images for _, images in moving),
         "inputs": len(inputs) / seconds,
         "latency_p50": quantile(latencies, 0.5),
         "latency_p95": quantile(latencies, 0.95),
