@@ -1,10 +1,10 @@
 """A model's layers, each encoded by its Settings; the model itself is never touched."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -12,7 +12,7 @@ from core import index, pruning
 from core.coding import CODERS
 from core.encoding import Affine, Dense, Encoded, LowRank, Sparse
 from core.factoring import FACTORIZERS, Spectrum, kept_rank, spectrum
-from core.pruning import CRITERIA, PATTERNS
+from core.pruning import CRITERIA, PATTERNS, Wanted
 from core.recipe import UNCODED, Recipe, Settings
 
 
@@ -45,6 +45,11 @@ class Layer:
     def spectrum(self) -> Spectrum:
         """The singular values, and factors of any rank."""
         return spectrum(self.matrix, self.groups)
+
+    @property
+    def kernel(self) -> int:
+        """How many columns of the matrix belong to one input channel."""
+        return math.prod(self.weight.shape[2:])
 
     @property
     def full_rank(self) -> int:
@@ -127,15 +132,19 @@ def _mask(matrix: Tensor, settings: Settings, layer: Layer) -> Tensor | None:
     if not settings.prunes:
         return None
     scores = CRITERIA[settings.criterion](matrix)
-    if settings.threshold is not None:
-        mask = scores.numpy() >= np.float32(settings.threshold)
-        return None if mask.all() else torch.from_numpy(mask)
-    count = pruning.removed_count(scores.numel(), settings.sparsity)
-    if not count:
-        return None
-    if matrix is layer.matrix and (settings.criterion, settings.pattern) == ("magnitude", "element"):
-        return pruning.keep_above(scores, float(index.magnitude(layer.index, count)), count)
-    return PATTERNS[settings.pattern](scores, count)
+    if settings.threshold is None and indexed(layer, matrix, settings):
+        count = pruning.removed_count(scores.numel(), settings.sparsity)
+        last = float(index.magnitude(layer.index, count)) if count else -1.0
+        mask = pruning.keep_above(scores, last, count)
+    else:
+        kernel = layer.kernel if matrix.shape[1] == layer.matrix.shape[1] else 1
+        mask = PATTERNS[settings.pattern](scores, Wanted(settings.sparsity, settings.threshold), kernel)
+    return None if mask.all() else mask
+
+
+def indexed(layer: Layer, matrix: Tensor, settings: Settings) -> bool:
+    """Whether the layer's sorted weights tell what these Settings remove of this matrix: the smallest |w|."""
+    return matrix is layer.matrix and (settings.criterion, settings.pattern) == INDEXED
 
 
 def compress(known: tuple[Layer, ...], recipe: Recipe) -> dict[str, Encoded]:
@@ -168,4 +177,5 @@ KINDS = {
     "Conv": (nn.Conv1d, nn.Conv2d, nn.Conv3d),
     "Embedding": nn.Embedding,
 }
+INDEXED = ("magnitude", "element")  # what the layer's sorted weights answer at once
 TABLES = {"criterion": CRITERIA, "pattern": PATTERNS, "coder": CODERS, "factorizer": FACTORIZERS}

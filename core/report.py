@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from core import encoding, index
-from core.compress import Layer, matrices
+from core.compress import INDEXED, Layer, indexed, matrices
 from core.encoding import Affine, Encoded, LowRank, Sparse
 from core.factoring import Spectrum
 from core.recipe import Settings
@@ -82,17 +82,19 @@ def histogram(layer: Layer, settings: Settings, encoded: Encoded, edges: np.ndar
     Of a layer stored whole the numbers are its weights; of a low-rank one the entries of both factors.
     """
     parts = [
-        _stays_and_goes(layer, values, leaf, edges)
+        _stays_and_goes(layer if indexed(layer, values, settings) else None, values, leaf, edges)
         for values, leaf in zip(matrices(layer, settings), encoding.leaves(encoded), strict=True)
     ]
     kept, removed = (np.sum(side, axis=0) for side in zip(*parts, strict=True))
     return pd.DataFrame({"low": edges[:-1], "high": edges[1:], "kept": kept, "removed": removed})
 
 
-def _stays_and_goes(layer: Layer, values: Tensor, leaf: Encoded, edges: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Survivors and removed a bin; from the layer's index where it has the values."""
+def _stays_and_goes(
+    layer: Layer | None, values: Tensor, leaf: Encoded, edges: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Survivors and removed a bin; from the index of the layer whose smallest values are removed, if given."""
     removed = encoding.removed_values(leaf)
-    if values is layer.matrix and not layer.not_finite:
+    if layer and not layer.not_finite:
         places = index.places(layer.index, edges)
         gone = np.diff(np.clip(places, *_removed_span(layer, leaf))) if removed else np.zeros(len(edges) - 1, int)
         return np.diff(places) - gone, gone
@@ -114,13 +116,18 @@ def _removed_span(layer: Layer, leaf: Sparse) -> tuple[int, int]:
 
 
 def thresholds(layer: Layer, settings: Settings, encoded: Encoded) -> tuple[float, ...]:
-    """The largest removed |number| of each stored matrix that a mask cuts."""
+    """The largest removed |number| of each stored matrix that a mask cuts; none where the mask does not go by |w|."""
+    if (settings.criterion, settings.pattern) != INDEXED:
+        return ()
     pairs = zip(matrices(layer, settings), encoding.leaves(encoded), strict=True)
-    return tuple(_largest_removed(layer, values, leaf) for values, leaf in pairs if encoding.removed_values(leaf))
+    return tuple(
+        _largest_removed(layer, (values, settings), leaf) for values, leaf in pairs if encoding.removed_values(leaf)
+    )
 
 
-def _largest_removed(layer: Layer, values: Tensor, leaf: Sparse) -> float:
-    if values is layer.matrix:
+def _largest_removed(layer: Layer, made: tuple[Tensor, Settings], leaf: Sparse) -> float:
+    values, settings = made
+    if indexed(layer, values, settings):
         return float(index.magnitude(layer.index, encoding.removed_values(leaf)))
     return float(values[~leaf.mask].abs().max())
 

@@ -8,7 +8,7 @@ from core.coding import CODERS
 from core.compress import TABLES, check, compress, encode, layers, run, unchanged, weights
 from core.decoding import from_tensors
 from core.encoding import Affine, Dense, Sparse
-from core.pruning import CRITERIA, PATTERNS, removed_count
+from core.pruning import PATTERNS, Wanted, removed_count
 from core.recipe import Recipe, Settings
 from tests.core import zoo
 
@@ -79,15 +79,6 @@ def test_a_sparsity_removes_exactly_its_count(name, sparsity):
     assert encoding.removed_values(encoded) == removed_count(layer.matrix.numel(), sparsity)
 
 
-@pytest.mark.parametrize("pattern", PATTERNS)
-@pytest.mark.parametrize("criterion", CRITERIA)
-def test_the_smallest_scores_go(criterion, pattern):
-    weight = zoo.random(20, 30)
-    scores = CRITERIA[criterion](weight)
-    mask = PATTERNS[pattern](scores, 100)
-    assert scores[mask].min() >= scores[~mask].max()
-
-
 def test_ties_go_in_order_of_position():
     encoded = encode(zoo.linear(torch.full((2, 3), 0.5)), Settings(sparsity=0.5))
     assert encoded.mask.flatten().tolist() == [False] * 3 + [True] * 3
@@ -96,8 +87,7 @@ def test_ties_go_in_order_of_position():
 def test_the_index_and_the_plain_pattern_make_the_same_mask():
     layer = zoo.linear(zoo.random(40, 50).round(decimals=1))
     for sparsity in np.linspace(0.01, 0.99, 37):
-        count = removed_count(layer.matrix.numel(), sparsity)
-        plain = PATTERNS["element"](layer.matrix.abs(), count)
+        plain = PATTERNS["element"](layer.matrix.abs(), Wanted(sparsity), 1)
         encoded = encode(layer, Settings(sparsity=sparsity))
         assert torch.equal(encoded.mask, plain)
 
