@@ -3,11 +3,13 @@
 from collections import OrderedDict
 from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from core.certainty import Certainty, certainty
 from core.statistics import Tally
 from core.tracing import Live, Trace, advance, start, tensors, trace
 
@@ -30,7 +32,7 @@ class Bench:
     targets: Tensor
     steps: Trace | None
     base: dict[str, Tensor]
-    dense: dict[int, Tensor] = field(default_factory=dict)
+    dense: dict[int, "Answers"] = field(default_factory=dict)
     activations: OrderedDict[Hashable, Live] = field(default_factory=OrderedDict)
     latest: dict[str, Hashable] = field(default_factory=dict)
     moving: dict[str, int] = field(default_factory=lambda: {"step": 0})
@@ -86,18 +88,30 @@ def tallies(bench: Bench, change: Change, tally: Tally = NOTHING) -> Iterator[Ta
     resume = _resume_step(bench, laid)
     for batch in range(-(-tally.images // BATCH), bench.batches):
         with torch.no_grad():
-            right = logits(bench, laid, batch, resume).argmax(1) == _targets(bench, batch)
-            before = dense_right(bench, batch)
-        lost, gained = int((before & ~right).sum()), int((right & ~before).sum())
-        tally = tally.plus(Tally(len(right), int(right.sum()), lost, gained))
+            now = _answers(logits(bench, laid, batch, resume), _targets(bench, batch))
+            before = dense_answers(bench, batch)
+        lost, gained = int((before.right & ~now.right).sum()), int((now.right & ~before.right).sum())
+        tally = tally.plus(Tally(len(now.right), int(now.right.sum()), lost, gained, (before.sure, now.sure)))
         yield tally
 
 
-def dense_right(bench: Bench, batch: int) -> Tensor:
-    """Which images of a batch the dense model gets right, (images,) bool; computed once."""
+class Answers(NamedTuple):
+    """Which images of a batch are answered right, (images,) bool, and how sure the model is of them."""
+
+    right: Tensor
+    sure: Certainty
+
+
+def _answers(outputs: Tensor, targets: Tensor) -> Answers:
+    return Answers(outputs.argmax(1) == targets, certainty(outputs, targets))
+
+
+def dense_answers(bench: Bench, batch: int) -> Answers:
+    """What the dense model makes of a batch; computed once."""
     if batch not in bench.dense:
         with torch.no_grad():
-            bench.dense[batch] = logits(bench, Change(bench.base, {}), batch, 0).argmax(1) == _targets(bench, batch)
+            outputs = logits(bench, Change(bench.base, {}), batch, 0)
+        bench.dense[batch] = _answers(outputs, _targets(bench, batch))
     return bench.dense[batch]
 
 

@@ -3,21 +3,31 @@
 import math
 from typing import NamedTuple
 
+from core.certainty import Certainty
+
 Z95 = 1.959963984540054  # the 97.5 % point of the normal distribution
 PLANNED = 1000  # images at which the anytime interval is tightest
 
 
 class Tally(NamedTuple):
-    """Counts over the images measured so far. lost, gained: right only in the dense, only in the compressed model."""
+    """Counts over the images measured so far. lost, gained: right only in the dense, only in the compressed model.
+
+    sure: how sure the dense and the compressed model are of their answers.
+    """
 
     images: int = 0
     correct: int = 0
     lost: int = 0
     gained: int = 0
+    sure: tuple[Certainty, Certainty] | None = None
 
     def plus(self, other: "Tally") -> "Tally":
         """The counts of both."""
-        return Tally(*(mine + theirs for mine, theirs in zip(self, other, strict=True)))
+        counts = (mine + theirs for mine, theirs in zip(self[:-1], other[:-1], strict=True))
+        if self.sure is None or other.sure is None:
+            return Tally(*counts, self.sure or other.sure)
+        dense, compressed = (mine.plus(theirs) for mine, theirs in zip(self.sure, other.sure, strict=True))
+        return Tally(*counts, (dense, compressed))
 
 
 class Estimate(NamedTuple):
