@@ -27,6 +27,7 @@ FLOORS = {
     "core.exporting": 4,
     "core.planning": 4,
     "core.report": 4,
+    "core.theory": 4,
     "core.pipeline": 5,
     "core.live": 6,
     "core.__main__": 7,

@@ -1,0 +1,97 @@
+"""What theory predicts for a layer, beside what was measured of it: errors as shares of the squared weights."""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from core import encoding
+from core.compress import Layer, matrices
+from core.encoding import Affine, Encoded, LowRank, Sparse
+from core.recipe import Settings
+
+
+class Law(NamedTuple):
+    """A squared error by theory and by measurement, each as a share of the squared weights of the layer.
+
+    bound: the prediction is the least that is possible, not what is expected.
+    """
+
+    name: str
+    predicted: float
+    measured: float
+    source: str
+    bound: bool = False
+
+
+def laws(layer: Layer, settings: Settings, encoded: Encoded) -> list[Law]:
+    """The laws that say something of this layer as it is encoded; none of one that is not finite, or 0 in float32."""
+    if layer.not_finite or float(layer.matrix.abs().max()) < torch.finfo(torch.float32).tiny:
+        return []
+    energy = float(layer.matrix.double().square().sum())
+    made = (layer, settings, encoded)
+    return [law for found in LAWS if (law := found(made, energy)) is not None]
+
+
+Made = tuple[Layer, Settings, Encoded]
+
+
+def eckart_young(made: Made, energy: float) -> Law | None:
+    """Truncation: the squared singular values that the rank leaves out. Eckart & Young 1936."""
+    layer, settings, encoded = made
+    if not isinstance(encoded, LowRank) or settings.factorizer != "svd":
+        return None
+    left, right = matrices(layer, settings)
+    rank = left.shape[1]
+    whole = LowRank(encoding.Dense(left), encoding.Dense(right), layer.groups).decode()
+    return Law(
+        f"rank {rank}",
+        float(layer.spectrum.values[:, rank:].square().sum()) / energy,
+        _squared(layer.matrix - whole) / energy,
+        "Eckart–Young: the discarded squared singular values",
+    )
+
+
+def rounding(made: Made, energy: float) -> Law | None:
+    """Codes: errors spread evenly over a step make Δ²/12 each. Bennett 1948."""
+    layer, settings, encoded = made
+    stored = list(zip(matrices(layer, settings), encoding.leaves(encoded), strict=True))
+    if len(stored) > 1 or not isinstance(_coded(stored[0][1]), Affine):
+        return None
+    values, leaf = stored[0]
+    coded, mask = _coded(leaf), leaf.mask if isinstance(leaf, Sparse) else torch.ones_like(values, dtype=torch.bool)
+    steps = encoding.spread(coded.scale, values.shape[1], coded.block).expand(values.shape)
+    return Law(
+        f"{coded.width} bits",
+        float(steps[mask].double().square().sum()) / 12 / energy,
+        _squared((values - coded.decode())[mask]) / energy,
+        "rounding noise: Δ²/12 a weight",
+    )
+
+
+def rate_distortion(made: Made, energy: float) -> Law | None:
+    """The least error of Gaussian weights of this variance at the entropy that is stored. Shannon 1959."""
+    layer, _, encoded = made
+    rate = encoded.information() / layer.matrix.numel()
+    if rate >= encoding.FLOAT_BITS:
+        return None
+    mean = float(layer.matrix.double().mean())
+    variance = max(0.0, energy / layer.matrix.numel() - mean**2) * layer.matrix.numel()
+    return Law(
+        f"{rate:.2f} bits of entropy",
+        variance * 2.0 ** (-2 * rate) / energy,
+        _squared(layer.matrix - encoded.decode()) / energy,
+        "rate–distortion: no code of this entropy does better on Gaussian weights",
+        bound=True,
+    )
+
+
+def _coded(leaf: Encoded) -> Encoded:
+    return leaf.values if isinstance(leaf, Sparse) else leaf
+
+
+def _squared(error: Tensor) -> float:
+    return float(error.double().square().sum())
+
+
+LAWS = (eckart_young, rounding, rate_distortion)
