@@ -14,14 +14,14 @@ from core.recipe import Settings
 class Law(NamedTuple):
     """A squared error by theory and by measurement, each as a share of the squared weights of the layer.
 
-    bound: the prediction is the least that is possible, not what is expected.
+    ideal: the prediction is what an ideal code would leave, not what is expected of this one.
     """
 
     name: str
     predicted: float
     measured: float
     source: str
-    bound: bool = False
+    ideal: bool = False
 
 
 def laws(layer: Layer, settings: Settings, encoded: Encoded) -> list[Law]:
@@ -70,7 +70,10 @@ def rounding(made: Made, energy: float) -> Law | None:
 
 
 def rate_distortion(made: Made, energy: float) -> Law | None:
-    """The least error of Gaussian weights of this variance at the entropy that is stored. Shannon 1959."""
+    """What an ideal code leaves of Gaussian weights of this variance at the entropy that is stored. Shannon 1959.
+
+    Weights that are more peaked than a Gaussian can be coded better.
+    """
     layer, _, encoded = made
     rate = encoded.information() / layer.matrix.numel()
     if rate >= encoding.FLOAT_BITS:
@@ -81,8 +84,8 @@ def rate_distortion(made: Made, energy: float) -> Law | None:
         f"{rate:.2f} bits of entropy",
         variance * 2.0 ** (-2 * rate) / energy,
         _squared(layer.matrix - encoded.decode()) / energy,
-        "rate–distortion: no code of this entropy does better on Gaussian weights",
-        bound=True,
+        "rate–distortion: an ideal code of Gaussian weights at this entropy",
+        ideal=True,
     )
 
 

@@ -11,7 +11,7 @@ from core.factoring import kept_rank
 from core.live import Studio
 from core.pruning import removed_count
 from core.recipe import BITS, UNCODED, Recipe, Settings, Value, with_change
-from dashboard import words
+from dashboard import state, words
 from dashboard.live.slider import Scale
 from dashboard.state import BELOW, EACH, POOLED, Position
 
@@ -19,6 +19,13 @@ BIT_STOPS = (*(str(bits) for bits in BITS[:-1]), "off")
 MODES = {EACH: "share of each layer", POOLED: "share of all weights together", BELOW: "every |w| below"}
 GROUPS = {"channel": "a scale a channel", "tensor": "a scale a layer", "64": "a scale a block of 64"}
 CODER_NAMES = {name: name for name in CODERS}
+PLOT_NAMES = {
+    state.SPECTRUM: "plot: singular values",
+    state.ENTROPY: "plot: predictive entropy H(Y)",
+    state.LABELS: "plot: predictive entropy by label",
+    state.RELIABILITY: "plot: confidence and what is right",
+    state.THEORY: "plot: theory beside measurement",
+}
 MOST = 99.9  # per cent that the Prune slider can remove
 
 

@@ -29,7 +29,7 @@ POINTS = 256  # of a curve: more than its pixels are wasted
 LEAST_BITS = 0.1  # the left end of the bits axis, where 0 is drawn too
 
 
-def _figure(key: str, data: list[dict], axes: dict[str, dict], **layout: object) -> Figure:
+def drawn(key: str, data: list[dict], axes: dict[str, dict], **layout: object) -> Figure:
     """Traces on our axes; `key` keeps the zoom for as long as it stays the same."""
     base = {
         "margin": {"l": 62, "r": 12, "t": 8, "b": 40},
@@ -46,10 +46,10 @@ def _figure(key: str, data: list[dict], axes: dict[str, dict], **layout: object)
 
 def empty() -> Figure:
     """A figure with nothing to show."""
-    return _figure("empty", [], {"xaxis": {"visible": False}, "yaxis": {"visible": False}})
+    return drawn("empty", [], {"xaxis": {"visible": False}, "yaxis": {"visible": False}})
 
 
-def _titled(title: str, low: float, high: float, **axis: object) -> dict:
+def titled(title: str, low: float, high: float, **axis: object) -> dict:
     return {"title": {"text": title}, "range": [low, high], **axis}
 
 
@@ -58,7 +58,7 @@ def _vertical(x: float) -> dict:
     return {"type": "line", "x0": x, "x1": x, "y0": 0, "y1": 1, "yref": "paper", "line": line}
 
 
-def _plain(values: np.ndarray | pd.Series | list[float]) -> list[float]:
+def plain(values: np.ndarray | pd.Series | list[float]) -> list[float]:
     """The values to four digits of the largest, as short as they can be sent."""
     array = np.asarray(values, dtype=float)
     top = np.abs(array).max(initial=0.0)
@@ -79,17 +79,17 @@ def histogram(table: pd.DataFrame, lines: Iterable[float], levels: np.ndarray, n
         _ticks(levels, -0.06 * top),
     ]
     axes = {
-        "xaxis": _titled("weight", float(low[0]), float(high[-1]), nticks=7),
-        "yaxis": _titled("weights a bin", -0.07 * top, 1.05 * top, nticks=5),
+        "xaxis": titled("weight", float(low[0]), float(high[-1]), nticks=7),
+        "yaxis": titled("weights a bin", -0.07 * top, 1.05 * top, nticks=5),
     }
-    return _figure(f"histogram {name}", data, axes, shapes=[_vertical(side * x) for x in lines for side in (-1, 1)])
+    return drawn(f"histogram {name}", data, axes, shapes=[_vertical(side * x) for x in lines for side in (-1, 1)])
 
 
 def _steps(edges: np.ndarray, counts: np.ndarray, color: str) -> dict:
     """The outline of a histogram as one filled path: cheap to redraw."""
     return {
         "type": "scatter",
-        "x": _plain(np.repeat(edges, 2)),
+        "x": plain(np.repeat(edges, 2)),
         "y": [0, *np.repeat(counts, 2).tolist(), 0],
         "mode": "lines",
         "line": {"width": 0.5, "color": color},
@@ -107,18 +107,18 @@ def _bin_hover(middle: np.ndarray, total: np.ndarray, figures: np.ndarray) -> di
     )
     return {
         "type": "scatter",
-        "x": _plain(middle),
+        "x": plain(middle),
         "y": total.tolist(),
         "mode": "markers",
         "marker": {"size": 8, "opacity": 0, "color": COMPRESSED},
-        "customdata": list(zip(*map(_plain, figures.T[:2]), *figures.T[2:].astype(int).tolist(), strict=True)),
+        "customdata": list(zip(*map(plain, figures.T[:2]), *figures.T[2:].astype(int).tolist(), strict=True)),
         "hovertemplate": said,
     }
 
 
 def _ticks(levels: np.ndarray, depth: float) -> dict:
     """Short strokes below the axis at each level, as one path."""
-    x = [value for level in _plain(levels) for value in (level, level, None)]
+    x = [value for level in plain(levels) for value in (level, level, None)]
     y = [value for _ in levels for value in (0.25 * depth, depth, None)]
     line = {"width": 1.2, "color": SOFT}
     return {"type": "scatter", "x": x, "y": y, "mode": "lines", "line": line, "hoverinfo": "skip"}
@@ -134,12 +134,12 @@ def layers(rows: list[Row]) -> Figure:
     data = [_bars(names, stays, COMPRESSED, said), _bars(names, [100 - s for s in stays], REMOVED_FILL, said)]
     bits = [0.1, 0.3, 1, 2, 4, 8, 16, 32]
     axes = {
-        "xaxis": _titled("numbers that stay (%)", 0, 100, domain=[0, 0.5], tickvals=[0, 50, 100]),
+        "xaxis": titled("numbers that stay (%)", 0, 100, domain=[0, 0.5], tickvals=[0, 50, 100]),
         "yaxis": {"autorange": "reversed", "ticks": "", "automargin": True, "type": "category", "fixedrange": True},
-        "xaxis2": _titled("bits a weight", np.log10(LEAST_BITS), np.log10(45), type="log", domain=[0.58, 1], anchor="y")
+        "xaxis2": titled("bits a weight", np.log10(LEAST_BITS), np.log10(45), type="log", domain=[0.58, 1], anchor="y")
         | {"tickvals": bits, "ticktext": [f"{value:g}" for value in bits]},
     }
-    return _figure("layers", data + _bits(rows, names), axes, bargap=0.45, barmode="stack")
+    return drawn("layers", data + _bits(rows, names), axes, bargap=0.45, barmode="stack")
 
 
 def _bars(names: list[str], lengths: list[float], color: str, said: list[str]) -> dict:
@@ -177,7 +177,7 @@ def spectrum(table: pd.DataFrame, rank: int, name: str) -> Figure:
         return empty()
     full, top = len(table), float(table["value"].iloc[0]) or 1.0
     some = np.unique(np.append(np.linspace(0, full - 1, min(full, POINTS)).round().astype(int), rank - 1))
-    ranks, values = (some + 1).tolist(), _plain(table["value"].to_numpy()[some])
+    ranks, values = (some + 1).tolist(), plain(table["value"].to_numpy()[some])
     inside = int(np.searchsorted(some, rank))
     said = (
         f"the first %{{x}} of {full} singular values keep %{{customdata:.1%}} of the energy; "
@@ -187,14 +187,14 @@ def spectrum(table: pd.DataFrame, rank: int, name: str) -> Figure:
     whole = {**shared, "x": ranks, "y": values, "line": {"width": 2.5, "color": DENSE}}
     kept = {**shared, "x": ranks[:inside], "y": values[:inside], "line": {"width": 2.5, "color": COMPRESSED}}
     data = [
-        {**whole, "customdata": _plain(table["energy"].to_numpy()[some]), "hovertemplate": said},
+        {**whole, "customdata": plain(table["energy"].to_numpy()[some]), "hovertemplate": said},
         {**kept, "fill": "tozeroy", "fillcolor": "var(--st-gray-background-color)", "hoverinfo": "skip"},
     ]
     axes = {
-        "xaxis": _titled("rank", 0, full + 1, nticks=6),
-        "yaxis": _titled("singular value", 0, 1.05 * top, nticks=5),
+        "xaxis": titled("rank", 0, full + 1, nticks=6),
+        "yaxis": titled("singular value", 0, 1.05 * top, nticks=5),
     }
-    return _figure(f"spectrum {name}", data, axes, shapes=[_vertical(rank + 0.5)] if rank < full else [])
+    return drawn(f"spectrum {name}", data, axes, shapes=[_vertical(rank + 0.5)] if rank < full else [])
 
 
 class Point(Protocol):
@@ -214,7 +214,7 @@ def trail(points: Sequence[Point], dense: tuple[float, int]) -> Figure:
     """
     if not points:
         return empty()
-    sizes, accuracies = [point.written / 1000 for point in points], _plain([100 * p.accuracy for p in points])
+    sizes, accuracies = [point.written / 1000 for point in points], plain([100 * p.accuracy for p in points])
     floor = next(f for f in FLOORS if f <= max(0.0, min(accuracies) / 100 - 0.002))
     low = 10 ** np.floor(np.log10(min(*sizes, dense[1] / 1000)))
     high = 1.25 * max(*sizes, dense[1] / 1000)
@@ -228,10 +228,10 @@ def trail(points: Sequence[Point], dense: tuple[float, int]) -> Figure:
         _here(points[-1]),
     ]
     axes = {
-        "xaxis": _titled("file size", np.log10(low), np.log10(high), type="log", **_size_ticks(low, high)),
-        "yaxis": _titled("accuracy (%)", 100 * floor, 100 + 4 * (1 - floor), nticks=6),
+        "xaxis": titled("file size", np.log10(low), np.log10(high), type="log", **_size_ticks(low, high)),
+        "yaxis": titled("accuracy (%)", 100 * floor, 100 + 4 * (1 - floor), nticks=6),
     }
-    return _figure(f"trail {floor} {low}", data, axes)
+    return drawn(f"trail {floor} {low}", data, axes)
 
 
 def _size_ticks(low: float, high: float) -> dict:

@@ -8,8 +8,10 @@ from pathlib import Path
 import streamlit as st
 
 from core import report
+from core.certainty import Certainty
 from core.live import Look, Studio
-from dashboard import controls, figures, state, trail, words
+from core.theory import laws
+from dashboard import controls, figures, insights, state, trail, words
 from dashboard.live import chart
 from dashboard.live.board import Part
 from dashboard.live.readout import Readout
@@ -61,13 +63,21 @@ def go_back_to_clicked() -> None:
 
 
 def layer_plots(studio: Studio, position: Position, looked: Look) -> dict[str, Part]:
-    """The shown layer's weights, all layers, and its singular values: what needs no image to be measured."""
-    return {name: draw(studio, position, looked) for name, draw in PLOTS.items()}
+    """The shown layer's weights, all layers, and what else needs no image to be measured."""
+    made = {"histogram": _histogram(studio, position, looked), "layers": _layers(studio, position, looked)}
+    third = OF_LAYERS.get(position.plot)
+    return made | {"third": third(studio, position, looked)} if third else made
+
+
+def measured_plots(position: Position, looked: Look) -> dict[str, Part]:
+    """Where the hand has been, and how sure the answers are."""
+    third = OF_ANSWERS.get(position.plot)
+    return {"trail": _trail(looked)} | ({"third": third(*looked.tally.sure)} if third else {})
 
 
 def stamped(plots: Mapping[str, Part]) -> dict[str, Part]:
-    """The plots, each with the version of the page that they show."""
-    return {name: replace(part, data={**part.data, "version": state.version()}) for name, part in plots.items()}
+    """The plots in their places, each with the version of the page that they show."""
+    return {name: replace(plots[name], data={**plots[name].data, "version": state.version()}) for name in PLACES}
 
 
 def _histogram(studio: Studio, position: Position, looked: Look) -> Part:
@@ -102,12 +112,33 @@ def _spectrum(studio: Studio, position: Position, looked: Look) -> Part:
     return _card(figures.spectrum(table, rank, layer.name), title, note)
 
 
-def trail_plot(looked: Look) -> dict[str, Part]:
-    """Where the hand has been."""
+def _theory(studio: Studio, position: Position, looked: Look) -> Part:
+    layer = controls.shown(studio, position)
+    found = laws(layer, position.recipe.settings(layer.name), looked.encoded[layer.name])
+    note = "squared error over squared weights: predicted (ring), measured (dot)"
+    return _card(insights.theory(found), words.theory_title(layer.name, found), note)
+
+
+def _entropy(dense: Certainty, compressed: Certainty) -> Part:
+    note = "the share of images whose predicted distribution has at least that entropy; grey: dense"
+    return _card(insights.entropy(dense, compressed), words.entropy_title(dense, compressed), note)
+
+
+def _labels(dense: Certainty, compressed: Certainty) -> Part:
+    note = "mean H(Y) of the images of each label: compressed (dot), dense (ring)"
+    return _card(insights.labels(dense, compressed), words.labels_title(compressed), note)
+
+
+def _reliability(dense: Certainty, compressed: Certainty) -> Part:
+    note = "expected calibration error over 15 levels of confidence; grey: dense, dotted: perfectly calibrated"
+    return _card(insights.reliability(dense, compressed), words.reliability_title(dense, compressed), note)
+
+
+def _trail(looked: Look) -> Part:
     points = trail.points()
     figure = figures.trail(points, (looked.estimate.accuracy_dense, looked.dense))
     note = "accuracy against file size; dotted: dense, same images; click a point to go back"
-    return {"trail": _card(figure, words.trail_title(len(points)), note)}
+    return _card(figure, words.trail_title(len(points)), note)
 
 
 def _card(figure: figures.Figure, title: str, note: str) -> Part:
@@ -135,4 +166,6 @@ def figures_of(looked: Look, resting: bool) -> Readout:
     )
 
 
-PLOTS = {"histogram": _histogram, "layers": _layers, "spectrum": _spectrum}
+PLACES = ("histogram", "layers", "third", "trail")
+OF_LAYERS = {state.SPECTRUM: _spectrum, state.THEORY: _theory}
+OF_ANSWERS = {state.ENTROPY: _entropy, state.LABELS: _labels, state.RELIABILITY: _reliability}

@@ -29,6 +29,7 @@ def of(studio: Studio, position: Position) -> dict[str, tuple[Item, ...]]:
             _select("coder", "How codes are made", controls.CODER_NAMES, settings.coder),
             _select("group", "Weights that share a scale", controls.GROUPS, settings.group),
         ),
+        "plot": (_select("plot", "What the lower left plot shows", controls.PLOT_NAMES, position.plot),),
         "foot": (
             Item("button", "undo", "Undo", disabled=not state.can_undo()),
             Item("button", "reset", f"Reset {subject}", disabled=not own),
@@ -97,6 +98,10 @@ def _model(studio: Studio, choice: Picked) -> None:
     state.choose_model(choice.value)
 
 
+def _plot(studio: Studio, choice: Picked) -> None:
+    state.settle(replace(state.position(), plot=choice.value))
+
+
 def _data(studio: Studio, choice: Picked) -> None:
     state.choose_data(choice.value)
 
@@ -113,6 +118,7 @@ DEEDS = {
     "mode": _mode,
     "coder": _field,
     "group": _field,
+    "plot": _plot,
     "undo": _undo,
     "reset": _reset,
 }

@@ -18,18 +18,25 @@ from core.recipe import Recipe, from_json, to_json
 
 START = "digits_cnn"
 UNDO = 200
+SPECTRUM, ENTROPY, LABELS, RELIABILITY, THEORY = "spectrum", "entropy", "labels", "reliability", "theory"
+PLOTS = (SPECTRUM, ENTROPY, LABELS, RELIABILITY, THEORY)  # what the lower left plot can show
 EACH, POOLED, BELOW = "each", "pooled", "below"  # what the Prune slider counts in
 
 
 @dataclass(frozen=True)
 class Position:
-    """Where the page stands. layer: the one the sliders act on, '' for all. mode: what the Prune slider counts in."""
+    """Where the page stands.
+
+    layer: the one the sliders act on, '' for all. mode: what the Prune slider counts in. plot: what the lower left
+    plot shows.
+    """
 
     model: str
     data: str
     recipe: Recipe
     layer: str = ""
     mode: str = EACH
+    plot: str = SPECTRUM
 
 
 @st.cache_resource(max_entries=4, show_spinner="Loading the model and its images …")
@@ -109,7 +116,8 @@ def _linked() -> Position:
     if model not in models():
         complain(f"The link names the model '{model}', which this page does not have.")
         return start
-    plain = Position(model, query.get("data", data_of(model)), Recipe())
+    plot = query.get("plot", SPECTRUM)
+    plain = Position(model, query.get("data", data_of(model)), Recipe(), plot=plot if plot in PLOTS else SPECTRUM)
     if plain.data not in data_sets():
         complain(f"The link names the data '{plain.data}', which this page does not have.")
         return start
@@ -189,8 +197,8 @@ def write_link() -> None:
         return
     here = st.session_state["settled"]
     plain = here.recipe == Recipe()
-    query = {"model": here.model, "data": here.data, "layer": here.layer, "mode": here.mode}
-    defaults = {"data": data_of(here.model), "layer": "", "mode": EACH}
+    query = {"model": here.model, "data": here.data, "layer": here.layer, "mode": here.mode, "plot": here.plot}
+    defaults = {"data": data_of(here.model), "layer": "", "mode": EACH, "plot": SPECTRUM}
     query = {key: value for key, value in query.items() if value != defaults.get(key)}
     st.query_params.from_dict(query if plain else query | {"recipe": to_json(here.recipe, indent=None)})
 
@@ -202,7 +210,7 @@ def version() -> str:
 
 def choose_model(name: str) -> None:
     """Stand at another model, dense, on the data that comes with it."""
-    settle(Position(name, data_of(name), Recipe()))
+    settle(Position(name, data_of(name), Recipe(), plot=position().plot))
 
 
 def choose_data(name: str) -> None:

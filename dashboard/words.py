@@ -4,8 +4,10 @@ import math
 
 import pandas as pd
 
+from core.certainty import Certainty, doubt
 from core.report import Row, total_of
 from core.statistics import Estimate
+from core.theory import Law
 
 MINUS = "−"
 NUMBERS = ("", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
@@ -137,6 +139,34 @@ def spectrum_title(name: str, table: pd.DataFrame, rank: int) -> str:
     if rank < full:
         return f"Rank {rank} of {full} keeps {percent(table['energy'][rank - 1])} of the energy of {name}"
     return f"Half the rank of {name} holds {percent(table['energy'][full // 2 - 1])} of its energy"
+
+
+def theory_title(name: str, found: list[Law]) -> str:
+    """How near theory comes to what was measured, for the law it fits least."""
+    expected = [law for law in found if not law.ideal and law.predicted and law.measured]
+    if not found:
+        return f"{name} is dense: theory predicts no error"
+    if not expected:
+        return f"{name} beside an ideal code of the same entropy"
+    law = max(expected, key=lambda law: abs(math.log(law.measured / law.predicted)))
+    return f"{name} at {law.name}: the error is {100 * law.measured / law.predicted:.1f} % of the predicted"
+
+
+def entropy_title(dense: Certainty, compressed: Certainty) -> str:
+    """How unsure the answers are on average."""
+    return f"H(Y) is {doubt(compressed).entropy:.3f} bits on average, dense {doubt(dense).entropy:.3f}"
+
+
+def labels_title(compressed: Certainty) -> str:
+    """Which label the answers are least sure of."""
+    means = {label: mean for label, mean in enumerate(doubt(compressed).by_class) if not math.isnan(mean)}
+    label = max(means, key=means.get)
+    return f"Least sure of label {label}: {means[label]:.3f} bits on average"
+
+
+def reliability_title(dense: Certainty, compressed: Certainty) -> str:
+    """How far confidence is from the share of right answers."""
+    return f"Confidence is off by {100 * doubt(compressed).error:.2f} points, dense {100 * doubt(dense).error:.2f}"
 
 
 def trail_title(settings: int) -> str:

@@ -34,6 +34,7 @@ FLOORS = {
     "dashboard.live": 0,
     "dashboard.words": 7,
     "dashboard.figures": 8,
+    "dashboard.insights": 9,
     "dashboard.state": 8,
     "dashboard.trail": 9,
     "dashboard.controls": 9,

@@ -14,7 +14,7 @@ from dashboard.state import Position
 
 REST_SECONDS = 0.12  # of measuring at a time while the hand rests
 DELIVERY_SECONDS = 0.003  # for the server's own thread to send what a run has put on the page
-SIDE = ("model", "readout", "layer", "prune", "mode", "bits", "coder", "rank", "foot")
+SIDE = ("model", "readout", "layer", "prune", "mode", "bits", "coder", "rank", "plot", "foot")
 READ = "readout"
 
 
@@ -44,7 +44,7 @@ def explore() -> None:
     trail.visit(looked)
     resting = all(reading.final for reading in readings.values())
     parts[READ] = readout.part(panels.figures_of(looked, resting))
-    plots |= panels.trail_plot(looked)
+    plots |= panels.measured_plots(position, looked)
     parts |= _sliders(studio, (position, readings), 1e3 * (time.perf_counter() - start))
     panels.trouble()
     board({name: parts[name] for name in SIDE} | panels.stamped(plots))

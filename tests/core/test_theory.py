@@ -30,7 +30,7 @@ def test_many_codes_make_the_noise_of_their_step(bits: int, sparsity: float) -> 
 
 
 @pytest.mark.parametrize("settings", [Settings(bits=b, sparsity=s) for b in (2, 4, 8) for s in (0.0, 0.5, 0.9)])
-def test_no_code_is_better_than_its_entropy_allows(settings: Settings) -> None:
+def test_no_code_of_gaussian_weights_is_better_than_its_entropy_allows(settings: Settings) -> None:
     predicted, measured = found(settings)["rate–distortion"]
     assert measured >= predicted
 

@@ -132,7 +132,7 @@ def hold(page: Page, slider: str, way: tuple[float, float]) -> None:
 
 
 def card(page: Page, plot: str) -> Locator:
-    """A plot's card: 'histogram', 'layers', 'spectrum' or 'trail'."""
+    """A plot's card: 'histogram', 'layers', 'third' or 'trail'."""
     return page.locator(f"[data-part={plot}] .ps-card")
 
 

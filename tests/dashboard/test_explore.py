@@ -233,7 +233,7 @@ def test_every_sample_shows_its_figures(page: Page) -> None:
         expect(thumb(page, "prune")).to_have_attribute("aria-valuetext", "50.0 %")
         expect(figure(page, "removed")).to_have_text(re.compile(r"^(50\.0|49\.\d) % removed$"), timeout=PATIENCE)
         expect(figure(page, "drop")).to_have_text(re.compile("points$"))
-        for plot in ("histogram", "layers", "spectrum", "trail"):
+        for plot in ("histogram", "layers", "third", "trail"):
             expect(card(page, plot).locator(".ps-traces path[d^=M]").first).to_be_attached()
         expect(page.locator("[data-testid=stAlert], [data-testid=stException]")).to_have_count(0)
         type_value(page, "prune", "0")

@@ -11,10 +11,12 @@ from hypothesis import strategies as some
 
 import sample_models
 from core import live, loading, pipeline, report
+from core.certainty import doubt
 from core.live import Studio
 from core.recipe import Recipe, Settings
 from core.statistics import Tally, estimate
-from dashboard import figures, words
+from core.theory import laws
+from dashboard import figures, insights, words
 from dashboard.trail import Visited
 
 SETTINGS = (
@@ -41,7 +43,21 @@ def test_every_figure_is_one_that_plotly_draws(settings: Settings, studio: Studi
         assert made.layout.uirevision == f"histogram {layer.name}"
         go.Figure(figures.spectrum(report.spectrum(layer.spectrum), row["rank"], layer.name))
         assert layer.name in words.histogram_title(layer.name, row)
+        found = laws(layer, settings, encoded)
+        assert len(go.Figure(insights.theory(found)).data) == (3 if found else 0)
+        assert layer.name in words.theory_title(layer.name, found)
     assert len(go.Figure(figures.layers(seen.rows)).data[0].y) == len(studio.study.known)
+
+
+@pytest.mark.parametrize("seconds", [None, 60.0], ids=["some images", "all images"])
+def test_how_sure_the_answers_are_is_drawn_for_any_number_of_images(seconds: float | None, studio: Studio) -> None:
+    dense, compressed = live.look(studio, Recipe(Settings(bits=2)), seconds).tally.sure
+    for draw in (insights.entropy, insights.labels, insights.reliability):
+        made = go.Figure(draw(dense, compressed))
+        assert len(made.data[-1].x) > 1
+    assert f"{doubt(compressed).entropy:.3f} bits" in words.entropy_title(dense, compressed)
+    assert f"{100 * doubt(dense).error:.2f}" in words.reliability_title(dense, compressed)
+    assert "label" in words.labels_title(compressed)
 
 
 def _trail(*points: tuple[int, float]) -> list[Visited]:

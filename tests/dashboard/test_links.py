@@ -16,7 +16,7 @@ def test_a_copied_link_opens_the_same_configuration(visit: Visit) -> None:
     expect(figure(page, "removed")).to_have_text("30.0 % removed")
     choose_layer(page, "fc1")
     type_value(page, "rank", "100")
-    expect(card(page, "spectrum")).to_contain_text("Rank 100 of 512")
+    expect(card(page, "third")).to_contain_text("Rank 100 of 512")
     type_value(page, "bits", "5")
     expect(page).to_have_url(re.compile(quote('"bits":5')))
     there = visit(page.url.removeprefix(page.url.split("?")[0]))

@@ -87,6 +87,15 @@ def test_a_value_that_comes_with_a_choice_belongs_to_what_was_chosen_before(page
     assert recipe_of(page) == Recipe()
 
 
+@pytest.mark.parametrize("plot", controls.PLOT_NAMES)
+def test_the_lower_left_plot_is_chosen_and_stays_in_the_link(plot: str, page: AppTest) -> None:
+    send(page, {"plot": {"picked": {"name": "plot", "value": plot, "n": 1}}, "bits": sample(2, 1)})
+    assert not page.exception
+    assert page.session_state["position"].plot == plot
+    assert page.query_params.get("plot", "spectrum") in (plot, [plot])
+    assert not page.session_state["history"][1:]  # a view is nothing to undo
+
+
 def test_the_chosen_layer_takes_the_sliders(page: AppTest) -> None:
     send(page, {"layer": {"picked": {"name": "layer", "value": "fc1", "n": 1}}})
     send(page, {"rank": sample(64, 1), "prune": sample(25, 1)})
