@@ -161,7 +161,7 @@ def _read(folder: Path) -> tuple[dict[str, object], Recipe, bytes]:
 
 
 def _require(name: str, promised: object, found: object) -> None:
-    """Counts must agree to the digit; entropies, which are sums of logarithms, to 12 digits."""
+    """Counts must agree to the digit, sums of logarithms to 12; what rests on logits as float32 sums can agree."""
     same = type(promised) is type(found)
     if same and isinstance(found, dict):
         _require(f"{name}'s keys", sorted(promised), sorted(found))
@@ -170,5 +170,13 @@ def _require(name: str, promised: object, found: object) -> None:
     elif same and isinstance(found, list) and len(found) == len(promised):
         for i, (one, other) in enumerate(zip(promised, found, strict=True)):
             _require(f"{name}[{i}]", one, other)
-    elif not same or (promised != found and not (isinstance(found, float) and np.isclose(promised, found, rtol=1e-12))):
+    elif not same or (promised != found and not (isinstance(found, float) and _close(name, promised, found))):
         raise ValueError(f"report.json: {name} is {promised!r}, measured {found!r}")
+
+
+def _close(name: str, promised: float, found: float) -> bool:
+    """A calibration error moves by up to 2 / images for each image whose confidence crosses a level."""
+    of_logits = name.removesuffix("_dense") in report.SURE
+    return bool(
+        np.isclose(promised, found, rtol=1e-4, atol=1e-3) if of_logits else np.isclose(promised, found, rtol=1e-12)
+    )

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from core import encoding, index
+from core.certainty import doubt
 from core.compress import INDEXED, Layer, indexed, matrices
 from core.encoding import Affine, Encoded, LowRank, Sparse
 from core.factoring import Spectrum
@@ -20,6 +21,7 @@ from core.statistics import Tally, estimate
 Row = dict[str, int | float | str | None]
 
 FORMAT = "prunescope/report/1"
+SURE = {"predictive_entropy": "entropy", "calibration_error": "error", "loss": "loss"}  # figures of the answers
 BINS = 81  # odd, so that the middle bin is centred on 0
 
 
@@ -165,6 +167,7 @@ def summary(measured: Measured, total: int) -> dict[str, object]:
         "drop": found.drop,
         "drop_ci95": list(found.drop_ci95),
         "images": measured.tally.images,
+        **_sure(measured.tally),
         "sparsity": total_of(rows, "removed") / total_of(rows, "stored"),
         "weights": total_of(rows, "weights"),
         "bytes": written,
@@ -175,6 +178,12 @@ def summary(measured: Measured, total: int) -> dict[str, object]:
         "macs_dense": total_of(rows, "macs_dense"),
         "layers": rows,
     }
+
+
+def _sure(tally: Tally) -> dict[str, float]:
+    """Mean predictive entropy (bits), expected calibration error (a fraction) and cross-entropy (nats) of both models."""
+    found = zip(("_dense", ""), map(doubt, tally.sure), strict=True)
+    return {f"{name}{of}": getattr(sure, field) for of, sure in found for name, field in SURE.items()}
 
 
 def total_of(rows: list[Row], column: str) -> int | None:
