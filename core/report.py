@@ -181,7 +181,7 @@ def summary(measured: Measured, total: int) -> dict[str, object]:
 
 
 def _sure(tally: Tally) -> dict[str, float]:
-    """Mean predictive entropy (bits), expected calibration error (a fraction) and cross-entropy (nats) of both models."""
+    """Predictive entropy (mean, bits), expected calibration error (a fraction), cross-entropy (mean, nats) of both."""
     found = zip(("_dense", ""), map(doubt, tally.sure), strict=True)
     return {f"{name}{of}": getattr(sure, field) for of, sure in found for name, field in SURE.items()}
 
