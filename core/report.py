@@ -11,10 +11,9 @@ import torch
 from torch import Tensor
 
 from core import encoding, index
-from core.compress import Layer, matrices
-from core.encoding import Affine, Encoded, LowRank, Sparse
-from core.factoring import Spectrum
-from core.recipe import Settings
+from core.compress import Layer
+from core.encoding import Affine, Encoded, Factored, Sparse
+from core.factoring import Decomposed, Spectrum
 from core.statistics import Tally, estimate
 
 Row = dict[str, int | float | str | None]
@@ -59,31 +58,30 @@ def layer_row(layer: Layer, encoded: Encoded, uses: int | None) -> Row:
         "bytes": written // 8,
         "macs": None if uses is None else (numbers - removed) * uses,
         "macs_dense": None if uses is None else weights * uses,
-        "rank": encoding.shape_of(encoded.left)[1] if isinstance(encoded, LowRank) else layer.full_rank,
+        "rank": encoding.shape_of(encoded.factors["left"])[1] if isinstance(encoded, Factored) else layer.full_rank,
         "full_rank": layer.full_rank,
     }
 
 
-def bin_edges(layer: Layer, factored: bool) -> np.ndarray:
+def bin_edges(layer: Layer, decomposed: Decomposed | None) -> np.ndarray:
     """Edges of the layer's histogram, (BINS + 1,) float32, the same for every position of every slider but rank's off.
 
-    They span all but one in a thousand of the weights, or of the entries of both full-rank factors where `factored`.
+    They span all but one in a thousand of the weights, or of the entries of all full-rank factors of `decomposed`.
     """
-    held = (layer.spectrum.left, layer.spectrum.right) if factored else (layer.matrix,)
+    held = (layer.matrix,) if decomposed is None else decomposed.factors(layer.full_rank)
     sizes = np.abs(np.concatenate([values.numpy().ravel() for values in held]))
     inside = len(sizes) - 1 - len(sizes) // 1000
     reach = 1.02 * float(np.partition(sizes, inside)[inside]) or 1.0
     return np.linspace(-reach, reach, BINS + 1, dtype=np.float32)
 
 
-def histogram(layer: Layer, settings: Settings, encoded: Encoded, edges: np.ndarray) -> pd.DataFrame:
+def histogram(layer: Layer, held: tuple[Tensor, ...], encoded: Encoded, edges: np.ndarray) -> pd.DataFrame:
     """A row a bin of the numbers that are stored: its edges, how many survive and how many are removed.
 
-    Of a layer stored whole the numbers are its weights; of a low-rank one the entries of both factors.
+    held: `compress.matrices` of what is encoded: the weights of a layer stored whole, or the factors of a low rank.
     """
     parts = [
-        _stays_and_goes(layer, values, leaf, edges)
-        for values, leaf in zip(matrices(layer, settings), encoding.leaves(encoded), strict=True)
+        _stays_and_goes(layer, values, leaf, edges) for values, leaf in zip(held, encoding.leaves(encoded), strict=True)
     ]
     kept, removed = (np.sum(side, axis=0) for side in zip(*parts, strict=True))
     return pd.DataFrame({"low": edges[:-1], "high": edges[1:], "kept": kept, "removed": removed})
@@ -113,9 +111,9 @@ def _removed_span(layer: Layer, leaf: Sparse) -> tuple[int, int]:
     return low, high
 
 
-def thresholds(layer: Layer, settings: Settings, encoded: Encoded) -> tuple[float, ...]:
-    """The largest removed |number| of each stored matrix that a mask cuts."""
-    pairs = zip(matrices(layer, settings), encoding.leaves(encoded), strict=True)
+def thresholds(layer: Layer, held: tuple[Tensor, ...], encoded: Encoded) -> tuple[float, ...]:
+    """The largest removed |number| of each stored matrix that a mask cuts. held: as for `histogram`."""
+    pairs = zip(held, encoding.leaves(encoded), strict=True)
     return tuple(_largest_removed(layer, values, leaf) for values, leaf in pairs if encoding.removed_values(leaf))
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from core import report
+from core import compress, report
 from core.live import Look, Studio
 from dashboard import controls, figures, state, trail, words
 from dashboard.live import chart
@@ -77,9 +77,10 @@ def _histogram(studio: Studio, position: Position, looked: Look) -> Part:
     if layer.not_finite:
         note = f"{words.count(layer.not_finite)} of its weights are NaN or infinite: it stays as it is"
         return _card(figures.empty(), f"{layer.name} cannot be compressed", note)
-    lines = report.thresholds(layer, settings, encoded)
-    levels = report.levels(encoded)
-    table = report.histogram(layer, settings, encoded, state.edges(layer, row["rank"] < row["full_rank"]))
+    held, levels = compress.matrices(layer, settings), report.levels(encoded)
+    lines = report.thresholds(layer, held, encoded)
+    factored = compress.decomposed(layer, settings) if len(held) > 1 else None
+    table = report.histogram(layer, held, encoded, state.edges(layer, factored))
     note = words.histogram_note(row, table, (lines, len(levels)))
     figure = figures.histogram(table, lines, levels, layer.name)
     return _card(figure, words.histogram_title(layer.name, row), note)

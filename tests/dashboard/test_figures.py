@@ -11,6 +11,7 @@ from hypothesis import strategies as some
 
 import sample_models
 from core import live, loading, pipeline, report
+from core.compress import matrices
 from core.live import Studio
 from core.recipe import Recipe, Settings
 from core.statistics import Tally, estimate
@@ -35,8 +36,9 @@ def test_every_figure_is_one_that_plotly_draws(settings: Settings, studio: Studi
     seen = live.look(studio, Recipe(settings), 0.0)
     for layer in studio.study.known:
         encoded, row = seen.encoded[layer.name], seen.row(layer.name)
-        edges = report.bin_edges(layer, row["rank"] < row["full_rank"])
-        table, lines = report.histogram(layer, settings, encoded, edges), report.thresholds(layer, settings, encoded)
+        held = matrices(layer, settings)
+        edges = report.bin_edges(layer, layer.spectrum if len(held) > 1 else None)
+        table, lines = report.histogram(layer, held, encoded, edges), report.thresholds(layer, held, encoded)
         made = go.Figure(figures.histogram(table, lines, report.levels(encoded), layer.name))
         assert made.layout.uirevision == f"histogram {layer.name}"
         go.Figure(figures.spectrum(report.spectrum(layer.spectrum), row["rank"], layer.name))
