@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from core.compress import Layer, compress, encode, layers, matrices, rank_of, run, unchanged, weights
 from core.encoding import LowRank
-from core.factoring import CALIBRATED, DAMPING, FACTORIZERS, Spectrum, kept_rank, svd, whitened_svd
+from core.factoring import CALIBRATED, DAMPING, FACTORIZERS, Spectrum, kept_rank, least_rank, svd, whitened_svd
 from core.recipe import Recipe, Settings
 from tests.core import zoo
 from tests.core.test_compress import AWKWARD
@@ -223,6 +223,11 @@ def test_the_rank_follows_its_rule(name, factorizer, rank_by):
     assert min(ranks) >= 1
     assert max(ranks) <= layer.full_rank
     assert ranks == sorted(ranks, reverse=rank_by == "error")
+
+
+@pytest.mark.parametrize(("allowed", "rank"), [(1.0, 1), (0.5, 1), (0.4, 2), (0.25, 2), (0.1, 3), (0.0, 3)])
+def test_the_least_rank_may_leave_exactly_what_is_allowed(allowed, rank):
+    assert least_rank(torch.tensor([0.5, 0.25, 0.0]), allowed) == rank
 
 
 @pytest.mark.parametrize("allowed", [0.05, 0.2, 0.5, 0.8])
