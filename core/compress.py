@@ -1,19 +1,28 @@
 """A model's layers, each encoded by its Settings; the model itself is never touched."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
+from types import MappingProxyType
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
 
 from core import index, pruning
 from core.coding import CODERS
-from core.encoding import Affine, Dense, Encoded, LowRank, Sparse
-from core.factoring import FACTORIZERS, Spectrum, kept_rank, spectrum
+from core.encoding import Affine, Dense, Encoded, LowRank, Sparse, leaves
+from core.encoding_tucker import Tucker
+from core.factoring import ALLOWED, CALIBRATED, FACTORIZERS, Decomposed, Spectrum, kept_rank, least_rank
 from core.pruning import CRITERIA, PATTERNS, Wanted
 from core.recipe import UNCODED, Recipe, Settings
+
+
+class Seen(Protocol):
+    """What calibration saw at a layer. moments: E[x x'] of its inputs, (groups, in, in) float64, in as its matrix."""
+
+    moments: Tensor
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,9 +51,15 @@ class Layer:
         return index.build(self.matrix.numpy())
 
     @cached_property
+    def decompositions(self) -> Callable[[str, Tensor | None], Decomposed]:
+        """(factorizer, moments or None) -> factors of any rank; the last of each factorizer stays."""
+        weight, groups = self.matrix.view(self.weight.shape), self.groups
+        return lru_cache(maxsize=len(FACTORIZERS))(lambda name, moments: FACTORIZERS[name](weight, groups, moments))
+
+    @property
     def spectrum(self) -> Spectrum:
         """The singular values, and factors of any rank."""
-        return spectrum(self.matrix, self.groups)
+        return self.decompositions("svd", None)
 
     @property
     def kernel(self) -> int:
@@ -92,21 +107,58 @@ def check(recipe: Recipe, known: tuple[Layer, ...]) -> None:
                 raise ValueError(f"recipe: {whose}: {field} is {value!r}, expected one of {', '.join(table)}")
 
 
-def matrices(layer: Layer, settings: Settings) -> tuple[Tensor, ...]:
-    """The matrices that get pruned and coded: the layer's own, or the two factors of a rank below the full one."""
-    rank = kept_rank(layer.full_rank, settings.rank)
-    if rank == layer.full_rank:
-        return (layer.matrix,)
+def decomposed(layer: Layer, settings: Settings, seen: Seen | None = None) -> Decomposed:
+    """The layer's factors of any rank by the factorizer of the Settings; ValueError where it cannot be had."""
     require_finite(layer)
-    return FACTORIZERS[settings.factorizer](layer.spectrum, rank)
+    moments = seen.moments if seen is not None and settings.factorizer in CALIBRATED else None
+    try:
+        return layer.decompositions(settings.factorizer, moments)
+    except ValueError as error:
+        raise ValueError(f"layer '{layer.name}': {error}") from None
 
 
-def encode(layer: Layer, settings: Settings) -> Encoded:
+def rank_of(layer: Layer, settings: Settings, seen: Seen | None = None) -> int:
+    """The rank that the Settings leave the layer, 1 to its full one; only a fraction needs no decomposition."""
+    if layer.full_rank == 1 or not settings.factors:
+        return layer.full_rank
+    if settings.rank_by == "fraction":
+        return kept_rank(layer.full_rank, settings.rank)
+    return least_rank(decomposed(layer, settings, seen).errors, ALLOWED[settings.rank_by](settings.rank))
+
+
+def matrices(layer: Layer, settings: Settings, seen: Seen | None = None) -> tuple[Tensor, ...]:
+    """The matrices that get pruned and coded: the layer's own, or the factors of a rank below the full one."""
+    rank = rank_of(layer, settings, seen)
+    return (layer.matrix,) if rank == layer.full_rank else decomposed(layer, settings, seen).factors(rank)
+
+
+@dataclass(frozen=True, eq=False)
+class Held:
+    """A layer as it is stored. values: the `matrices` that its encoded form was made from."""
+
+    layer: Layer
+    settings: Settings
+    values: tuple[Tensor, ...]
+    encoded: Encoded
+
+    @property
+    def pairs(self) -> list[tuple[Tensor, Encoded]]:
+        """Each stored matrix as it was and as it is encoded."""
+        return list(zip(self.values, leaves(self.encoded), strict=True))
+
+
+def encode(layer: Layer, settings: Settings, seen: Seen | None = None) -> Encoded:
     """The layer's matrix in the form that its Settings ask for; ValueError where its weights are not finite."""
     if settings.prunes or settings.bits < UNCODED:
         require_finite(layer)
-    parts = [_stored(matrix, settings, layer) for matrix in matrices(layer, settings)]
-    return LowRank(*parts, layer.groups) if len(parts) == 2 else parts[0]
+    parts = [_stored(matrix, settings, layer) for matrix in matrices(layer, settings, seen)]
+    return _product(parts, layer) if len(parts) > 1 else parts[0]
+
+
+def _product(factors: list[Dense | Affine | Sparse], layer: Layer) -> LowRank | Tucker:
+    if len(factors) == 2:
+        return LowRank(*factors, layer.groups)
+    return Tucker(*factors, layer.groups, math.prod(layer.weight.shape[2:]))
 
 
 def require_finite(layer: Layer) -> None:
@@ -147,10 +199,12 @@ def indexed(layer: Layer, matrix: Tensor, settings: Settings) -> bool:
     return matrix is layer.matrix and (settings.criterion, settings.pattern) == INDEXED
 
 
-def compress(known: tuple[Layer, ...], recipe: Recipe) -> dict[str, Encoded]:
-    """Every layer's encoded form by layer name."""
+def compress(
+    known: tuple[Layer, ...], recipe: Recipe, seen: Mapping[str, Seen] = MappingProxyType({})
+) -> dict[str, Encoded]:
+    """Every layer's encoded form by layer name. seen: what calibration saw, by layer name."""
     check(recipe, known)
-    return {layer.name: encode(layer, recipe.settings(layer.name)) for layer in known}
+    return {layer.name: encode(layer, recipe.settings(layer.name), seen.get(layer.name)) for layer in known}
 
 
 def weights(known: tuple[Layer, ...], encoded: Mapping[str, Encoded]) -> dict[str, Tensor]:

@@ -3,7 +3,8 @@
 import torch
 from torch import Tensor
 
-from core.encoding import Affine, Dense, Encoded, Form, LowRank, Sparse, count_kept, unpack
+from core.encoding import Affine, Dense, Encoded, Form, LowRank, Sparse, count_kept, shape_of, unpack
+from core.encoding_tucker import Tucker
 
 
 def from_tensors(form: Form, tensors: dict[str, Tensor]) -> Encoded:
@@ -70,12 +71,27 @@ def _read_low_rank(form: Form, tensors: dict[str, Tensor]) -> LowRank:
     return LowRank(*(_side(form, tensors, f"{side}.") for side in ("left", "right")), form["groups"])
 
 
+def _read_tucker(form: Form, tensors: dict[str, Tensor]) -> Tucker:
+    groups, kernel = form["groups"], form["kernel"]
+    if groups < 1 or kernel < 1:
+        raise ValueError(f"groups is {groups} and kernel {kernel}, expected at least 1")
+    sides = [_side(form, tensors, f"{side}.") for side in ("left", "core", "right")]
+    left, core, right = map(shape_of, sides)
+    fits = left[0] >= groups * left[1] == core[0] and groups * right[1] >= right[0] == groups * core[1] / kernel
+    if not fits:  # a rank above its mode's size would let a small file ask for a large memory
+        raise ValueError(
+            f"left {left}, core {core} and right {right} make no product of {groups} groups, kernel {kernel}"
+        )
+    return Tucker(*sides, groups, kernel)
+
+
 def _side(form: Form, tensors: dict[str, Tensor], prefix: str) -> Dense | Affine | Sparse:
     own = form[prefix.removesuffix(".")]
-    if own["kind"] == "low_rank":
-        raise ValueError("a factor is low_rank itself, expected a matrix")
+    if own["kind"] in PRODUCTS:
+        raise ValueError(f"a factor is {own['kind']} itself, expected a matrix")
     return from_tensors(own, {name.removeprefix(prefix): t for name, t in tensors.items() if name.startswith(prefix)})
 
 
 VALUES = {"dense": _read_dense, "affine": _read_affine}
-READERS = {**VALUES, "sparse": _read_sparse, "low_rank": _read_low_rank}
+PRODUCTS = {"low_rank": _read_low_rank, "tucker": _read_tucker}
+READERS = {**VALUES, "sparse": _read_sparse, **PRODUCTS}

@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -38,6 +38,14 @@ class Encoded(Protocol):
 
     def form(self) -> Form:
         """What a reader needs beside the tensors, as JSON."""
+
+
+@runtime_checkable
+class Factored(Protocol):
+    """An encoded matrix that is a product: of `factors`, by name; `shape` is that of what it decodes to."""
+
+    factors: "dict[str, Dense | Affine | Sparse]"
+    shape: tuple[int, int]
 
 
 def bits(encoded: Encoded) -> int:
@@ -177,6 +185,16 @@ class LowRank:
     right: Dense | Affine | Sparse
     groups: int
 
+    @property
+    def factors(self) -> "dict[str, Dense | Affine | Sparse]":
+        """The two stored matrices."""
+        return {"left": self.left, "right": self.right}
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(out, in) of the product."""
+        return shape_of(self.left)[0], shape_of(self.right)[1]
+
     def decode(self) -> Tensor:
         left, right = self.left.decode(), self.right.decode()
         rows, rank = left.shape
@@ -184,10 +202,10 @@ class LowRank:
         return blocks.view(rows, -1)
 
     def layout(self, kept: int | None = None) -> Layout:
-        return _named("left", self.left.layout()) | _named("right", self.right.layout())
+        return named("left", self.left.layout()) | named("right", self.right.layout())
 
     def tensors(self, mask: Tensor | None = None) -> dict[str, Tensor]:
-        return _named("left", self.left.tensors()) | _named("right", self.right.tensors())
+        return named("left", self.left.tensors()) | named("right", self.right.tensors())
 
     def information(self, mask: Tensor | None = None) -> float:
         return self.left.information() + self.right.information()
@@ -197,12 +215,12 @@ class LowRank:
 
 
 def leaves(encoded: Encoded) -> tuple[Dense | Affine | Sparse, ...]:
-    """The matrices that are really stored: the two factors of a `LowRank`, otherwise the matrix itself."""
-    return (encoded.left, encoded.right) if isinstance(encoded, LowRank) else (encoded,)
+    """The matrices that are really stored: the factors of a product, otherwise the matrix itself."""
+    return tuple(encoded.factors.values()) if isinstance(encoded, Factored) else (encoded,)
 
 
 def stored_values(encoded: Encoded) -> int:
-    """How many numbers the form stands for: the weights, or the entries of both factors."""
+    """How many numbers the form stands for: the weights, or the entries of all factors."""
     return sum(shape_of(leaf)[0] * shape_of(leaf)[1] for leaf in leaves(encoded))
 
 
@@ -211,8 +229,10 @@ def removed_values(encoded: Encoded) -> int:
     return sum(leaf.mask.numel() - leaf.survivors for leaf in leaves(encoded) if isinstance(leaf, Sparse))
 
 
-def shape_of(leaf: Dense | Affine | Sparse) -> tuple[int, int]:
-    """(out, in) of a stored matrix."""
+def shape_of(leaf: Encoded) -> tuple[int, int]:
+    """(out, in) of what a form decodes to, without decoding it."""
+    if isinstance(leaf, Factored):
+        return leaf.shape
     held = leaf.values if isinstance(leaf, Sparse) else leaf
     return tuple((held.codes if isinstance(held, Affine) else held.values).shape)
 
@@ -252,7 +272,8 @@ def spread(scale: Tensor, columns: int, block: int) -> Tensor:
     return scale if scale.shape[1] == 1 else scale.repeat_interleave(block, 1)[:, :columns]
 
 
-def _named(side: str, parts: dict) -> dict:
+def named(side: str, parts: dict) -> dict:
+    """The parts of one factor of a product, under its name."""
     return {f"{side}.{name}": part for name, part in parts.items()}
 
 

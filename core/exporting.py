@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from core.compress import Layer, place, unchanged
 from core.decoding import from_tensors
-from core.encoding import Encoded
+from core.encoding import Encoded, shape_of
 
 FORMAT = "prunescope/weights/1"
 SEPARATOR = ":"  # between a parameter's name and the part of its encoded form; no parameter name holds one
@@ -134,9 +134,9 @@ def _layer_form(layer: Layer, form: Mapping | None, tensors: Mapping[str, Tensor
             raise ValueError(f"its form is {form!r}, expected an object")
         _check_size(form, rows, columns)
         encoded = from_tensors(form, parts)
+        if shape_of(encoded) != (rows, columns):  # known before the product of small factors fills the memory
+            raise ValueError(f"it decodes to {shape_of(encoded)}, expected ({rows}, {columns})")
         matrix = encoded.decode()
-        if tuple(matrix.shape) != (rows, columns):
-            raise ValueError(f"it decodes to {tuple(matrix.shape)}, expected ({rows}, {columns})")
     except (ValueError, KeyError, TypeError, RuntimeError) as error:
         raise ValueError(f"layer '{layer.name}': {error}") from None
     return encoded, matrix

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 FORMAT = "prunescope/recipe/1"
 UNCODED = 32
 BITS = (*range(1, 9), UNCODED)
+RANK_BY = ("fraction", "energy", "error")
 BATCHNORM = ("keep", "recalibrate")
 
 Value = float | int | str | None
@@ -19,7 +20,9 @@ class Settings:
 
     sparsity: fraction removed, [0, 1). threshold: scores below it are removed, in the criterion's units.
     bits: 1 to 8 a code, 32 leaves the survivors uncoded. group: one scale for each 'tensor', 'channel' or block
-    length. rank: fraction of full rank kept, (0, 1]; 1 leaves the matrix whole.
+    length. rank, (0, 1]: by rank_by the fraction of the full rank kept, the least share of the squared singular values
+    kept (1 leaves the matrix whole in both), or the largest relative error allowed, of the weights or, for
+    whitened_svd, of the layer's output.
     """
 
     sparsity: float = 0.0
@@ -31,6 +34,7 @@ class Settings:
     group: str = "channel"
     rank: float = 1.0
     factorizer: str = "svd"
+    rank_by: str = "fraction"
 
     def __post_init__(self) -> None:
         for name, (holds, expected) in CHECKS.items():
@@ -46,6 +50,11 @@ class Settings:
     def prunes(self) -> bool:
         """Whether these settings can remove a weight."""
         return self.sparsity > 0 or bool(self.threshold)
+
+    @property
+    def factors(self) -> bool:
+        """Whether these settings can lower a rank."""
+        return self.rank < 1 or self.rank_by == "error"
 
 
 def _number(value: Value) -> bool:
@@ -75,6 +84,7 @@ CHECKS = {
     "group": (_group, "'tensor', 'channel' or a block length such as '64'"),
     "rank": (lambda v: _number(v) and 0 < v <= 1, "a fraction in (0, 1]"),
     "factorizer": (lambda v: isinstance(v, str), "a factorizer's name"),
+    "rank_by": (lambda v: v in RANK_BY, f"one of {', '.join(RANK_BY)}"),
 }
 FIELDS = tuple(f.name for f in fields(Settings))
 

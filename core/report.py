@@ -12,10 +12,9 @@ from torch import Tensor
 
 from core import encoding, index
 from core.certainty import doubt
-from core.compress import INDEXED, Layer, indexed, matrices
-from core.encoding import Affine, Encoded, LowRank, Sparse
-from core.factoring import Spectrum
-from core.recipe import Settings
+from core.compress import INDEXED, Held, Layer, indexed
+from core.encoding import Affine, Encoded, Factored, Sparse
+from core.factoring import Decomposed, Spectrum
 from core.statistics import Tally, estimate
 
 Row = dict[str, int | float | str | None]
@@ -61,42 +60,37 @@ def layer_row(layer: Layer, encoded: Encoded, uses: int | None) -> Row:
         "bytes": written // 8,
         "macs": None if uses is None else (numbers - removed) * uses,
         "macs_dense": None if uses is None else weights * uses,
-        "rank": encoding.shape_of(encoded.left)[1] if isinstance(encoded, LowRank) else layer.full_rank,
+        "rank": encoding.shape_of(encoded.factors["left"])[1] if isinstance(encoded, Factored) else layer.full_rank,
         "full_rank": layer.full_rank,
     }
 
 
-def bin_edges(layer: Layer, factored: bool) -> np.ndarray:
+def bin_edges(layer: Layer, decomposed: Decomposed | None) -> np.ndarray:
     """Edges of the layer's histogram, (BINS + 1,) float32, the same for every position of every slider but rank's off.
 
-    They span all but one in a thousand of the weights, or of the entries of both full-rank factors where `factored`.
+    They span all but one in a thousand of the weights, or of the entries of all full-rank factors of `decomposed`.
     """
-    held = (layer.spectrum.left, layer.spectrum.right) if factored else (layer.matrix,)
+    held = (layer.matrix,) if decomposed is None else decomposed.factors(layer.full_rank)
     sizes = np.abs(np.concatenate([values.numpy().ravel() for values in held]))
     inside = len(sizes) - 1 - len(sizes) // 1000
     reach = 1.02 * float(np.partition(sizes, inside)[inside]) or 1.0
     return np.linspace(-reach, reach, BINS + 1, dtype=np.float32)
 
 
-def histogram(layer: Layer, settings: Settings, encoded: Encoded, edges: np.ndarray) -> pd.DataFrame:
+def histogram(held: Held, edges: np.ndarray) -> pd.DataFrame:
     """A row a bin of the numbers that are stored: its edges, how many survive and how many are removed.
 
-    Of a layer stored whole the numbers are its weights; of a low-rank one the entries of both factors.
+    Of a layer stored whole the numbers are its weights; of a product the entries of its factors.
     """
-    parts = [
-        _stays_and_goes(layer if indexed(layer, values, settings) else None, values, leaf, edges)
-        for values, leaf in zip(matrices(layer, settings), encoding.leaves(encoded), strict=True)
-    ]
+    parts = [_stays_and_goes(held, values, leaf, edges) for values, leaf in held.pairs]
     kept, removed = (np.sum(side, axis=0) for side in zip(*parts, strict=True))
     return pd.DataFrame({"low": edges[:-1], "high": edges[1:], "kept": kept, "removed": removed})
 
 
-def _stays_and_goes(
-    layer: Layer | None, values: Tensor, leaf: Encoded, edges: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Survivors and removed a bin; from the index of the layer whose smallest values are removed, if given."""
-    removed = encoding.removed_values(leaf)
-    if layer and not layer.not_finite:
+def _stays_and_goes(held: Held, values: Tensor, leaf: Encoded, edges: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Survivors and removed a bin; from the layer's index where it has the values."""
+    removed, layer = encoding.removed_values(leaf), held.layer
+    if indexed(layer, values, held.settings) and not layer.not_finite:
         places = index.places(layer.index, edges)
         gone = np.diff(np.clip(places, *_removed_span(layer, leaf))) if removed else np.zeros(len(edges) - 1, int)
         return np.diff(places) - gone, gone
@@ -117,20 +111,16 @@ def _removed_span(layer: Layer, leaf: Sparse) -> tuple[int, int]:
     return low, high
 
 
-def thresholds(layer: Layer, settings: Settings, encoded: Encoded) -> tuple[float, ...]:
+def thresholds(held: Held) -> tuple[float, ...]:
     """The largest removed |number| of each stored matrix that a mask cuts; none where the mask does not go by |w|."""
-    if (settings.criterion, settings.pattern) != INDEXED:
+    if (held.settings.criterion, held.settings.pattern) != INDEXED:
         return ()
-    pairs = zip(matrices(layer, settings), encoding.leaves(encoded), strict=True)
-    return tuple(
-        _largest_removed(layer, (values, settings), leaf) for values, leaf in pairs if encoding.removed_values(leaf)
-    )
+    return tuple(_largest_removed(held, values, leaf) for values, leaf in held.pairs if encoding.removed_values(leaf))
 
 
-def _largest_removed(layer: Layer, made: tuple[Tensor, Settings], leaf: Sparse) -> float:
-    values, settings = made
-    if indexed(layer, values, settings):
-        return float(index.magnitude(layer.index, encoding.removed_values(leaf)))
+def _largest_removed(held: Held, values: Tensor, leaf: Sparse) -> float:
+    if indexed(held.layer, values, held.settings):
+        return float(index.magnitude(held.layer.index, encoding.removed_values(leaf)))
     return float(values[~leaf.mask].abs().max())
 
 

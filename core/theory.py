@@ -6,9 +6,8 @@ import torch
 from torch import Tensor
 
 from core import encoding
-from core.compress import Layer, matrices
+from core.compress import Held
 from core.encoding import Affine, Encoded, LowRank, Sparse
-from core.recipe import Settings
 
 
 class Law(NamedTuple):
@@ -24,24 +23,21 @@ class Law(NamedTuple):
     ideal: bool = False
 
 
-def laws(layer: Layer, settings: Settings, encoded: Encoded) -> list[Law]:
+def laws(held: Held) -> list[Law]:
     """The laws that say something of this layer as it is encoded; none of one that is not finite, or 0 in float32."""
+    layer = held.layer
     if layer.not_finite or float(layer.matrix.abs().max()) < torch.finfo(torch.float32).tiny:
         return []
     energy = float(layer.matrix.double().square().sum())
-    made = (layer, settings, encoded)
-    return [law for found in LAWS if (law := found(made, energy)) is not None]
+    return [law for found in LAWS if (law := found(held, energy)) is not None]
 
 
-Made = tuple[Layer, Settings, Encoded]
-
-
-def eckart_young(made: Made, energy: float) -> Law | None:
+def eckart_young(held: Held, energy: float) -> Law | None:
     """Truncation: the squared singular values that the rank leaves out. Eckart & Young 1936."""
-    layer, settings, encoded = made
-    if not isinstance(encoded, LowRank) or settings.factorizer != "svd":
+    layer = held.layer
+    if not isinstance(held.encoded, LowRank) or held.settings.factorizer != "svd":
         return None
-    left, right = matrices(layer, settings)
+    left, right = held.values
     rank = left.shape[1]
     whole = LowRank(encoding.Dense(left), encoding.Dense(right), layer.groups).decode()
     return Law(
@@ -52,13 +48,11 @@ def eckart_young(made: Made, energy: float) -> Law | None:
     )
 
 
-def rounding(made: Made, energy: float) -> Law | None:
+def rounding(held: Held, energy: float) -> Law | None:
     """Codes: errors spread evenly over a step make Δ²/12 each. Bennett 1948."""
-    layer, settings, encoded = made
-    stored = list(zip(matrices(layer, settings), encoding.leaves(encoded), strict=True))
-    if len(stored) > 1 or not isinstance(_coded(stored[0][1]), Affine):
+    values, leaf = held.pairs[0]
+    if len(held.pairs) > 1 or not isinstance(_coded(leaf), Affine):
         return None
-    values, leaf = stored[0]
     coded, mask = _coded(leaf), leaf.mask if isinstance(leaf, Sparse) else torch.ones_like(values, dtype=torch.bool)
     steps = encoding.spread(coded.scale, values.shape[1], coded.block).expand(values.shape)
     return Law(
@@ -69,12 +63,12 @@ def rounding(made: Made, energy: float) -> Law | None:
     )
 
 
-def rate_distortion(made: Made, energy: float) -> Law | None:
+def rate_distortion(held: Held, energy: float) -> Law | None:
     """What an ideal code leaves of Gaussian weights of this variance at the entropy that is stored. Shannon 1959.
 
     Weights that are more peaked than a Gaussian can be coded better.
     """
-    layer, _, encoded = made
+    layer, encoded = held.layer, held.encoded
     rate = encoded.information() / layer.matrix.numel()
     if rate >= encoding.FLOAT_BITS:
         return None

@@ -6,8 +6,7 @@ from typing import NamedTuple
 
 from core import index, planning
 from core.coding import CODERS
-from core.compress import Layer
-from core.factoring import kept_rank
+from core.compress import Layer, rank_of
 from core.live import Studio
 from core.pruning import removed_count
 from core.recipe import BITS, UNCODED, Recipe, Settings, Value, with_change
@@ -77,7 +76,7 @@ def _prune_hint(studio: Studio, position: Position) -> str:
     if settings.threshold is not None:
         return f"removes |w| below {words.threshold(settings.threshold)} · threshold"
     count = removed_count(layer.matrix.numel(), settings.sparsity)
-    if not count or layer.not_finite or kept_rank(layer.full_rank, settings.rank) < layer.full_rank:
+    if not count or layer.not_finite or rank_of(layer, settings) < layer.full_rank:
         return "removes the smallest |w| · sparsity"
     last = float(index.magnitude(layer.index, count))
     return f"removes |w| up to {words.threshold(last)} in {layer.name} · sparsity"
@@ -141,10 +140,13 @@ def _break_even(layer: Layer) -> int:
 
 def rank_value(studio: Studio, position: Position) -> float:
     """Where the Rank slider stands, in the units of its scale."""
-    layer, rank = chosen(studio, position), settings_of(position).rank
-    if layer is None:
-        return float(round(100 * rank)) if rank < 1 else 100.0
-    return float(kept_rank(layer.full_rank, rank))
+    layer, settings = chosen(studio, position), settings_of(position)
+    if layer is not None:
+        return float(rank_of(layer, settings))
+    if settings.rank_by == "fraction":
+        return float(round(100 * settings.rank)) if settings.rank < 1 else 100.0
+    largest = shown(studio, position)
+    return max(1.0, float(round(100 * rank_of(largest, settings) / largest.full_rank)))
 
 
 def ranked(studio: Studio, position: Position, value: float) -> Recipe:
@@ -152,7 +154,7 @@ def ranked(studio: Studio, position: Position, value: float) -> Recipe:
     layer = chosen(studio, position)
     full = 100 if layer is None else layer.full_rank
     rank = 1.0 if value >= full else max(1, value) / full
-    return with_change(position.recipe, position.layer or None, {"rank": rank})
+    return with_change(position.recipe, position.layer or None, {"rank": rank, "rank_by": "fraction"})
 
 
 def coded(studio: Studio, position: Position, value: float) -> Recipe:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from core import report
+from core import compress, report
 from core.certainty import Certainty
 from core.live import Look, Studio
 from core.theory import laws
@@ -87,9 +87,10 @@ def _histogram(studio: Studio, position: Position, looked: Look) -> Part:
     if layer.not_finite:
         note = f"{words.count(layer.not_finite)} of its weights are NaN or infinite: it stays as it is"
         return _card(figures.empty(), f"{layer.name} cannot be compressed", note)
-    lines = report.thresholds(layer, settings, encoded)
-    levels = report.levels(encoded)
-    table = report.histogram(layer, settings, encoded, state.edges(layer, row["rank"] < row["full_rank"]))
+    held = compress.Held(layer, settings, compress.matrices(layer, settings), encoded)
+    lines, levels = report.thresholds(held), report.levels(encoded)
+    factored = compress.decomposed(layer, settings) if len(held.values) > 1 else None
+    table = report.histogram(held, state.edges(layer, factored))
     note = words.histogram_note(row, table, (lines, len(levels)))
     figure = figures.histogram(table, lines, levels, layer.name)
     return _card(figure, words.histogram_title(layer.name, row), note)
@@ -114,7 +115,9 @@ def _spectrum(studio: Studio, position: Position, looked: Look) -> Part:
 
 def _theory(studio: Studio, position: Position, looked: Look) -> Part:
     layer = controls.shown(studio, position)
-    found = laws(layer, position.recipe.settings(layer.name), looked.encoded[layer.name])
+    settings = position.recipe.settings(layer.name)
+    values = () if layer.not_finite else compress.matrices(layer, settings)
+    found = laws(compress.Held(layer, settings, values, looked.encoded[layer.name]))
     note = "squared error over squared weights: predicted (ring), measured (dot)"
     return _card(insights.theory(found), words.theory_title(layer.name, found), note)
 

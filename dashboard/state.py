@@ -13,6 +13,7 @@ import streamlit as st
 
 import sample_models
 from core import compress, loading, pipeline, report
+from core.factoring import Decomposed
 from core.live import Look, Studio
 from core.recipe import Recipe, from_json, to_json
 
@@ -240,9 +241,9 @@ def about(here: Position) -> str:
 
 
 @lru_cache(maxsize=64)
-def edges(layer: compress.Layer, factored: bool) -> np.ndarray:
-    """The bin edges of a layer's histogram."""
-    return report.bin_edges(layer, factored)
+def edges(layer: compress.Layer, decomposed: Decomposed | None) -> np.ndarray:
+    """The bin edges of the histogram of a layer, or of its factors."""
+    return report.bin_edges(layer, decomposed)
 
 
 @lru_cache(maxsize=64)

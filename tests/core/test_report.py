@@ -14,8 +14,8 @@ from tests.core.test_compress import AWKWARD, MIXES
 def test_the_histogram_is_that_of_the_stored_numbers(name, settings):
     layer = AWKWARD[name]
     encoded = encode(layer, settings)
-    edges = report.bin_edges(layer, isinstance(encoded, encoding.LowRank))
-    table = report.histogram(layer, settings, encoded, edges)
+    edges = report.bin_edges(layer, layer.spectrum if isinstance(encoded, encoding.LowRank) else None)
+    table = report.histogram(zoo.held(layer, settings), edges)
     kept = removed = 0
     for values, leaf in zip(matrices(layer, settings), encoding.leaves(encoded), strict=True):
         mask = leaf.mask if isinstance(leaf, encoding.Sparse) else torch.ones_like(values, dtype=torch.bool)
@@ -31,9 +31,9 @@ def test_ties_of_either_sign_are_counted_where_they_are_removed(sparsity):
     settings = Settings(sparsity=float(sparsity))
     encoded = encode(layer, settings)
     edges = np.linspace(-3, 3, 62, dtype=np.float32)
-    table = report.histogram(layer, settings, encoded, edges)
+    table = report.histogram(zoo.held(layer, settings), edges)
     assert np.array_equal(table["removed"], np.histogram(layer.matrix[~encoded.mask].numpy(), edges)[0])
-    assert report.thresholds(layer, settings, encoded) == (float(layer.matrix[~encoded.mask].abs().max()),)
+    assert report.thresholds(zoo.held(layer, settings)) == (float(layer.matrix[~encoded.mask].abs().max()),)
 
 
 def test_the_spectrum_keeps_all_its_energy_at_full_rank():

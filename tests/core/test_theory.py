@@ -3,7 +3,6 @@
 import pytest
 import torch
 
-from core.compress import encode
 from core.recipe import Settings
 from core.theory import laws
 from tests.core import zoo
@@ -13,7 +12,7 @@ AWKWARD = zoo.awkward()
 
 
 def found(settings: Settings) -> dict[str, tuple[float, float]]:
-    return {law.source.split(":")[0]: law[1:3] for law in laws(WIDE, settings, encode(WIDE, settings))}
+    return {law.source.split(":")[0]: law[1:3] for law in laws(zoo.held(WIDE, settings))}
 
 
 @pytest.mark.parametrize("rank", [0.1, 0.5, 0.9])
@@ -36,13 +35,13 @@ def test_no_code_of_gaussian_weights_is_better_than_its_entropy_allows(settings:
 
 
 def test_a_dense_layer_has_no_law() -> None:
-    assert laws(WIDE, Settings(), encode(WIDE, Settings())) == []
+    assert laws(zoo.held(WIDE, Settings())) == []
 
 
 @pytest.mark.parametrize("name", AWKWARD)
 @pytest.mark.parametrize("settings", [Settings(bits=3, sparsity=0.5), Settings(rank=0.5), Settings(rank=0.5, bits=2)])
 def test_every_layer_has_finite_laws_or_none(name: str, settings: Settings) -> None:
     layer = AWKWARD[name]
-    for law in laws(layer, settings, encode(layer, settings)):
+    for law in laws(zoo.held(layer, settings)):
         assert torch.isfinite(torch.tensor(law[1:3])).all()
         assert law.predicted >= 0

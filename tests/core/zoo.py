@@ -3,7 +3,8 @@
 import torch
 from torch import Tensor, nn
 
-from core.compress import Layer, layers
+from core.compress import Held, Layer, encode, layers, matrices
+from core.recipe import Settings
 
 
 def linear(weight: Tensor) -> Layer:
@@ -11,6 +12,11 @@ def linear(weight: Tensor) -> Layer:
     module = nn.Linear(weight.shape[1], weight.shape[0], bias=False)
     module.weight = nn.Parameter(weight.clone(), requires_grad=False)
     return layers(nn.Sequential(module))[0]
+
+
+def held(layer: Layer, settings: Settings) -> Held:
+    """The layer as its Settings store it."""
+    return Held(layer, settings, matrices(layer, settings), encode(layer, settings))
 
 
 def random(*shape: int, seed: int = 0) -> Tensor:

@@ -12,6 +12,7 @@ from hypothesis import strategies as some
 import sample_models
 from core import live, loading, pipeline, report
 from core.certainty import doubt
+from core.compress import Held, matrices
 from core.live import Studio
 from core.recipe import Recipe, Settings
 from core.statistics import Tally, estimate
@@ -37,13 +38,14 @@ def test_every_figure_is_one_that_plotly_draws(settings: Settings, studio: Studi
     seen = live.look(studio, Recipe(settings), 0.0)
     for layer in studio.study.known:
         encoded, row = seen.encoded[layer.name], seen.row(layer.name)
-        edges = report.bin_edges(layer, row["rank"] < row["full_rank"])
-        table, lines = report.histogram(layer, settings, encoded, edges), report.thresholds(layer, settings, encoded)
+        held = Held(layer, settings, matrices(layer, settings), encoded)
+        edges = report.bin_edges(layer, layer.spectrum if len(held.values) > 1 else None)
+        table, lines = report.histogram(held, edges), report.thresholds(held)
         made = go.Figure(figures.histogram(table, lines, report.levels(encoded), layer.name))
         assert made.layout.uirevision == f"histogram {layer.name}"
         go.Figure(figures.spectrum(report.spectrum(layer.spectrum), row["rank"], layer.name))
         assert layer.name in words.histogram_title(layer.name, row)
-        found = laws(layer, settings, encoded)
+        found = laws(held)
         assert len(go.Figure(insights.theory(found)).data) == (3 if found else 0)
         assert layer.name in words.theory_title(layer.name, found)
     assert len(go.Figure(figures.layers(seen.rows)).data[0].y) == len(studio.study.known)
