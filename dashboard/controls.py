@@ -2,13 +2,15 @@
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from typing import NamedTuple
 
 from core import index, planning
 from core.coding import CODERS
 from core.compress import Layer, rank_of
+from core.factoring import FACTORIZERS
 from core.live import Studio
-from core.pruning import removed_count
+from core.pruning import CRITERIA, PATTERNS, removed_count
 from core.recipe import BITS, UNCODED, Recipe, Settings, Value, with_change
 from dashboard import state, words
 from dashboard.live.slider import Scale
@@ -18,6 +20,10 @@ BIT_STOPS = (*(str(bits) for bits in BITS[:-1]), "off")
 MODES = {EACH: "share of each layer", POOLED: "share of all weights together", BELOW: "every |w| below"}
 GROUPS = {"channel": "a scale a channel", "tensor": "a scale a layer", "64": "a scale a block of 64"}
 CODER_NAMES = {name: name for name in CODERS}
+CRITERION_NAMES = {name: name for name in CRITERIA}
+PATTERN_NAMES = {name: name.replace("_", " ") for name in PATTERNS}
+FACTORIZER_NAMES = {name: name for name in FACTORIZERS}
+RANK_NAMES = {"fraction": "by rank", "energy": "by energy kept", "error": "by error allowed"}
 PLOT_NAMES = {
     state.SPECTRUM: "plot: singular values",
     state.ENTROPY: "plot: predictive entropy H(Y)",
@@ -25,14 +31,16 @@ PLOT_NAMES = {
     state.RELIABILITY: "plot: confidence and what is right",
     state.THEORY: "plot: theory beside measurement",
 }
+NO_ERROR = 1e-9  # what Rank by error stands at where nothing is to be cut
 MOST = 99.9  # per cent that the Prune slider can remove
 
 
 def modes(position: Position) -> dict[str, str]:
     """What the Prune slider can count in, for what it acts on."""
-    if not position.layer:
-        return MODES
-    return {EACH: f"share of {position.layer}", BELOW: MODES[BELOW]}
+    each = {EACH: MODES[EACH] if not position.layer else f"share of {position.layer}"}
+    if settings_of(position).criterion != "magnitude":
+        return each
+    return each | {BELOW: MODES[BELOW]} if position.layer else MODES
 
 
 def chosen(studio: Studio, position: Position) -> Layer | None:
@@ -120,14 +128,17 @@ def bits_value(studio: Studio, position: Position) -> float:
 
 def rank_scale(studio: Studio, position: Position) -> Scale:
     """The Rank slider: a rank of the layer, or per cent of each layer's full one; full at its right end."""
-    layer, subject = chosen(studio, position), f"{position.model} {position.layer}"
+    by = settings_of(position).rank_by
+    layer, subject = chosen(studio, position), f"{position.model} {position.layer} {by}"
+    if layer and layer.full_rank < 2:
+        hint = "every filter is a single row: there is no rank to cut"
+        return Scale("Rank", 0, 1, 1, off_at=1.0, off_text="full", subject=subject, hint=hint, disabled=True)
+    if by in SHARES:
+        return replace(SHARES[by], subject=subject)
     if layer is None:
         hint = "per cent of each layer's full rank · low rank, SVD"
         return Scale("Rank", 1, 100, 1, unit="%", off_at=100.0, off_text="full", subject=subject, hint=hint)
     full = layer.full_rank
-    if full < 2:
-        hint = "every filter is a single row: there is no rank to cut"
-        return Scale("Rank", 0, 1, 1, off_at=1.0, off_text="full", subject=subject, hint=hint, disabled=True)
     hint = f"smaller than the matrix below rank {_break_even(layer)} of {full} · SVD"
     return Scale("Rank", 1, full, 1, off_at=float(full), off_text="full", subject=subject, hint=hint)
 
@@ -141,20 +152,27 @@ def _break_even(layer: Layer) -> int:
 def rank_value(studio: Studio, position: Position) -> float:
     """Where the Rank slider stands, in the units of its scale."""
     layer, settings = chosen(studio, position), settings_of(position)
+    if layer and layer.full_rank < 2:
+        return 1.0
+    if settings.rank_by in SHARES:
+        return 0.0 if settings.rank == NO_ERROR else 100 * settings.rank
     if layer is not None:
         return float(rank_of(layer, settings))
-    if settings.rank_by == "fraction":
-        return float(round(100 * settings.rank)) if settings.rank < 1 else 100.0
-    largest = shown(studio, position)
-    return max(1.0, float(round(100 * rank_of(largest, settings) / largest.full_rank)))
+    return float(round(100 * settings.rank)) if settings.rank < 1 else 100.0
 
 
 def ranked(studio: Studio, position: Position, value: float) -> Recipe:
     """The recipe once the Rank slider stands at `value`."""
     layer = chosen(studio, position)
+    if settings_of(position).rank_by in SHARES:
+        return changed(position, {"rank": min(1.0, value / 100) or NO_ERROR})
     full = 100 if layer is None else layer.full_rank
-    rank = 1.0 if value >= full else max(1, value) / full
-    return with_change(position.recipe, position.layer or None, {"rank": rank, "rank_by": "fraction"})
+    return changed(position, {"rank": 1.0 if value >= full else max(1, value) / full})
+
+
+def ranked_by(position: Position, by: str) -> Recipe:
+    """The recipe once the Rank slider counts in another way, at its off position."""
+    return changed(position, {"rank_by": by, "rank": NO_ERROR if by == "error" else 1.0})
 
 
 def coded(studio: Studio, position: Position, value: float) -> Recipe:
@@ -198,6 +216,14 @@ class Control(NamedTuple):
     recipe: Callable[[Studio, Position, float], Recipe]
 
 
+SHARES = {
+    "energy": Scale(
+        "Rank", 1, 100, 0.1, 1, "%", off_at=100.0, off_text="full", hint="energy kept, per cent of all squares"
+    ),
+    "error": Scale(
+        "Rank", 0, 100, 0.1, 1, "%", off_at=0.0, off_text="full", hint="error allowed, per cent of the weights"
+    ),
+}
 SLIDERS = {
     "prune": Control(prune_scale, prune_value, pruned),
     "bits": Control(bits_scale, bits_value, coded),

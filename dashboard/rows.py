@@ -24,10 +24,18 @@ def of(studio: Studio, position: Position) -> dict[str, tuple[Item, ...]]:
             _select("data", "Images it is measured on", state.data_words(), position.data),
         ),
         "layer": (_layer_item(studio, position),),
-        "mode": (_select("mode", "Prune by", controls.modes(position), position.mode),),
+        "mode": (
+            _select("mode", "Prune by", controls.modes(position), position.mode),
+            _select("criterion", "What is least important", controls.CRITERION_NAMES, settings.criterion),
+            _select("pattern", "What goes together", controls.PATTERN_NAMES, settings.pattern),
+        ),
         "coder": (
             _select("coder", "How codes are made", controls.CODER_NAMES, settings.coder),
             _select("group", "Weights that share a scale", controls.GROUPS, settings.group),
+        ),
+        "factorizer": (
+            _select("factorizer", "How a matrix is factored", controls.FACTORIZER_NAMES, settings.factorizer),
+            _select("rank_by", "What the Rank slider sets", controls.RANK_NAMES, settings.rank_by),
         ),
         "plot": (_select("plot", "What the lower left plot shows", controls.PLOT_NAMES, position.plot),),
         "foot": (
@@ -80,6 +88,19 @@ def _mode(studio: Studio, choice: Picked) -> None:
     state.settle(replace(here, recipe=controls.in_mode(studio, here, choice.value), mode=choice.value))
 
 
+def _criterion(studio: Studio, choice: Picked) -> None:
+    """Thresholds are read off the histogram: other scores are pruned by a share."""
+    here = state.position()
+    if choice.value != "magnitude" and here.mode != controls.EACH:
+        here = replace(here, recipe=controls.in_mode(studio, here, controls.EACH), mode=controls.EACH)
+    state.settle(replace(here, recipe=controls.changed(here, {"criterion": choice.value})))
+
+
+def _ranked_by(studio: Studio, choice: Picked) -> None:
+    here = state.position()
+    state.settle(replace(here, recipe=controls.ranked_by(here, choice.value)))
+
+
 def _field(studio: Studio, choice: Picked) -> None:
     here = state.position()
     state.settle(replace(here, recipe=controls.changed(here, {choice.name: choice.value})))
@@ -116,7 +137,11 @@ DEEDS = {
     "export": _left_to_the_view,
     "layer": _layer,
     "mode": _mode,
+    "criterion": _criterion,
+    "pattern": _field,
     "coder": _field,
+    "factorizer": _field,
+    "rank_by": _ranked_by,
     "group": _field,
     "plot": _plot,
     "undo": _undo,
