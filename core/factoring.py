@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol
 
 import torch
@@ -34,7 +35,7 @@ class Spectrum:
     left: Tensor
     right: Tensor
 
-    @property
+    @cached_property
     def errors(self) -> Tensor:
         """The share of the squared error at ranks 1 to full: the discarded squared values. Eckart & Young 1936."""
         squares = self.values.square().sum(0)
@@ -69,7 +70,7 @@ class Modes:
         shares = [(kept_rank(rows, rank / full), kept_rank(inputs, rank / full)) for rank in range(1, full + 1)]
         return tuple((min(out, into * kernel), min(into, out * kernel)) for out, into in shares)
 
-    @property
+    @cached_property
     def errors(self) -> Tensor:
         """The share of the squared error before any iteration, which can only lower it, at every rank."""
         core = torch.einsum("goik,goa,gib->gabk", self.blocks, self.left, self.right)
