@@ -17,7 +17,7 @@ from dashboard.live.slider import Scale
 from dashboard.state import BELOW, EACH, POOLED, Position
 
 BIT_STOPS = (*(str(bits) for bits in BITS[:-1]), "off")
-MODES = {EACH: "share of each layer", POOLED: "share of all weights together", BELOW: "every |w| below"}
+MODES = {EACH: "of each layer", POOLED: "of all together", BELOW: "|w| below"}
 GROUPS = {"channel": "a scale a channel", "tensor": "a scale a layer", "64": "a scale a block of 64"}
 CODER_NAMES = {name: name for name in CODERS}
 CRITERION_NAMES = {name: name for name in CRITERIA}
@@ -37,7 +37,7 @@ MOST = 99.9  # per cent that the Prune slider can remove
 
 def modes(position: Position) -> dict[str, str]:
     """What the Prune slider can count in, for what it acts on."""
-    each = {EACH: MODES[EACH] if not position.layer else f"share of {position.layer}"}
+    each = {EACH: MODES[EACH] if not position.layer else f"of {position.layer}"}
     if settings_of(position).criterion != "magnitude":
         return each
     return each | {BELOW: MODES[BELOW]} if position.layer else MODES
