@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from core import index, pruning
-from core.coding import CODERS
-from core.encoding import Affine, Dense, Encoded, LowRank, Sparse
+from core.coding import CODERS, SCALES, check_width
+from core.encoding import Coded, Dense, Encoded, LowRank, Sparse, Stored
 from core.factoring import FACTORIZERS, Spectrum, kept_rank, spectrum
 from core.pruning import CRITERIA, PATTERNS
 from core.recipe import UNCODED, Recipe, Settings
@@ -85,6 +85,10 @@ def check(recipe: Recipe, known: tuple[Layer, ...]) -> None:
             if getattr(settings, field) not in table:
                 value = getattr(settings, field)
                 raise ValueError(f"recipe: {whose}: {field} is {value!r}, expected one of {', '.join(table)}")
+        try:
+            check_width(settings)
+        except ValueError as error:
+            raise ValueError(f"recipe: {whose}: {error}") from None
 
 
 def matrices(layer: Layer, settings: Settings) -> tuple[Tensor, ...]:
@@ -98,6 +102,7 @@ def matrices(layer: Layer, settings: Settings) -> tuple[Tensor, ...]:
 
 def encode(layer: Layer, settings: Settings) -> Encoded:
     """The layer's matrix in the form that its Settings ask for; ValueError where its weights are not finite."""
+    check_width(settings)
     if settings.prunes or settings.bits < UNCODED:
         require_finite(layer)
     parts = [_stored(matrix, settings, layer) for matrix in matrices(layer, settings)]
@@ -113,13 +118,19 @@ def require_finite(layer: Layer) -> None:
         )
 
 
-def _stored(matrix: Tensor, settings: Settings, layer: Layer) -> Dense | Affine | Sparse:
+def _stored(matrix: Tensor, settings: Settings, layer: Layer) -> Stored:
     mask = _mask(matrix, settings, layer)
-    coded = settings.bits < UNCODED
-    values = CODERS[settings.coder](matrix, mask, settings) if coded else Dense(matrix)
-    if coded and not bool(torch.isfinite(values.scale).all()):
-        raise ValueError(f"layer '{layer.name}': its weights span more than a float32 can; leave its bits at 32")
+    values = _coded(matrix, mask, settings, layer) if settings.bits < UNCODED else Dense(matrix)
     return values if mask is None else Sparse(mask, values)
+
+
+def _coded(matrix: Tensor, mask: Tensor | None, settings: Settings, layer: Layer) -> Coded:
+    coded = CODERS[settings.coder](matrix, mask, settings)
+    if not coded.finite():
+        raise ValueError(
+            f"layer '{layer.name}': its weights span more than a {coded.precision} can; leave its bits at 32"
+        )
+    return coded
 
 
 def _mask(matrix: Tensor, settings: Settings, layer: Layer) -> Tensor | None:
@@ -168,4 +179,4 @@ KINDS = {
     "Conv": (nn.Conv1d, nn.Conv2d, nn.Conv3d),
     "Embedding": nn.Embedding,
 }
-TABLES = {"criterion": CRITERIA, "pattern": PATTERNS, "coder": CODERS, "factorizer": FACTORIZERS}
+TABLES = {"criterion": CRITERIA, "pattern": PATTERNS, "coder": CODERS, "scale": SCALES, "factorizer": FACTORIZERS}

@@ -12,6 +12,7 @@ FLOORS = {
     "core.recipe": 0,
     "core.entropy": 0,
     "core.statistics": 0,
+    "core.clustering": 0,
     "core.encoding": 1,
     "core.decoding": 2,
     "core.index": 1,

@@ -1,0 +1,33 @@
+"""The forms a compressed matrix can take: each is a value that decodes itself and counts its own bits."""
+
+from core.encoding.codes import FLOATS, Affine, Codebook, Coded, Rounded, code_counts
+from core.encoding.forms import BYTES, Dense, Encoded, Form, Layout, bits
+from core.encoding.nested import LowRank, Sparse, Stored, leaves, removed_values, shape_of, stored_values
+from core.encoding.packing import count_kept, masked, pack, spread, unpack
+
+__all__ = [
+    "BYTES",
+    "FLOATS",
+    "Affine",
+    "Codebook",
+    "Coded",
+    "Dense",
+    "Encoded",
+    "Form",
+    "Layout",
+    "LowRank",
+    "Rounded",
+    "Sparse",
+    "Stored",
+    "bits",
+    "code_counts",
+    "count_kept",
+    "leaves",
+    "masked",
+    "pack",
+    "removed_values",
+    "shape_of",
+    "spread",
+    "stored_values",
+    "unpack",
+]
