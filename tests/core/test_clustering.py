@@ -90,7 +90,8 @@ def test_a_row_does_not_depend_on_the_others(rows, size, linear):
 def test_no_more_values_than_levels_are_kept_exactly(values, scale, linear):
     row = np.array(values, np.float32) * np.float32(scale)
     levels = kmeans(sorted_rows(row), 4, linear)
-    assert levels.shape == (1, 4) and np.isfinite(levels).all()
+    assert levels.shape == (1, 4)
+    assert np.isfinite(levels).all()
     assert set(row.tolist()) <= set(levels[0].tolist())
     assert (np.diff(levels) >= 0).all()
 
@@ -111,7 +112,7 @@ def test_more_levels_never_raise_the_error():
 
 
 @settings(max_examples=200, deadline=None)
-@given(arrays.arrays(np.float32, (2, 8), elements=st.floats(-1e38, 1e38, width=32)), FEW)
+@given(arrays.arrays(np.float32, (2, 8), elements=st.floats(-(2.0**126), 2.0**126, width=32)), FEW)
 def test_boundaries_send_a_value_to_its_nearest_level(levels, values):
     levels = distinct_first(levels)
     for row, edges in zip(levels, boundaries(levels), strict=True):
@@ -120,4 +121,3 @@ def test_boundaries_send_a_value_to_its_nearest_level(levels, values):
         distance = np.abs(tested.astype(np.float64)[:, None] - row.astype(np.float64)).min(1)
         assert (np.abs(chosen - tested) <= distance).all()
         assert np.array_equal(row[np.searchsorted(edges, row)], row)
-        assert set(row.tolist()) == set(levels[0].tolist()) or len(levels) > 1
