@@ -11,9 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from core import index, pruning
-from core.coding import CODERS
-from core.encoding import Affine, Dense, Encoded, LowRank, Sparse, leaves
-from core.encoding_tucker import Tucker
+from core.coding import CODERS, SCALES, check_width
+from core.encoding import Coded, Dense, Encoded, LowRank, Sparse, Stored, Tucker, leaves
 from core.factoring import ALLOWED, CALIBRATED, FACTORIZERS, Decomposed, Spectrum, kept_rank, least_rank
 from core.pruning import CRITERIA, PATTERNS, Wanted
 from core.recipe import UNCODED, Recipe, Settings
@@ -105,6 +104,10 @@ def check(recipe: Recipe, known: tuple[Layer, ...]) -> None:
             if getattr(settings, field) not in table:
                 value = getattr(settings, field)
                 raise ValueError(f"recipe: {whose}: {field} is {value!r}, expected one of {', '.join(table)}")
+        try:
+            check_width(settings)
+        except ValueError as error:
+            raise ValueError(f"recipe: {whose}: {error}") from None
 
 
 def decomposed(layer: Layer, settings: Settings, seen: Seen | None = None) -> Decomposed:
@@ -149,13 +152,14 @@ class Held:
 
 def encode(layer: Layer, settings: Settings, seen: Seen | None = None) -> Encoded:
     """The layer's matrix in the form that its Settings ask for; ValueError where its weights are not finite."""
+    check_width(settings)
     if settings.prunes or settings.bits < UNCODED:
         require_finite(layer)
     parts = [_stored(matrix, settings, layer) for matrix in matrices(layer, settings, seen)]
     return _product(parts, layer) if len(parts) > 1 else parts[0]
 
 
-def _product(factors: list[Dense | Affine | Sparse], layer: Layer) -> LowRank | Tucker:
+def _product(factors: list[Stored], layer: Layer) -> LowRank | Tucker:
     if len(factors) == 2:
         return LowRank(*factors, layer.groups)
     return Tucker(*factors, layer.groups, math.prod(layer.weight.shape[2:]))
@@ -170,13 +174,19 @@ def require_finite(layer: Layer) -> None:
         )
 
 
-def _stored(matrix: Tensor, settings: Settings, layer: Layer) -> Dense | Affine | Sparse:
+def _stored(matrix: Tensor, settings: Settings, layer: Layer) -> Stored:
     mask = _mask(matrix, settings, layer)
-    coded = settings.bits < UNCODED
-    values = CODERS[settings.coder](matrix, mask, settings) if coded else Dense(matrix)
-    if coded and not bool(torch.isfinite(values.scale).all()):
-        raise ValueError(f"layer '{layer.name}': its weights span more than a float32 can; leave its bits at 32")
+    values = _coded(matrix, mask, settings, layer) if settings.bits < UNCODED else Dense(matrix)
     return values if mask is None else Sparse(mask, values)
+
+
+def _coded(matrix: Tensor, mask: Tensor | None, settings: Settings, layer: Layer) -> Coded:
+    coded = CODERS[settings.coder](matrix, mask, settings)
+    if not coded.finite():
+        raise ValueError(
+            f"layer '{layer.name}': its weights span more than a {coded.precision} can; leave its bits at 32"
+        )
+    return coded
 
 
 def _mask(matrix: Tensor, settings: Settings, layer: Layer) -> Tensor | None:
@@ -232,4 +242,4 @@ KINDS = {
     "Embedding": nn.Embedding,
 }
 INDEXED = ("magnitude", "element")  # what the layer's sorted weights answer at once
-TABLES = {"criterion": CRITERIA, "pattern": PATTERNS, "coder": CODERS, "factorizer": FACTORIZERS}
+TABLES = {"criterion": CRITERIA, "pattern": PATTERNS, "coder": CODERS, "scale": SCALES, "factorizer": FACTORIZERS}

@@ -3,8 +3,22 @@
 import torch
 from torch import Tensor
 
-from core.encoding import Affine, Dense, Encoded, Form, LowRank, Sparse, count_kept, shape_of, unpack
-from core.encoding_tucker import Tucker
+from core.encoding import (
+    FLOATS,
+    Affine,
+    Codebook,
+    Dense,
+    Encoded,
+    Form,
+    LowRank,
+    Rounded,
+    Sparse,
+    Stored,
+    Tucker,
+    count_kept,
+    shape_of,
+    unpack,
+)
 
 
 def from_tensors(form: Form, tensors: dict[str, Tensor]) -> Encoded:
@@ -28,23 +42,72 @@ def _read_dense(form: Form, tensors: dict[str, Tensor], mask: Tensor | None = No
 
 
 def _read_affine(form: Form, tensors: dict[str, Tensor], mask: Tensor | None = None) -> Affine:
+    scale, offset, zero = tensors["scale"], tensors.get("offset"), form["zero"]
+    _check_scale(form, scale)
+    if not 0 <= zero < 2 ** _width(form):
+        raise ValueError(f"zero is {zero}, expected a code of {form['width']} bits")
+    if offset is not None and (offset.shape != scale.shape or offset.dtype != torch.float32):
+        raise ValueError(f"offset is {_kind(offset)}, expected {_kind(scale)}")
+    return Affine(_codes(form, tensors, mask, zero), scale, offset, zero, form["width"], form["block"])
+
+
+def _read_codebook(form: Form, tensors: dict[str, Tensor], mask: Tensor | None = None) -> Codebook:
+    levels, scale = tensors["levels"], tensors.get("scale")
+    most = 2 ** _width(form)
+    sizes = levels.shape[0] in (1, form["rows"]) and 1 <= levels.shape[1] <= most
+    if levels.ndim != 2 or levels.dtype != torch.float32 or not sizes:
+        raise ValueError(f"levels are {_kind(levels)}, expected (1 or {form['rows']}, at most {most}) float32")
+    if not bool(torch.isfinite(levels).all() & (levels.diff() >= 0).all()):
+        raise ValueError("levels fall or are not finite, expected ascending numbers")
+    if scale is not None:
+        _check_scale(form, scale)
+    codes = _codes(form, tensors, mask, 0)
+    if codes.numel() and int(codes.max()) >= levels.shape[1]:
+        raise ValueError(f"a code is {int(codes.max())}, expected one of {levels.shape[1]} levels")
+    return Codebook(codes, levels, scale, form["width"], form["block"])
+
+
+def _read_rounded(form: Form, tensors: dict[str, Tensor], mask: Tensor | None = None) -> Rounded:
+    shape, values, scale = (form["rows"], form["columns"]), tensors["values"], tensors.get("scale")
+    if values.dtype not in FLOATS:
+        raise ValueError(f"values are {_kind(values)}, expected one of {', '.join(FLOATS.values())}")
+    if scale is not None:
+        _check_scale(form, scale)
+    if mask is None:
+        return Rounded(values.view(shape), scale, form["block"])
+    whole = torch.uint8 if values.itemsize == 1 else torch.int16  # torch cannot fill a float8 tensor by a mask
+    codes = torch.zeros(shape, dtype=whole)
+    codes[mask] = values.view(whole)
+    return Rounded(codes.view(values.dtype), scale, form["block"])
+
+
+def _codes(form: Form, tensors: dict[str, Tensor], mask: Tensor | None, removed: int) -> Tensor:
+    """Unpacked codes, (rows, columns); `removed` where the mask removes."""
     shape = (form["rows"], form["columns"])
-    _check_grid(form, tensors["scale"], tensors.get("offset"))
-    count = shape[0] * shape[1] if mask is None else count_kept(mask)
-    packed = unpack(tensors["codes"], form["width"], count)
-    codes = packed.view(shape) if mask is None else torch.full(shape, form["zero"], dtype=torch.uint8)
-    if mask is not None:
-        codes[mask] = packed
-    return Affine(codes, tensors["scale"], tensors.get("offset"), form["zero"], form["width"], form["block"])
+    if mask is None:
+        return unpack(tensors["codes"], form["width"], shape[0] * shape[1]).view(shape)
+    codes = torch.full(shape, removed, dtype=torch.uint8)
+    codes[mask] = unpack(tensors["codes"], form["width"], count_kept(mask))
+    return codes
 
 
-def _check_grid(form: Form, scale: Tensor, offset: Tensor | None) -> None:
-    width, zero, block = form["width"], form["zero"], form["block"]
-    if not (1 <= width <= 8 and 0 <= zero < 2**width and 1 <= block <= max(1, form["columns"])):
-        raise ValueError(f"width {width}, zero {zero} and block {block} make no grid")
-    blocks = -(-form["columns"] // block)
-    if scale.shape not in ((1, blocks), (form["rows"], blocks)) or (offset is not None and offset.shape != scale.shape):
-        raise ValueError(f"scale is {tuple(scale.shape)}, expected ({form['rows']}, {blocks})")
+def _width(form: Form) -> int:
+    if not 1 <= form["width"] <= 8:
+        raise ValueError(f"width is {form['width']}, expected 1 to 8")
+    return form["width"]
+
+
+def _check_scale(form: Form, scale: Tensor) -> None:
+    rows, columns, block = form["rows"], form["columns"], form["block"]
+    if not 1 <= block <= max(1, columns):
+        raise ValueError(f"block is {block}, expected 1 to {columns}")
+    blocks = -(-columns // block)
+    if scale.dtype != torch.float32 or scale.shape not in ((1, blocks), (rows, blocks)):
+        raise ValueError(f"scale is {_kind(scale)}, expected (1 or {rows}, {blocks}) float32")
+
+
+def _kind(tensor: Tensor) -> str:
+    return f"{tuple(tensor.shape)} {str(tensor.dtype).removeprefix('torch.')}"
 
 
 def _read_sparse(form: Form, tensors: dict[str, Tensor]) -> Sparse:
@@ -85,13 +148,13 @@ def _read_tucker(form: Form, tensors: dict[str, Tensor]) -> Tucker:
     return Tucker(*sides, groups, kernel)
 
 
-def _side(form: Form, tensors: dict[str, Tensor], prefix: str) -> Dense | Affine | Sparse:
+def _side(form: Form, tensors: dict[str, Tensor], prefix: str) -> Stored:
     own = form[prefix.removesuffix(".")]
     if own["kind"] in PRODUCTS:
         raise ValueError(f"a factor is {own['kind']} itself, expected a matrix")
     return from_tensors(own, {name.removeprefix(prefix): t for name, t in tensors.items() if name.startswith(prefix)})
 
 
-VALUES = {"dense": _read_dense, "affine": _read_affine}
+VALUES = {"dense": _read_dense, "affine": _read_affine, "codebook": _read_codebook, "rounded": _read_rounded}
 PRODUCTS = {"low_rank": _read_low_rank, "tucker": _read_tucker}
 READERS = {**VALUES, "sparse": _read_sparse, **PRODUCTS}

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 
 FORMAT = "prunescope/recipe/1"
 UNCODED = 32
-BITS = (*range(1, 9), UNCODED)
+BITS = (*range(1, 9), 16, UNCODED)
 RANK_BY = ("fraction", "energy", "error")
 BATCHNORM = ("keep", "recalibrate")
 
@@ -19,10 +19,11 @@ class Settings:
     """What one layer becomes; the defaults change nothing.
 
     sparsity: fraction removed, [0, 1). threshold: scores below it are removed, in the criterion's units.
-    bits: 1 to 8 a code, 32 leaves the survivors uncoded. group: one scale for each 'tensor', 'channel' or block
-    length. rank, (0, 1]: by rank_by the fraction of the full rank kept, the least share of the squared singular values
-    kept (1 leaves the matrix whole in both), or the largest relative error allowed, of the weights or, for
-    whitened_svd, of the layer's output.
+    bits: 1 to 8 or 16 a code, 32 leaves the survivors uncoded. group: one scale for each 'tensor', 'channel' or block
+    length. scale: what range the even grids of `symmetric` and `affine` span; other coders do not read it. rank,
+    (0, 1]: by rank_by the fraction of the full rank kept, the least share of the squared singular values kept (1
+    leaves the matrix whole in both), or the largest relative error allowed, of the weights or, for whitened_svd, of
+    the layer's output.
     """
 
     sparsity: float = 0.0
@@ -32,6 +33,7 @@ class Settings:
     coder: str = "symmetric"
     bits: int = UNCODED
     group: str = "channel"
+    scale: str = "range"
     rank: float = 1.0
     factorizer: str = "svd"
     rank_by: str = "fraction"
@@ -80,8 +82,9 @@ CHECKS = {
     "criterion": (lambda v: isinstance(v, str), "a criterion's name"),
     "pattern": (lambda v: isinstance(v, str), "a pattern's name"),
     "coder": (lambda v: isinstance(v, str), "a coder's name"),
-    "bits": (lambda v: _whole(v) and v in BITS, "1 to 8, or 32 for no coding"),
+    "bits": (lambda v: _whole(v) and v in BITS, "1 to 8, 16, or 32 for no coding"),
     "group": (_group, "'tensor', 'channel' or a block length such as '64'"),
+    "scale": (lambda v: isinstance(v, str), "a scale's name"),
     "rank": (lambda v: _number(v) and 0 < v <= 1, "a fraction in (0, 1]"),
     "factorizer": (lambda v: isinstance(v, str), "a factorizer's name"),
     "rank_by": (lambda v: v in RANK_BY, f"one of {', '.join(RANK_BY)}"),

@@ -13,7 +13,7 @@ from torch import Tensor
 from core import encoding, index
 from core.certainty import doubt
 from core.compress import INDEXED, Held, Layer, indexed
-from core.encoding import Affine, Encoded, Factored, Sparse
+from core.encoding import Affine, Codebook, Encoded, Factored, Sparse
 from core.factoring import Decomposed, Spectrum
 from core.statistics import Tally, estimate
 
@@ -125,16 +125,30 @@ def _largest_removed(held: Held, values: Tensor, leaf: Sparse) -> float:
 
 
 def levels(encoded: Encoded) -> np.ndarray:
-    """The values that codes can take, (2^bits,), in the group with the middle scale; empty where nothing is coded."""
+    """The values that codes can take, ascending, in the group with the middle scale; empty where every float is one.
+
+    A layer with a codebook a row shows the row whose largest level is the middle one.
+    """
     leaf = encoding.leaves(encoded)[0]
     coded = leaf.values if isinstance(leaf, Sparse) else leaf
-    if not isinstance(coded, Affine):
-        return np.empty(0)
-    scales = coded.scale.flatten()
-    middle = int(scales.argsort()[len(scales) // 2])
+    return LEVELS[type(coded)](coded) if type(coded) in LEVELS else np.empty(0)
+
+
+def _grid_levels(coded: Affine) -> np.ndarray:
+    middle = _middle(coded.scale.flatten())
     codes = torch.arange(2 * coded.zero + 1 if coded.zero else 2**coded.width)
     offset = 0.0 if coded.offset is None else float(coded.offset.flatten()[middle])
-    return ((codes - coded.zero) * scales[middle] + offset).numpy()
+    return ((codes - coded.zero) * coded.scale.flatten()[middle] + offset).numpy()
+
+
+def _book_levels(coded: Codebook) -> np.ndarray:
+    row = coded.levels[_middle(coded.levels[:, -1])]
+    scale = 1.0 if coded.scale is None else coded.scale.flatten()[_middle(coded.scale.flatten())]
+    return np.unique((row * scale).numpy())
+
+
+def _middle(values: Tensor) -> int:
+    return int(values.argsort()[len(values) // 2])
 
 
 def spectrum(decomposed: Spectrum) -> pd.DataFrame:
@@ -190,3 +204,6 @@ def entropy_per_weight(rows: list[Row]) -> float:
 def versions() -> dict[str, str]:
     """What a figure may depend on beside the model, the data and the recipe."""
     return {"python": platform.python_version(), "torch": torch.__version__, "numpy": np.__version__}
+
+
+LEVELS = {Affine: _grid_levels, Codebook: _book_levels}

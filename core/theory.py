@@ -8,6 +8,7 @@ from torch import Tensor
 from core import encoding
 from core.compress import Held
 from core.encoding import Affine, Encoded, LowRank, Sparse
+from core.recipe import UNCODED
 
 
 class Law(NamedTuple):
@@ -70,7 +71,7 @@ def rate_distortion(held: Held, energy: float) -> Law | None:
     """
     layer, encoded = held.layer, held.encoded
     rate = encoded.information() / layer.matrix.numel()
-    if rate >= encoding.FLOAT_BITS:
+    if rate >= UNCODED:
         return None
     mean = float(layer.matrix.double().mean())
     variance = max(0.0, energy / layer.matrix.numel() - mean**2) * layer.matrix.numel()

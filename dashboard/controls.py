@@ -6,19 +6,19 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from core import index, planning
-from core.coding import CODERS
+from core.coding import CODERS, WIDTHS, fitted, nearest_width
 from core.compress import Layer, rank_of
 from core.factoring import FACTORIZERS
 from core.live import Studio
 from core.pruning import CRITERIA, PATTERNS, removed_count
-from core.recipe import BITS, UNCODED, Recipe, Settings, Value, with_change
+from core.recipe import UNCODED, Recipe, Settings, Value, with_change
 from dashboard import state, words
 from dashboard.live.slider import Scale
 from dashboard.state import BELOW, EACH, POOLED, Position
 
-BIT_STOPS = (*(str(bits) for bits in BITS[:-1]), "off")
 MODES = {EACH: "of each layer", POOLED: "of all together", BELOW: "|w| below"}
-GROUPS = {"channel": "a scale a channel", "tensor": "a scale a layer", "64": "a scale a block of 64"}
+GROUPS = {"channel": "per channel", "tensor": "per layer", "64": "per block of 64"}
+SCALE_NAMES = {"range": "whole range", "percentile": "99.9th percentile", "squared_error": "least squared error"}
 CODER_NAMES = {name: name for name in CODERS}
 CRITERION_NAMES = {name: name for name in CRITERIA}
 PATTERN_NAMES = {name: name.replace("_", " ") for name in PATTERNS}
@@ -116,14 +116,21 @@ def pruned(studio: Studio, position: Position, value: float) -> Recipe:
 
 
 def bits_scale(studio: Studio, position: Position) -> Scale:
-    """The Bits slider: 1 to 8, then off."""
+    """The Bits slider: the bits that the coder can be asked for, then off."""
     hint = "off: weights stay 32-bit numbers" if settings_of(position).bits == UNCODED else "bits a weight that stays"
-    return Scale("Bits", stops=BIT_STOPS, subject=f"{position.model} {position.layer}", hint=hint)
+    stops = tuple("off" if bits == UNCODED else str(bits) for bits in _widths(position))
+    subject = f"{position.model} {position.layer} {' '.join(stops)}"
+    return Scale("Bits", stops=stops, subject=subject, hint=hint, disabled=len(stops) == 1)
+
+
+def _widths(position: Position) -> tuple[int, ...]:
+    return (*WIDTHS[settings_of(position).coder], UNCODED)
 
 
 def bits_value(studio: Studio, position: Position) -> float:
     """The place of the bits among the stops."""
-    return float(BITS.index(settings_of(position).bits))
+    settings = settings_of(position)
+    return float(_widths(position).index(nearest_width(settings.coder, settings.bits)))
 
 
 def rank_scale(studio: Studio, position: Position) -> Scale:
@@ -177,12 +184,12 @@ def ranked_by(position: Position, by: str) -> Recipe:
 
 def coded(studio: Studio, position: Position, value: float) -> Recipe:
     """The recipe once the Bits slider stands at `value`."""
-    return with_change(position.recipe, position.layer or None, {"bits": BITS[int(value)]})
+    return changed(position, {"bits": _widths(position)[int(value)]})
 
 
 def changed(position: Position, changes: dict[str, Value]) -> Recipe:
-    """The recipe with other fields of the Settings that the sliders stand for."""
-    return with_change(position.recipe, position.layer or None, changes)
+    """The recipe with other fields of the Settings that the sliders stand for, all bits at some its coder can do."""
+    return fitted(with_change(position.recipe, position.layer or None, changes))
 
 
 def in_mode(studio: Studio, position: Position, mode: str) -> Recipe:

@@ -32,6 +32,7 @@ def of(studio: Studio, position: Position) -> dict[str, tuple[Item, ...]]:
         "coder": (
             _select("coder", "How codes are made", controls.CODER_NAMES, settings.coder),
             _select("group", "Weights that share a scale", controls.GROUPS, settings.group),
+            _select("scale", "What range an even grid spans", controls.SCALE_NAMES, settings.scale),
         ),
         "factorizer": (
             _select("factorizer", "How a matrix is factored", controls.FACTORIZER_NAMES, settings.factorizer),
@@ -143,6 +144,7 @@ DEEDS = {
     "factorizer": _field,
     "rank_by": _ranked_by,
     "group": _field,
+    "scale": _field,
     "plot": _plot,
     "undo": _undo,
     "reset": _reset,

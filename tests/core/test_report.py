@@ -3,6 +3,7 @@ import pytest
 import torch
 
 from core import encoding, report
+from core.coding import CODERS, WIDTHS
 from core.compress import encode, matrices
 from core.recipe import Settings
 from tests.core import zoo
@@ -49,3 +50,12 @@ def test_levels_are_values_that_codes_take(coder, bits):
     levels = report.levels(encoded)
     assert len(levels) == (2**bits - 1 if coder == "symmetric" and bits > 1 else 2**bits)
     assert set(encoded.decode().unique().tolist()) <= set(levels.tolist())
+
+
+@pytest.mark.parametrize(("coder", "bits"), [(coder, bits) for coder in CODERS for bits in WIDTHS[coder] if bits < 16])
+def test_levels_of_a_book_are_values_that_codes_take(coder, bits):
+    encoded = encode(zoo.linear(zoo.random(5, 300)), Settings(bits=bits, coder=coder, group="tensor"))
+    levels = report.levels(encoded)
+    taken = set(encoded.decode().unique().tolist())
+    assert levels.tolist() == sorted(set(levels.tolist()))
+    assert taken <= set(levels.tolist()) if coder != "float8_e4m3" else not levels.size

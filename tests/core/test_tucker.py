@@ -7,7 +7,7 @@ from torch import nn
 from core import encoding, report
 from core.compress import Layer, compress, encode, layers, matrices, run, unchanged, weights
 from core.decoding import from_tensors
-from core.encoding_tucker import Tucker
+from core.encoding import Tucker
 from core.exporting import deserialize, file_bytes, serialize
 from core.factoring import tucker2
 from core.recipe import Recipe, Settings

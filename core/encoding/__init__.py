@@ -1,0 +1,36 @@
+"""The forms a compressed matrix can take: each is a value that decodes itself and counts its own bits."""
+
+from core.encoding.codes import FLOATS, Affine, Codebook, Coded, Rounded, code_counts
+from core.encoding.forms import BYTES, Dense, Encoded, Form, Layout, bits
+from core.encoding.packing import count_kept, masked, pack, spread, unpack
+from core.encoding.product import Factored, LowRank, Tucker, leaves, removed_values, shape_of, stored_values
+from core.encoding.sparse import Sparse, Stored
+
+__all__ = [
+    "BYTES",
+    "FLOATS",
+    "Affine",
+    "Codebook",
+    "Coded",
+    "Dense",
+    "Encoded",
+    "Factored",
+    "Form",
+    "Layout",
+    "LowRank",
+    "Rounded",
+    "Sparse",
+    "Stored",
+    "Tucker",
+    "bits",
+    "code_counts",
+    "count_kept",
+    "leaves",
+    "masked",
+    "pack",
+    "removed_values",
+    "shape_of",
+    "spread",
+    "stored_values",
+    "unpack",
+]

@@ -1,0 +1,260 @@
+"""Forms of a code a weight: on an even grid, into a codebook, or a float of fewer bits that is its own code.
+
+Beside what every form can do, each finds its codes for other values (`nearest`) and decodes some columns (`at`):
+`decode()` is `at(codes, 0)`, so a sweep over columns can round each to the form's own grid. Both take the `first` of
+the columns that they are given.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from core.clustering import boundaries
+from core.encoding.forms import Form, Layout
+from core.encoding.packing import bincount, count_kept, pack, packed_bytes, passed, spread
+from core.entropy import entropy
+
+
+@dataclass(frozen=True, eq=False)
+class Affine:
+    """Whole-number codes on an even grid: value = (code - zero) * scale + offset. Without offset, `zero` decodes to 0.
+
+    codes: uint8 (out, in), below 2^width. scale: float32 (1 or out, blocks). offset: like scale, or None for 0.
+    block: columns that share a scale.
+    """
+
+    codes: Tensor
+    scale: Tensor
+    offset: Tensor | None
+    zero: int
+    width: int
+    block: int
+
+    precision = "float32"
+
+    @property
+    def zero_is_a_code(self) -> bool:
+        """Whether a code decodes to exactly 0 and removed weights have it."""
+        return self.offset is None
+
+    def finite(self) -> bool:
+        """Whether its scales could be held."""
+        return bool(torch.isfinite(self.scale).all())
+
+    def symbols(self) -> tuple[Tensor, int]:
+        """What an entropy coder would see, (out, in) of whole numbers, and how many different ones there can be."""
+        return self.codes, 2**self.width
+
+    def decode(self) -> Tensor:
+        return self.at(self.codes, 0)
+
+    def at(self, codes: Tensor, first: int) -> Tensor:
+        """The values of codes, (out, n), for the columns from `first` on."""
+        columns = codes.shape[1]
+        values = codes.float()
+        if self.zero:
+            values.sub_(self.zero)
+        values.mul_(spread(self.scale, columns, self.block, first))
+        return values if self.offset is None else values.add_(spread(self.offset, columns, self.block, first))
+
+    def nearest(self, values: Tensor, first: int) -> Tensor:
+        """The codes of values, (out, n), for the columns from `first` on."""
+        columns = values.shape[1]
+        scale = spread(self.scale, columns, self.block, first)
+        if self.offset is None:
+            codes = (values / scale).round_().add_(self.zero)
+        else:
+            codes = (values - spread(self.offset, columns, self.block, first)).div_(scale).round_()
+        return codes.clamp_(0, 2 * self.zero or 2**self.width - 1).to(torch.uint8)
+
+    def layout(self, kept: int | None = None) -> Layout:
+        count = self.codes.numel() if kept is None else kept
+        found: Layout = {
+            "codes": ("U8", (packed_bytes(count, self.width),)),
+            "scale": ("F32", tuple(self.scale.shape)),
+        }
+        if self.offset is not None:
+            found["offset"] = ("F32", tuple(self.offset.shape))
+        return found
+
+    def tensors(self, mask: Tensor | None = None) -> dict[str, Tensor]:
+        codes = self.codes.flatten() if mask is None else self.codes[mask]
+        found = {"codes": pack(codes, self.width), "scale": self.scale.contiguous()}
+        if self.offset is not None:
+            found["offset"] = self.offset.contiguous()
+        return found
+
+    def information(self, mask: Tensor | None = None) -> float:
+        return self.codes.numel() * entropy(code_counts(self, mask))
+
+    def form(self) -> Form:
+        rows, columns = self.codes.shape
+        return {
+            "kind": "affine",
+            "rows": rows,
+            "columns": columns,
+            "zero": self.zero,
+            "width": self.width,
+            "block": self.block,
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class Codebook:
+    """Codes that name a level: value = levels[row, code], times the block's scale where there is one.
+
+    codes: uint8 (out, in). levels: float32 (1 or out, up to 2^width), ascending, repeated ones at a row's end.
+    scale: float32 (1 or out, blocks), or None for 1. block: columns that share a scale.
+    """
+
+    codes: Tensor
+    levels: Tensor
+    scale: Tensor | None
+    width: int
+    block: int
+
+    precision = "float32"
+    zero_is_a_code = False
+
+    def finite(self) -> bool:
+        """Whether its levels and scales could be held."""
+        parts = [self.levels] if self.scale is None else [self.levels, self.scale]
+        return all(bool(torch.isfinite(part).all()) for part in parts)
+
+    def symbols(self) -> tuple[Tensor, int]:
+        """What an entropy coder would see, (out, in) of whole numbers, and how many different ones there can be."""
+        return self.codes, 2**self.width
+
+    def decode(self) -> Tensor:
+        return self.at(self.codes, 0)
+
+    def at(self, codes: Tensor, first: int) -> Tensor:
+        """The values of codes, (out, n), for the columns from `first` on."""
+        rows, size = self.levels.shape
+        starts = np.arange(rows)[:, None] * size
+        found = codes.numpy() if rows == 1 else codes.numpy() + starts
+        values = torch.from_numpy(self.levels.numpy().ravel().take(found))
+        return values if self.scale is None else values.mul_(spread(self.scale, codes.shape[1], self.block, first))
+
+    def nearest(self, values: Tensor, first: int) -> Tensor:
+        """The codes of values, (out, n), for the columns from `first` on; a tie goes to the lower level."""
+        if self.scale is not None:
+            values = values / spread(self.scale, values.shape[1], self.block, first)
+        return torch.from_numpy(passed(values.numpy(), boundaries(self.levels.numpy())))
+
+    def layout(self, kept: int | None = None) -> Layout:
+        count = self.codes.numel() if kept is None else kept
+        found: Layout = {
+            "codes": ("U8", (packed_bytes(count, self.width),)),
+            "levels": ("F32", tuple(self.levels.shape)),
+        }
+        if self.scale is not None:
+            found["scale"] = ("F32", tuple(self.scale.shape))
+        return found
+
+    def tensors(self, mask: Tensor | None = None) -> dict[str, Tensor]:
+        codes = self.codes.flatten() if mask is None else self.codes[mask]
+        found = {"codes": pack(codes, self.width), "levels": self.levels.contiguous()}
+        if self.scale is not None:
+            found["scale"] = self.scale.contiguous()
+        return found
+
+    def information(self, mask: Tensor | None = None) -> float:
+        return self.codes.numel() * entropy(code_counts(self, mask))
+
+    def form(self) -> Form:
+        rows, columns = self.codes.shape
+        return {"kind": "codebook", "rows": rows, "columns": columns, "width": self.width, "block": self.block}
+
+
+@dataclass(frozen=True, eq=False)
+class Rounded:
+    """Floats of 16 or 8 bits, which are their own codes: value = code, times the block's scale where there is one.
+
+    codes: (out, in) of a type in FLOATS. scale: float32 (1 or out, blocks), or None for 1. block: columns that share a
+    scale.
+    """
+
+    codes: Tensor
+    scale: Tensor | None
+    block: int
+
+    zero_is_a_code = False
+
+    @property
+    def precision(self) -> str:
+        """The type's name."""
+        return str(self.codes.dtype).removeprefix("torch.").removesuffix("fn")
+
+    def finite(self) -> bool:
+        """Whether its values and scales could be held."""
+        if self.scale is not None and not bool(torch.isfinite(self.scale * torch.finfo(self.codes.dtype).max).all()):
+            return False
+        sizes = self.symbols()[0].bitwise_and(2 ** (8 * self.codes.itemsize - 1) - 1)
+        return int(sizes.numpy().max(initial=0)) < FIRST_INFINITE[self.codes.dtype]
+
+    def symbols(self) -> tuple[Tensor, int]:
+        """The bits of each value as a whole number, (out, in), and how many different ones there can be."""
+        kind = torch.uint8 if self.codes.itemsize == 1 else torch.int16
+        return self.codes.view(kind), 256**self.codes.itemsize
+
+    def decode(self) -> Tensor:
+        return self.at(self.codes, 0)
+
+    def at(self, codes: Tensor, first: int) -> Tensor:
+        """The values of codes, (out, n), for the columns from `first` on."""
+        values = torch.from_numpy(BYTE_VALUES.take(codes.view(torch.uint8))) if codes.itemsize == 1 else codes.float()
+        return values if self.scale is None else values.mul_(spread(self.scale, codes.shape[1], self.block, first))
+
+    def nearest(self, values: Tensor, first: int) -> Tensor:
+        """The codes of values, (out, n), for the columns from `first` on."""
+        if self.scale is None:
+            return values.to(self.codes.dtype)
+        most = torch.finfo(self.codes.dtype).max
+        scaled = values / spread(self.scale, values.shape[1], self.block, first)
+        return scaled.clamp_(-most, most).to(self.codes.dtype)
+
+    def layout(self, kept: int | None = None) -> Layout:
+        shape = tuple(self.codes.shape) if kept is None else (kept,)
+        found: Layout = {"values": (FLOATS[self.codes.dtype], shape)}
+        if self.scale is not None:
+            found["scale"] = ("F32", tuple(self.scale.shape))
+        return found
+
+    def tensors(self, mask: Tensor | None = None) -> dict[str, Tensor]:
+        found = {"values": self.codes.contiguous() if mask is None else self.codes[mask]}
+        if self.scale is not None:
+            found["scale"] = self.scale.contiguous()
+        return found
+
+    def information(self, mask: Tensor | None = None) -> float:
+        return self.codes.numel() * entropy(code_counts(self, mask))
+
+    def form(self) -> Form:
+        rows, columns = self.codes.shape
+        return {"kind": "rounded", "rows": rows, "columns": columns, "block": self.block}
+
+
+Coded = Affine | Codebook | Rounded
+
+
+def code_counts(coded: Coded, mask: Tensor | None) -> np.ndarray:
+    """How often each code is stored; removed weights count as the code of 0, or last where no code means 0."""
+    symbols, size = coded.symbols()
+    if mask is None or coded.zero_is_a_code:
+        return _counted(symbols.flatten(), size)
+    kept = _counted(symbols[mask], size)
+    return np.append(kept, mask.numel() - count_kept(mask))
+
+
+def _counted(symbols: Tensor, size: int) -> np.ndarray:
+    if symbols.itemsize == 1:
+        return bincount(symbols.numpy(), size)
+    return np.bincount(symbols.numpy().view(np.uint16), minlength=size)
+
+
+FLOATS = {torch.float16: "F16", torch.bfloat16: "BF16", torch.float8_e4m3fn: "F8_E4M3"}
+FIRST_INFINITE = {torch.float16: 0x7C00, torch.bfloat16: 0x7F80, torch.float8_e4m3fn: 0x7F}  # bits without the sign
+BYTE_VALUES = torch.arange(256, dtype=torch.uint8).view(torch.float8_e4m3fn).float().numpy()

@@ -1,0 +1,129 @@
+"""Forms made of forms: products of two or three stored matrices."""
+
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+import torch
+from torch import Tensor
+
+from core.encoding.codes import Coded
+from core.encoding.forms import Encoded, Form, Layout
+from core.encoding.sparse import Sparse, Stored
+
+
+@runtime_checkable
+class Factored(Protocol):
+    """An encoded matrix that is a product: of `factors`, by name; `shape` is that of what it decodes to."""
+
+    factors: dict[str, Stored]
+    shape: tuple[int, int]
+
+
+@dataclass(frozen=True, eq=False)
+class LowRank:
+    """A product of two stored factors, block by block: left (out, rank) times right (groups * rank, in)."""
+
+    left: Stored
+    right: Stored
+    groups: int
+
+    @property
+    def factors(self) -> dict[str, Stored]:
+        """The two stored matrices."""
+        return {"left": self.left, "right": self.right}
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(out, in) of the product."""
+        return shape_of(self.left)[0], shape_of(self.right)[1]
+
+    def decode(self) -> Tensor:
+        left, right = self.left.decode(), self.right.decode()
+        rows, rank = left.shape
+        blocks = torch.bmm(left.view(self.groups, rows // self.groups, rank), right.view(self.groups, rank, -1))
+        return blocks.view(rows, -1)
+
+    def layout(self, kept: int | None = None) -> Layout:
+        return named("left", self.left.layout()) | named("right", self.right.layout())
+
+    def tensors(self, mask: Tensor | None = None) -> dict[str, Tensor]:
+        return named("left", self.left.tensors()) | named("right", self.right.tensors())
+
+    def information(self, mask: Tensor | None = None) -> float:
+        return self.left.information() + self.right.information()
+
+    def form(self) -> Form:
+        return {"kind": "low_rank", "groups": self.groups, "left": self.left.form(), "right": self.right.form()}
+
+
+@dataclass(frozen=True, eq=False)
+class Tucker:
+    """left (out, r_out) times core (groups * r_out, r_in * kernel) times right (groups * r_in, in), group by group.
+
+    kernel: positions of the convolution's kernel.
+    """
+
+    left: Stored
+    core: Stored
+    right: Stored
+    groups: int
+    kernel: int
+
+    @property
+    def factors(self) -> dict[str, Stored]:
+        """The three stored matrices."""
+        return {"left": self.left, "core": self.core, "right": self.right}
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(out, in * kernel) of the product."""
+        return shape_of(self.left)[0], shape_of(self.right)[1] * self.kernel
+
+    def decode(self) -> Tensor:
+        left, core, right = (factor.decode() for factor in self.factors.values())
+        rank = left.shape[1]
+        split = core.view(self.groups, rank, -1, self.kernel)
+        wide = torch.einsum("gabk,gbi->gaik", split, right.view(self.groups, split.shape[2], -1))
+        blocks = torch.bmm(left.view(self.groups, -1, rank), wide.reshape(self.groups, rank, -1))
+        return blocks.view(len(left), -1)
+
+    def layout(self, kept: int | None = None) -> Layout:
+        return {k: v for name, part in self.factors.items() for k, v in named(name, part.layout()).items()}
+
+    def tensors(self, mask: Tensor | None = None) -> dict[str, Tensor]:
+        return {k: v for name, part in self.factors.items() for k, v in named(name, part.tensors()).items()}
+
+    def information(self, mask: Tensor | None = None) -> float:
+        return sum(factor.information() for factor in self.factors.values())
+
+    def form(self) -> Form:
+        factors = {name: factor.form() for name, factor in self.factors.items()}
+        return {"kind": "tucker", "groups": self.groups, "kernel": self.kernel, **factors}
+
+
+def leaves(encoded: Encoded) -> tuple[Stored, ...]:
+    """The matrices that are really stored: the factors of a product, otherwise the matrix itself."""
+    return tuple(encoded.factors.values()) if isinstance(encoded, Factored) else (encoded,)
+
+
+def stored_values(encoded: Encoded) -> int:
+    """How many numbers the form stands for: the weights, or the entries of all factors."""
+    return sum(shape_of(leaf)[0] * shape_of(leaf)[1] for leaf in leaves(encoded))
+
+
+def removed_values(encoded: Encoded) -> int:
+    """How many of those numbers a mask removes."""
+    return sum(leaf.mask.numel() - leaf.survivors for leaf in leaves(encoded) if isinstance(leaf, Sparse))
+
+
+def shape_of(leaf: Encoded) -> tuple[int, int]:
+    """(out, in) of what a form decodes to, without decoding it."""
+    if isinstance(leaf, Factored):
+        return leaf.shape
+    held = leaf.values if isinstance(leaf, Sparse) else leaf
+    return tuple((held.codes if isinstance(held, Coded) else held.values).shape)
+
+
+def named(side: str, parts: dict) -> dict:
+    """The parts of one factor of a product, under its name."""
+    return {f"{side}.{name}": part for name, part in parts.items()}

@@ -1,0 +1,120 @@
+"""Weights that share a value: our clustering against scikit-learn's KMeans and against the optimum, in one process.
+
+python -m tests.benchmarks.sharing [--weights 1000000] [--repeat 5]
+"""
+
+import argparse
+import statistics
+import time
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from sklearn.cluster import KMeans
+
+from core.coding import CODERS
+from core.recipe import Settings
+
+BITS = (4, 8)
+FEW = 20_000  # weights that the optimum is found for
+
+
+def ours(weight: np.ndarray, bits: int) -> np.ndarray:
+    """Each weight's shared value: sorting, clustering and coding."""
+    settings = Settings(coder="kmeans", bits=bits, group="tensor")
+    return CODERS["kmeans"](torch.from_numpy(weight)[None], None, settings).decode().numpy()[0]
+
+
+def theirs(weight: np.ndarray, bits: int) -> np.ndarray:
+    """The same by scikit-learn, one k-means++ start, its other settings as they come."""
+    found = KMeans(2**bits, n_init=1, random_state=0).fit(weight[:, None])
+    return found.cluster_centers_[found.labels_, 0]
+
+
+def optimum(weight: np.ndarray, size: int) -> float:
+    """The least squared error of `size` shared values: dynamic programming over the cuts of the sorted weights.
+
+    The best last cut never moves back as the end moves on, so halving finds all of a stage's: Wu 1991.
+    """
+    wide = np.sort(weight).astype(np.float64)
+    sums, squares = (np.concatenate([[0.0], np.cumsum(wide**power)]) for power in (1, 2))
+
+    def cost(start: np.ndarray, end: np.ndarray) -> np.ndarray:
+        return squares[end] - squares[start] - (sums[end] - sums[start]) ** 2 / np.maximum(end - start, 1)
+
+    ends = np.arange(len(wide) + 1)
+    best = cost(np.zeros_like(ends), ends)
+    for _ in range(size - 1):
+        best = _stage(best, cost)
+    return float(best[-1])
+
+
+def _stage(best: np.ndarray, cost: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> np.ndarray:
+    """The least cost up to each end with one cluster more; all middles of a depth of the halving at once."""
+    found, last = np.empty_like(best), len(best) - 1
+    low, high, least, most = (np.array([edge]) for edge in (0, last, 0, last))
+    while low.size:
+        middle = (low + high) // 2
+        tried = np.minimum(most, middle) - least + 1
+        begins = np.cumsum(tried) - tried
+        cut = np.arange(tried.sum()) - np.repeat(begins - least, tried)
+        total = best[cut] + cost(cut, np.repeat(middle, tried))
+        found[middle] = np.minimum.reduceat(total, begins)
+        hits = np.flatnonzero(total == np.repeat(found[middle], tried))
+        at = cut[hits[np.searchsorted(hits, begins)]]
+        left, right = middle > low, middle < high
+        low, high, least, most = (
+            np.concatenate([low[left], middle[right] + 1]),
+            np.concatenate([middle[left] - 1, high[right]]),
+            np.concatenate([least[left], at[right]]),
+            np.concatenate([at[left], most[right]]),
+        )
+    return found
+
+
+def squared_error(weight: np.ndarray, shared: np.ndarray) -> float:
+    """Summed in float64."""
+    return float(((weight.astype(np.float64) - shared) ** 2).sum())
+
+
+def timed(
+    function: Callable[[np.ndarray, int], np.ndarray], case: tuple, repeat: int
+) -> tuple[list[float], np.ndarray]:
+    """Seconds of each run, and what the last returned."""
+    times, shared = [], None
+    for _ in range(repeat):
+        start = time.perf_counter()
+        shared = function(*case)
+        times.append(time.perf_counter() - start)
+    return times, shared
+
+
+def compare(weights: int, repeat: int) -> None:
+    """Print time and squared error of both, and both against the optimum of the first FEW weights."""
+    weight = np.random.default_rng(0).normal(size=weights).astype(np.float32)
+    print(f"{weights:,} Gaussian weights, {torch.get_num_threads()} threads; seconds least / median / most")
+    for bits in BITS:
+        mine, shared = timed(ours, (weight, bits), 2 * repeat + 1)
+        other, oracle = timed(theirs, (weight, bits), repeat)
+        for name, times in (("ours", mine), ("scikit-learn", other)):
+            row = (min(times), statistics.median(times), max(times))
+            print(f"{2**bits:4} values {name:13} {row[0]:9.4f} {row[1]:9.4f} {row[2]:9.4f}")
+        ratio = [slow / fast for slow in (min(other), max(other)) for fast in (max(mine), min(mine))]
+        middle = statistics.median(other) / statistics.median(mine)
+        error = squared_error(weight, shared) / squared_error(weight, oracle)
+        print(
+            f"{2**bits:4} values: {middle:,.0f} times faster ({ratio[0]:,.0f} to {ratio[-1]:,.0f}); error x {error:.4f}"
+        )
+    for bits in BITS:
+        few = weight[:FEW]
+        best = optimum(few, 2**bits)
+        above = [100 * (squared_error(few, way(few, bits)) / best - 1) for way in (ours, theirs)]
+        print(f"{2**bits:4} values of {len(few):,}: {above[0]:.2f} % above the optimum; scikit-learn {above[1]:.2f} %")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--weights", type=int, default=1_000_000)
+    parser.add_argument("--repeat", type=int, default=3)
+    options = parser.parse_args()
+    compare(options.weights, options.repeat)
