@@ -1,6 +1,7 @@
 """What the loss loses, to second order: the empirical Fisher matrix in blocks of a layer, or of all layers together."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -11,6 +12,17 @@ from core.secondorder import DAMPING, constrained, removal_scores
 WHOLE = 2048  # weights: a layer up to this size is one block
 BLOCK = 64
 CHUNK = 2**22  # numbers in float64 at a time, 32 MiB
+
+
+class Survivors(NamedTuple):
+    """Who survives, by layer name, and what inverts their damped F = G_Sᵀ G_S / n + λ by Woodbury's identity.
+
+    damping: λ. factor: the Cholesky factor of G_S G_Sᵀ + n λ, (n, n), float64, for the gradients G_S of the survivors.
+    """
+
+    masks: dict[str, Tensor]
+    damping: float
+    factor: Tensor
 
 
 def fisher(gradients: Iterable[Tensor], block: int | None = None) -> Tensor:
@@ -68,16 +80,7 @@ def network_scores(
     weights: (out, in). gradients: of the same n samples, (n, out, in). masks: True survives, where weights that are
     0 are gone already and make up for nothing. By Woodbury's identity: an n x n system, two passes over the gradients.
     """
-    damping, factor = _system(weights, gradients, masks)
-    scores = {}
-    for name, weight in weights.items():
-        parts = []
-        for part in _columns(gradients[name]):
-            explained = torch.linalg.solve_triangular(factor, part, upper=False).square().sum(0)
-            parts.append((1 - explained).clamp(min=torch.finfo(torch.float64).eps) / damping)
-        inverse = torch.cat(parts).view_as(weight)
-        scores[name] = (weight.double().square() / (2 * inverse)).to(weight.dtype)
-    return scores
+    return _scores(weights, gradients, _survivors(gradients, masks or _all(weights)))
 
 
 def network_repair(
@@ -87,15 +90,7 @@ def network_repair(
 
     masks: True survives. The least (v − w)ᵀ F (v − w) over all layers, as in `network_scores`.
     """
-    _, factor = _system(weights, gradients, masks)
-    gone = {name: (weight.double() * ~masks[name]).flatten() for name, weight in weights.items()}
-    slopes = sum(part @ lost for name in weights for part, lost in _paired(gradients[name], gone[name]))
-    forces = torch.cholesky_solve(slopes[:, None], factor)[:, 0]  # (n,)
-    mended = {}
-    for name, weight in weights.items():
-        change = torch.cat([forces @ part for part in _columns(gradients[name])]).view_as(weight)
-        mended[name] = ((weight.double() + change) * masks[name]).to(weight.dtype)
-    return mended
+    return _repaired(weights, gradients, _survivors(gradients, masks))
 
 
 def network_pruned(
@@ -108,14 +103,12 @@ def network_pruned(
     """
     count, steps = goal
     total = sum(weight.numel() for weight in weights.values())
-    masks = {name: torch.ones_like(weight, dtype=torch.bool) for name, weight in weights.items()}
+    survivors = _survivors(gradients, _all(weights))
     for step in range(1, steps + 1):
-        left = total * ((total - count) / total) ** (step / steps)
-        masks = network_masks(
-            network_scores(weights, gradients, masks), count if step == steps else total - round(left)
-        )
-        weights = network_repair(weights, masks, gradients)
-    return masks, dict(weights)
+        gone = count if step == steps else total - round(total * ((total - count) / total) ** (step / steps))
+        survivors = _survivors(gradients, network_masks(_scores(weights, gradients, survivors), gone))
+        weights = _repaired(weights, gradients, survivors)
+    return survivors.masks, dict(weights)
 
 
 def network_masks(scores: Mapping[str, Tensor], count: int) -> dict[str, Tensor]:
@@ -125,33 +118,66 @@ def network_masks(scores: Mapping[str, Tensor], count: int) -> dict[str, Tensor]
     return {name: part.view_as(scores[name]) for name, part in zip(scores, parts, strict=True)}
 
 
-def _system(
-    weights: Mapping[str, Tensor], gradients: Mapping[str, Tensor], masks: Mapping[str, Tensor] | None
-) -> tuple[float, Tensor]:
-    """The damping λ and the Cholesky factor of G_S G_Sᵀ + n λ, (n, n), for the gradients G of the survivors S."""
+def _all(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {name: torch.ones_like(weight, dtype=torch.bool) for name, weight in weights.items()}
+
+
+def _survivors(gradients: Mapping[str, Tensor], masks: Mapping[str, Tensor]) -> Survivors:
     samples = len(next(iter(gradients.values())))
     total = torch.zeros(samples, samples, dtype=torch.float64)
     squares = 0.0
-    for name in weights:
-        kept = torch.ones_like(weights[name], dtype=torch.bool) if masks is None else masks[name]
-        for part, survives in _paired(gradients[name], kept.flatten()):
-            squares += float(part.square().sum())
-            survivors = part if masks is None else part[:, survives]
-            total.addmm_(survivors, survivors.mT)
-    damping = _damping(squares / samples / sum(weight.numel() for weight in weights.values()))
+    for name, mask in masks.items():
+        squares += sum(float(part.double().square().sum()) for part in gradients[name])
+        for part in _columns(gradients[name], mask):
+            total.addmm_(part, part.mT)
+    damping = _damping(squares / samples / sum(mask.numel() for mask in masks.values()))
     total.diagonal().add_(samples * damping)
-    return damping, torch.linalg.cholesky(total)
+    return Survivors(dict(masks), damping, torch.linalg.cholesky(total))
 
 
-def _columns(gradients: Tensor) -> Iterator[Tensor]:
-    """The gradients as (n, weights) in chunks of weights, float64."""
-    for part in gradients.flatten(1).split(max(1, CHUNK // len(gradients)), dim=1):
-        yield part.double()
+def _scores(weights: Mapping[str, Tensor], gradients: Mapping[str, Tensor], survivors: Survivors) -> dict[str, Tensor]:
+    scores = {}
+    for name, weight in weights.items():
+        mask = survivors.masks[name]
+        solved = (
+            torch.linalg.solve_triangular(survivors.factor, part, upper=False).square().sum(0)
+            for part in _columns(gradients[name], mask)
+        )
+        inverse = (1 - torch.cat(list(solved))) / survivors.damping  # [F⁻¹]jj
+        scores[name] = torch.zeros_like(weight).masked_scatter_(
+            mask, (weight[mask].double().square() / (2 * inverse)).to(weight.dtype)
+        )
+    return scores
 
 
-def _paired(gradients: Tensor, flat: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
-    """`_columns` with what belongs to the same weights of `flat`, (weights,)."""
-    return zip(_columns(gradients), flat.split(max(1, CHUNK // len(gradients))), strict=True)
+def _repaired(
+    weights: Mapping[str, Tensor], gradients: Mapping[str, Tensor], survivors: Survivors
+) -> dict[str, Tensor]:
+    slopes = torch.zeros(len(survivors.factor), dtype=torch.float64)  # what each sample's loss feels of the removed
+    for name, mask in survivors.masks.items():
+        lost = weights[name][~mask].double().split(_width(gradients[name]))
+        for part, values in zip(_columns(gradients[name], ~mask), lost, strict=True):
+            slopes += part @ values
+    forces = torch.cholesky_solve(slopes[:, None], survivors.factor)[:, 0]  # (n,)
+    mended = {}
+    for name, mask in survivors.masks.items():
+        change = [forces @ part for part in _columns(gradients[name], mask)]
+        values = weights[name][mask].double() + torch.cat(change)
+        mended[name] = torch.zeros_like(weights[name]).masked_scatter_(mask, values.to(weights[name].dtype))
+    return mended
+
+
+def _columns(gradients: Tensor, chosen: Tensor) -> Iterator[Tensor]:
+    """The gradients of the chosen weights, (n, weights) in chunks of weights, float64."""
+    flat = gradients.flatten(1)
+    positions = chosen.flatten().nonzero()[:, 0]
+    for part in positions.split(_width(gradients)):
+        yield flat[:, part].double()
+
+
+def _width(gradients: Tensor) -> int:
+    """Weights in a chunk."""
+    return max(1, CHUNK // len(gradients))
 
 
 def _blocks(flat: Tensor, size: int) -> Tensor:

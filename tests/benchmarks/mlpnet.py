@@ -15,14 +15,15 @@ from torch import Tensor, nn
 
 from core.cascade import cascade, paired_moments
 from core.compress import Layer, layers, run
-from core.fisher import network_masks, network_repair, network_scores
+from core.fisher import network_masks, network_pruned
 from core.pruning import removed_count
 from tests.core import persample
 from tests.published.mlpnet import DATA, MLPNet
 
 SPARSITIES = (0.9, 0.95, 0.98)
 QUOTED = {"magnitude": (90.30, 83.64, 32.25), "CBS": (93.14, 88.92, 55.45)}  # published, not run again
-WAYS = ("magnitude", "magnitude + refit", "fisher", "fisher + repair", "fisher + refit")
+STEPS = 8
+WAYS = ("magnitude", "magnitude + refit", "fisher at once", "fisher in steps", "fisher in steps + refit")
 
 Labelled = tuple[Tensor, Tensor]
 
@@ -50,23 +51,23 @@ def pruned(model: nn.Module, known: tuple[Layer, ...], calibration: Labelled) ->
     """By way, for each of SPARSITIES the matrices by layer name."""
     images, labels = calibration
     weights = {layer.name: layer.matrix for layer in known}
+    sizes = {name: weight.abs() for name, weight in weights.items()}
     gradients = persample.gradients(model, known, images, labels)
-    scores = {"magnitude": {name: w.abs() for name, w in weights.items()}, "fisher": network_scores(weights, gradients)}
-    made: dict[str, list[dict[str, Tensor]]] = {way: [] for way in WAYS}
     total = sum(layer.matrix.numel() for layer in known)
-    for sparsity in SPARSITIES:
-        for criterion, values in scores.items():
-            masks = network_masks(values, removed_count(total, sparsity))
-            made[criterion].append({name: weights[name] * masks[name] for name in weights})
-            made[f"{criterion} + refit"].append(_refitted(model, known, masks, images))
-            if criterion == "fisher":
-                made["fisher + repair"].append(network_repair(weights, masks, gradients))
+    made: dict[str, list[dict[str, Tensor]]] = {way: [] for way in WAYS}
+    for count in (removed_count(total, sparsity) for sparsity in SPARSITIES):
+        masks = network_masks(sizes, count)
+        made["magnitude"].append({name: weights[name] * masks[name] for name in weights})
+        made["magnitude + refit"].append(refitted(model, known, masks, images))
+        made["fisher at once"].append(network_pruned(weights, gradients, (count, 1))[1])
+        masks, repaired = network_pruned(weights, gradients, (count, STEPS))
+        made["fisher in steps"].append(repaired)
+        made["fisher in steps + refit"].append(refitted(model, known, masks, images))
     return made
 
 
-def _refitted(
-    model: nn.Module, known: tuple[Layer, ...], masks: dict[str, Tensor], images: Tensor
-) -> dict[str, Tensor]:
+def refitted(model: nn.Module, known: tuple[Layer, ...], masks: dict[str, Tensor], images: Tensor) -> dict[str, Tensor]:
+    """The matrices of the masks, each layer refitted to the original outputs on the images."""
     return cascade(known, masks, lambda layer, changed: paired_moments(model, layer, changed, images))
 
 
@@ -88,9 +89,9 @@ def compare(folder: Path, seeds: int, images: int) -> None:
     print(f"{images:,} calibration images of the training set, {seeds} seeds, {time.perf_counter() - start:.0f} s;")
     print("percent right of 10,000 test images at sparsity " + ", ".join(map(str, SPARSITIES)))
     for name, row in QUOTED.items():
-        print(f"{name + ', published':22}" + "".join(f"{value:8.2f}         " for value in row))
+        print(f"{name + ', published':25}" + "".join(f"{value:8.2f}         " for value in row))
     for way, rows in figures.items():
-        print(f"{way:22}" + "".join(map(_spread, zip(*rows, strict=True))))
+        print(f"{way:25}" + "".join(map(_spread, zip(*rows, strict=True))))
 
 
 def _spread(values: tuple[float, ...]) -> str:
