@@ -6,6 +6,8 @@ from tests.published.mlpnet import DATA
 
 
 def pytest_collection_modifyitems() -> None:
-    missing = [name for name in ("mlpnet.safetensors", "mnist_test.npz") if not (DATA / name).is_file()]
+    missing = [
+        name for name in ("mlpnet.safetensors", "mnist_train.npz", "mnist_test.npz") if not (DATA / name).is_file()
+    ]
     if missing:
         pytest.exit(f"{DATA} lacks {', '.join(missing)}: the published figures cannot be held", returncode=1)
