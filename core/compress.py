@@ -126,7 +126,7 @@ def _mask(matrix: Tensor, settings: Settings, layer: Layer) -> Tensor | None:
     """Who survives, or None where nobody is removed. The layer's index saves the search for the count's threshold."""
     if not settings.prunes:
         return None
-    scores = CRITERIA[settings.criterion](matrix)
+    scores = CRITERIA[settings.criterion](matrix, None)
     if settings.threshold is not None:
         mask = scores.numpy() >= np.float32(settings.threshold)
         return None if mask.all() else torch.from_numpy(mask)
