@@ -98,9 +98,7 @@ def removed_count(weights: int, sparsity: float) -> int:
     return round(sparsity * weights)
 
 
-CRITERIA = {
-    f.__name__: f for f in (magnitude, random, gradient, taylor, fisher, wanda, entropy, information)
-}
+CRITERIA = {f.__name__: f for f in (magnitude, random, gradient, taylor, fisher, wanda, entropy, information)}
 NOTES: dict[str, str] = {
     "magnitude": "A common tutorial removes w where w² is below the largest w². As written that removes every weight "
     "but the largest: a threshold has to be chosen, by value or by the share that is to go.",

@@ -141,7 +141,9 @@ class Calibration:
         self.require(name, multiplied=True)
         found = self.activations[name]
         if not np.isfinite(found).all():
-            raise ValueError(f"layer '{name}': its outputs on the calibration images are not all finite; mend the model")
+            raise ValueError(
+                f"layer '{name}': its outputs on the calibration images are not all finite; mend the model"
+            )
         return channels.channels(found, self.targets.numpy(), shared, self.seed)
 
     def require(self, name: str, *, multiplied: bool) -> None:

@@ -77,7 +77,7 @@ def image_gradients(uses: list[Arrived], images: int) -> Iterator[Tensor]:
 
 def _of(arrived: Arrived, images: int, chosen: slice) -> Tensor:
     use = of_images(arrived.use, images, chosen)
-    outputs = arrived.outputs.reshape(images, -1)[chosen]
+    outputs = arrived.outputs.reshape(images, -1, arrived.outputs.shape[-1])[chosen]
     return PRODUCTS[use.kind](use, outputs, len(outputs))
 
 

@@ -49,9 +49,13 @@ def refusal(found: Survey, name: str, multiplied: bool) -> str | None:
             "Embedding module, so what it sees is not known; choose a method that needs no calibration"
         )
     if not found.kinds[name]:
-        return f"layer '{name}': the model never calls it, so it sees nothing; choose a method that needs no calibration"
+        return (
+            f"layer '{name}': the model never calls it, so it sees nothing; choose a method that needs no calibration"
+        )
     if multiplied and "Embedding" in found.kinds[name]:
-        return f"layer '{name}': an embedding looks rows up and multiplies them with nothing; choose a method for weights"
+        return (
+            f"layer '{name}': an embedding looks rows up and multiplies them with nothing; choose a method for weights"
+        )
     return None
 
 
@@ -82,7 +86,9 @@ def backward(source: Source, size: int = BATCH) -> Iterator[tuple[int, dict[str,
                 by_layer = arrived(logits, targets, followed)
             except RuntimeError as error:
                 reason = str(error).splitlines()[0]
-                raise ValueError(f"model: its loss has no gradient ({reason}); choose a method without gradients") from None
+                raise ValueError(
+                    f"model: its loss has no gradient ({reason}); choose a method without gradients"
+                ) from None
         done += len(images)
         source.tell(done / len(source.inputs))
         yield len(images), by_layer
