@@ -102,15 +102,15 @@ CRITERIA = {f.__name__: f for f in (magnitude, random, gradient, taylor, fisher,
 NOTES: dict[str, str] = {
     "magnitude": "A common tutorial removes w where w² is below the largest w². As written that removes every weight "
     "but the largest: a threshold has to be chosen, by value or by the share that is to go.",
-    "gradient": "A common tutorial sums the squared gradients of a tensor, reads them before any backward pass and "
-    "holds one norm per tensor against a threshold. Then .grad is None and whole tensors vanish; at a minimum the mean "
-    "gradient is near 0 besides, so here each weight has its own mean of squared gradients of single images, which is "
-    "curvature and not yet the cost of removing it.",
-    "fisher": "A common tutorial squares the mean gradient of a batch and calls it Fisher information. The mean "
-    "gradient squared is not the mean squared gradient; even the right one, as it is diagonal, loses badly to magnitude "
-    "at high sparsity.",
-    "entropy": "A common tutorial takes the entropy of the network's raw outputs for one random input and holds weights "
-    "against it. The logarithm of a negative output is NaN, a weight has no entropy and a high one is uncertainty and "
-    "not importance; here it is that of each channel's activations over many images.",
+    "gradient": "A common tutorial reads .grad before any backward pass, where it is None, and holds one norm of a "
+    "whole tensor against a threshold, so that whole tensors vanish. The mean gradient is near 0 at a minimum besides; "
+    "here each weight has its own mean of squared gradients of single images, which is curvature and not yet the cost "
+    "of removing it.",
+    "fisher": "A common tutorial squares the mean gradient of a batch and calls that Fisher information, but the mean "
+    "gradient squared is not the mean squared gradient. Even the right one, as it is diagonal, loses badly to "
+    "magnitude at high sparsity.",
+    "entropy": "A common tutorial takes the logarithm of raw outputs for one random input, which is NaN where they are "
+    "negative, and holds the entropy of outputs against weights. A weight has no entropy, and that of the network's "
+    "answer is its uncertainty; here it is that of each channel's activation over many images.",
 }
 PATTERNS = {f.__name__: f for f in (element,)}

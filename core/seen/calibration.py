@@ -117,7 +117,7 @@ class Calibration:
 
     @cached_property
     def activations(self) -> dict[str, np.ndarray]:
-        """Layer name -> each output channel's mean over positions by image, as it leaves the layer, float64 (N, out)."""
+        """Layer name -> the mean over positions of what leaves each output channel, by image, float64 (N, out)."""
         rows: dict[str, list[np.ndarray]] = {layer.name: [] for layer in self._multiplied}
         parts: dict[str, list[Tensor]] = {name: [] for name in rows}
 

@@ -63,7 +63,8 @@ def forward(source: Source, visit: Callable[[Use, int], None], size: int = BATCH
     """The images of each batch, after `visit` was told every use of a layer and the number of images in it."""
     done = 0
     for images in source.inputs.split(size):
-        watched = Pass(source.names, lambda use, count=len(images): visit(use, count), {})
+        count = len(images)
+        watched = Pass(source.names, lambda use, count=count: visit(use, count), {})
         with torch.no_grad():
             watch(source.model, images, watched)
         done += len(images)

@@ -185,7 +185,7 @@ def test_gradients_hold_wherever_the_images_lie(kind):
 
 
 def test_inputs_that_are_overwritten_later_count_as_the_layer_had_them():
-    model, calibration = made(Twice)
+    _, calibration = made(Twice)
     other, overwritten = made(Twice)
     other.overwrites = True
     for name in ("one", "two"):
@@ -359,7 +359,7 @@ def test_a_channel_that_never_moves_has_no_entropy():
 
 
 def test_ranges_hold_the_inputs_and_leave_the_padding_out():
-    _, calibration = one(nn.Conv2d(3, 4, 3, padding=2), 3, 9, 9)
+    model, calibration = one(nn.Conv2d(3, 4, 3, padding=2), 3, 9, 9)
     calibration = calibrated(model, calibration.inputs.abs() + 1)
     ranges, values = calibration.at("layer").ranges, calibration.inputs.double()
     assert (ranges.low, ranges.high) == (float(values.min()), float(values.max()))
