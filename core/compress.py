@@ -5,23 +5,19 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from types import MappingProxyType
-from typing import Protocol
 
 import torch
 from torch import Tensor, nn
 
-from core import index, pruning
+from core import compensation, index, patterns
 from core.coding import CODERS, SCALES, check_width
+from core.compensation import COMPENSATIONS, SWEEPING
 from core.encoding import Coded, Dense, Encoded, LowRank, Sparse, Stored, Tucker, leaves
 from core.factoring import ALLOWED, CALIBRATED, FACTORIZERS, Decomposed, Spectrum, kept_rank, least_rank
-from core.pruning import CRITERIA, PATTERNS, Wanted
+from core.patterns import PATTERNS, Wanted
+from core.pruning import CRITERIA, FREE, Sight
 from core.recipe import UNCODED, Recipe, Settings
-
-
-class Seen(Protocol):
-    """What calibration saw at a layer. moments: E[x x'] of its inputs, (groups, in, in) float64, in as its matrix."""
-
-    moments: Tensor
+from core.seen import Factor, Seen
 
 
 @dataclass(frozen=True, eq=False)
@@ -155,8 +151,32 @@ def encode(layer: Layer, settings: Settings, seen: Seen | None = None) -> Encode
     check_width(settings)
     if settings.prunes or settings.bits < UNCODED:
         require_finite(layer)
-    parts = [_stored(matrix, settings, layer) for matrix in matrices(layer, settings, seen)]
+    parts = _stored_all(matrices(layer, settings, seen), settings, layer, seen)
     return _product(parts, layer) if len(parts) > 1 else parts[0]
+
+
+def _stored_all(values: tuple[Tensor, ...], settings: Settings, layer: Layer, seen: Seen | None) -> list[Stored]:
+    """Each matrix as it is stored; the left of two factors sees what the right one makes of the layer's inputs."""
+    if len(values) == 1:
+        return [_stored(values[0], settings, layer, seen)]
+    if len(values) == 3 or seen is None or not _needs_sight(settings):
+        sight = seen and Factor(layer.name, None)
+        return [_stored(matrix, settings, layer, sight) for matrix in values]
+    left, right = values
+    stored = _stored(right, settings, layer, Factor(layer.name, seen.moments))
+    blocks = stored.decode().double().view(layer.groups, -1, right.shape[1])
+    return [_stored(left, settings, layer, Factor(layer.name, blocks @ seen.moments @ blocks.mT)), stored]
+
+
+def _needs_sight(settings: Settings) -> bool:
+    """Whether pruning or coding, as distinct from factoring, rests on calibration images."""
+    lossy = settings.prunes or settings.bits < UNCODED
+    return (settings.prunes and settings.criterion not in FREE) or (settings.compensate != "none" and lossy)
+
+
+def needs_images(settings: Settings) -> bool:
+    """Whether these Settings rest on calibration images."""
+    return _needs_sight(settings) or (settings.factors and settings.factorizer in CALIBRATED)
 
 
 def _product(factors: list[Stored], layer: Layer) -> LowRank | Tucker:
@@ -174,10 +194,27 @@ def require_finite(layer: Layer) -> None:
         )
 
 
-def _stored(matrix: Tensor, settings: Settings, layer: Layer) -> Stored:
-    mask = _mask(matrix, settings, layer)
-    values = _coded(matrix, mask, settings, layer) if settings.bits < UNCODED else Dense(matrix)
+def _stored(matrix: Tensor, settings: Settings, layer: Layer, seen: Sight | None) -> Stored:
+    weight, mask = _pruned(matrix, settings, layer, seen)
+    if settings.bits == UNCODED:
+        values = Dense(weight)
+    else:
+        values = _coded(weight, mask, settings, layer)
+        if settings.compensate in SWEEPING:
+            values = compensation.swept(weight, mask, values, seen)
     return values if mask is None else Sparse(mask, values)
+
+
+def _pruned(matrix: Tensor, settings: Settings, layer: Layer, seen: Sight | None) -> tuple[Tensor, Tensor | None]:
+    """The weight that makes good what goes, and who survives; each step leaves the same fraction of the survivors."""
+    weight, mask = matrix, None
+    for step in range(1, settings.steps + 1 if settings.prunes else 1):
+        share = 1 - (1 - settings.sparsity) ** (step / settings.steps)
+        wanted = Wanted(settings.sparsity if step == settings.steps else share, settings.threshold)
+        mask = _mask((matrix, weight, mask), (settings, wanted), layer, seen)
+        if mask is not None:
+            weight = COMPENSATIONS[settings.compensate](matrix, mask, seen)
+    return weight, mask
 
 
 def _coded(matrix: Tensor, mask: Tensor | None, settings: Settings, layer: Layer) -> Coded:
@@ -189,18 +226,25 @@ def _coded(matrix: Tensor, mask: Tensor | None, settings: Settings, layer: Layer
     return coded
 
 
-def _mask(matrix: Tensor, settings: Settings, layer: Layer) -> Tensor | None:
-    """Who survives, or None where nobody is removed. The layer's index saves the search for the count's threshold."""
-    if not settings.prunes:
-        return None
-    scores = CRITERIA[settings.criterion](matrix)
-    if settings.threshold is None and indexed(layer, matrix, settings):
-        count = pruning.removed_count(scores.numel(), settings.sparsity)
+def _mask(
+    before: tuple[Tensor, Tensor, Tensor | None], asked: tuple[Settings, Wanted], layer: Layer, seen: Sight | None
+) -> Tensor | None:
+    """Who survives, or None where nobody is removed.
+
+    before: the matrix, the weight after the last step and who survived it. The layer's index saves the search for the
+    count's threshold.
+    """
+    (matrix, weight, gone), (settings, wanted) = before, asked
+    scores = CRITERIA[settings.criterion](weight, seen)
+    if gone is not None:
+        scores = scores.masked_fill(~gone, -torch.inf)
+    if wanted.threshold is None and gone is None and indexed(layer, matrix, settings):
+        count = patterns.removed_count(scores.numel(), wanted.sparsity)
         last = float(index.magnitude(layer.index, count)) if count else -1.0
-        mask = pruning.keep_above(scores, last, count)
+        mask = patterns.keep_above(scores, last, count)
     else:
         kernel = layer.kernel if matrix.shape[1] == layer.matrix.shape[1] else 1
-        mask = PATTERNS[settings.pattern](scores, Wanted(settings.sparsity, settings.threshold), kernel)
+        mask = PATTERNS[settings.pattern](scores, wanted, kernel)
     return None if mask.all() else mask
 
 
@@ -242,4 +286,11 @@ KINDS = {
     "Embedding": nn.Embedding,
 }
 INDEXED = ("magnitude", "element")  # what the layer's sorted weights answer at once
-TABLES = {"criterion": CRITERIA, "pattern": PATTERNS, "coder": CODERS, "scale": SCALES, "factorizer": FACTORIZERS}
+TABLES = {
+    "criterion": CRITERIA,
+    "pattern": PATTERNS,
+    "coder": CODERS,
+    "scale": SCALES,
+    "factorizer": FACTORIZERS,
+    "compensate": COMPENSATIONS,
+}

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from core.pruning import element
+from core.patterns import without_smallest
 from core.secondorder import DAMPING, constrained, removal_scores
 
 WHOLE = 2048  # weights: a layer up to this size is one block
@@ -113,7 +113,7 @@ def network_pruned(
 
 def network_masks(scores: Mapping[str, Tensor], count: int) -> dict[str, Tensor]:
     """The masks without the `count` smallest scores of all layers together, ties in order of layer and position."""
-    mask = element(torch.cat([layer.flatten().float() for layer in scores.values()]), count)
+    mask = without_smallest(torch.cat([layer.flatten().float() for layer in scores.values()]), count)
     parts = mask.split([layer.numel() for layer in scores.values()])
     return {name: part.view_as(scores[name]) for name, part in zip(scores, parts, strict=True)}
 

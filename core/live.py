@@ -18,6 +18,7 @@ from core.evaluation import BATCH, Change, tallies
 from core.pipeline import Study, dense_bytes
 from core.recipe import Recipe, Settings
 from core.report import Row
+from core.seen import Seen
 from core.statistics import Estimate, Tally, estimate
 
 KEPT_TALLIES = 4096
@@ -48,7 +49,8 @@ class Studio:
         """Layer name -> its encoder, which remembers its last two results."""
         uses = self.study.uses
         return {
-            layer.name: lru_cache(maxsize=2)(partial(_coded, layer, uses[layer.name])) for layer in self.study.known
+            layer.name: lru_cache(maxsize=2)(partial(_coded, layer, uses[layer.name], self.study.at(layer.name)))
+            for layer in self.study.known
         }
 
     @cached_property
@@ -130,8 +132,8 @@ class Coded(NamedTuple):
     row: Row
 
 
-def _coded(layer: compress.Layer, uses: int, settings: Settings) -> Coded:
-    encoded = compress.encode(layer, settings)
+def _coded(layer: compress.Layer, uses: int | None, seen: Seen | None, settings: Settings) -> Coded:
+    encoded = compress.encode(layer, settings, seen)
     weight = compress.weights((layer,), {layer.name: encoded}).get(layer.parameter)
     return Coded(encoded, weight, report.layer_row(layer, encoded, uses))
 

@@ -10,11 +10,12 @@ import torch
 from torch import Tensor
 
 from core import calibration, evaluation, exporting, report
-from core.compress import Layer, compress, layers, weights
+from core.compress import Layer, compress, layers, needs_images, weights
 from core.encoding import Encoded
 from core.evaluation import Bench, Change
 from core.loading import Data, Loaded
 from core.recipe import Recipe, from_json, to_json
+from core.seen import Calibration, Seen
 from core.statistics import Tally
 
 SEED = 0  # of every random choice made here; none is made yet
@@ -23,7 +24,8 @@ FILES = ("report.json", "model.safetensors", "recipe.json")
 
 @dataclass(frozen=True, eq=False)
 class Study:
-    """A model on its data. calibration: images (C, ...) that no accuracy is measured on; none where none is needed."""
+    """A model on its data. calibration: images (C, ...) that no accuracy is measured on, and `seen` what the layers
+    see of them; none where none are needed."""
 
     loaded: Loaded
     known: tuple[Layer, ...]
@@ -31,21 +33,41 @@ class Study:
     data: str
     calibration: Tensor
     uses: Mapping[str, int | None]
+    seen: Calibration | None = None
+
+    def at(self, layer: str) -> Seen | None:
+        """What one layer sees of the calibration images."""
+        return None if self.seen is None else self.seen.at(layer)
 
 
 def study(loaded: Loaded, data: Data, recipe: Recipe, calibration_data: Data | None = None) -> Study:
     """What measuring a recipe needs. Without `calibration_data` the first images of `data` calibrate, if any do."""
-    needs = recipe.batchnorm == "recalibrate"
+    needs = calibrates(recipe)
     left_out = calibration.calibration_images(len(data.targets)) if needs and calibration_data is None else 0
-    images = data.inputs[:left_out] if calibration_data is None else calibration_data.inputs
+    images, labels = data.inputs[:left_out], data.targets[:left_out]
+    if calibration_data is not None:
+        images, labels = calibration_data.inputs, calibration_data.targets
     if needs and len(images) < 2:
-        raise ValueError(f"data '{data.name}': {len(images)} images to recalibrate batch norm on, expected 2 at least")
+        raise ValueError(f"data '{data.name}': {len(images)} images to calibrate on, expected 2 at least")
     known = layers(loaded.model)
     _check_model(loaded, known)
     bench = evaluation.bench(loaded.model, data.inputs[left_out:], data.targets[left_out:])
     sample = bench.inputs[:1].clone()
     uses = calibration.positions(loaded.model, {layer.name: layer.parameter for layer in known}, sample)
-    return Study(loaded, known, bench, data.name, torch.from_numpy(images), uses)
+    seen = Calibration(loaded.model, known, *map(torch.from_numpy, (images, labels)), SEED) if needs else None
+    return Study(loaded, known, bench, data.name, torch.from_numpy(images), uses, seen)
+
+
+def calibrates(recipe: Recipe) -> bool:
+    """Whether a recipe rests on images that its accuracy is then not measured on."""
+    settings = (recipe.default, *map(recipe.settings, recipe.layers))
+    return recipe.batchnorm == "recalibrate" or any(map(needs_images, settings))
+
+
+def encoded_by(study: Study, recipe: Recipe) -> dict[str, Encoded]:
+    """Every layer's encoded form by layer name."""
+    seen = {layer.name: study.at(layer.name) for layer in study.known}
+    return compress(study.known, recipe, seen)
 
 
 def _check_model(loaded: Loaded, known: tuple[Layer, ...]) -> None:
@@ -73,7 +95,7 @@ class Applied:
 
 def apply(study: Study, recipe: Recipe) -> Applied:
     """Encode every layer, then recalibrate the batch norms where the recipe says so."""
-    encoded = compress(study.known, recipe)
+    encoded = encoded_by(study, recipe)
     changed = weights(study.known, encoded)
     buffers: dict[str, Tensor] = {}
     if recipe.batchnorm == "recalibrate":
@@ -123,7 +145,7 @@ def verify(folder: Path, loaded: Loaded, data: Data, calibration_data: Data | No
         raise ValueError(f"'{folder}' was made from another model, {promised['model']}, not from '{loaded.name}'")
     whole = study(loaded, data, recipe, calibration_data)
     encoded, decoded = exporting.deserialize(written, loaded.model, whole.known)
-    _require_made_by(recipe, whole.known, encoded)
+    _require_made_by(recipe, whole, encoded)
     tally = measure(whole, Applied(encoded, {}, Change(decoded, dict.fromkeys(decoded, str(folder)))))
     measured = report.Measured(whole.known, encoded, whole.uses, tally, (len(written), dense_bytes(whole)))
     figures = json.loads(json.dumps(report.summary(measured, len(whole.bench.targets))))
@@ -136,9 +158,9 @@ def verify(folder: Path, loaded: Loaded, data: Data, calibration_data: Data | No
     return promised
 
 
-def _require_made_by(recipe: Recipe, known: tuple[Layer, ...], encoded: Mapping[str, Encoded]) -> None:
+def _require_made_by(recipe: Recipe, whole: Study, encoded: Mapping[str, Encoded]) -> None:
     """The forms of the file must be those that the recipe asks for, to the number of survivors."""
-    for name, made in compress(known, recipe).items():
+    for name, made in encoded_by(whole, recipe).items():
         if made.form() != encoded[name].form():
             raise ValueError(f"layer '{name}': model.safetensors holds it in another form than recipe.json asks for")
 

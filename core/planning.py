@@ -12,7 +12,7 @@ from torch import Tensor
 
 from core import index
 from core.compress import Layer, require_finite
-from core.pruning import removed_count
+from core.patterns import removed_count
 from core.recipe import Recipe, Settings, Value, merged
 
 Curve = Sequence[tuple[float, float]]  # (sparsity, drop in points) of one layer, the others whole

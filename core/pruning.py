@@ -1,117 +1,127 @@
-"""Which weights stay: scores by criterion, masks by pattern."""
+"""What is least important: scores by criterion."""
 
-from collections.abc import Callable
-from typing import NamedTuple
+from functools import lru_cache
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from core import fisher as block_fisher
+from core import secondorder
+from core.seen import Calibration, Factor, Seen
 
-def magnitude(weight: Tensor) -> Tensor:
+FISHER_IMAGES = 500
+Sight = Seen | Factor
+
+
+def magnitude(weight: Tensor, seen: Sight | None) -> Tensor:
     """|w|, in the units of the weights. Han et al. 2015, arXiv:1506.02626."""
     return weight.abs()
 
 
-class Wanted(NamedTuple):
-    """How much a mask removes: a share of the groups of its pattern, or (threshold) every group that scores below."""
-
-    sparsity: float
-    threshold: float | None = None
-
-
-def element(scores: Tensor, wanted: Wanted, kernel: int) -> Tensor:
-    """Single weights."""
-    return _survivors(scores, wanted)
+def random(weight: Tensor, seen: Sight | None) -> Tensor:
+    """Uniform scores in [0, 1) that depend on the shape alone: what any other criterion has to beat."""
+    rows, columns = weight.shape
+    return torch.rand(rows, columns, generator=torch.Generator().manual_seed(rows * 2**31 + columns))
 
 
-def row(scores: Tensor, wanted: Wanted, kernel: int) -> Tensor:
-    """Output channels: whole rows."""
-    return _survivors(_sums(scores, 1), wanted)[:, None].expand(scores.shape).contiguous()
+def gradient(weight: Tensor, seen: Sight | None) -> Tensor:
+    """E[g²], g the gradient of one image's loss: how sharply the loss bends along a weight, whatever its size."""
+    return _calibrated("gradient", seen).gradients.square
 
 
-def column(scores: Tensor, wanted: Wanted, kernel: int) -> Tensor:
-    """Input channels: a column, or a convolution's `kernel` columns of one channel."""
-    kept = _survivors(_sums(scores.reshape(len(scores), -1, kernel), (0, 2)), wanted)
-    return kept.repeat_interleave(kernel).expand(scores.shape).contiguous()
+def taylor(weight: Tensor, seen: Sight | None) -> Tensor:
+    """|E[g] w|, the first-order change of the loss when a weight goes. Molchanov et al. 2017, arXiv:1611.06440."""
+    return (_calibrated("taylor", seen).gradients.mean * weight).abs()
 
 
-def block(scores: Tensor, wanted: Wanted, size: tuple[int, int]) -> Tensor:
-    """Blocks of `size` rows and columns; at the right and lower edges smaller ones."""
-    (rows, columns), (height, width) = scores.shape, size
-    padded = torch.nn.functional.pad(scores, (0, -columns % width, 0, -rows % height))
-    tiles = padded.reshape(padded.shape[0] // height, height, padded.shape[1] // width, width)
-    kept = _survivors(_sums(tiles, (1, 3)), wanted)
-    return kept.repeat_interleave(height, 0)[:rows].repeat_interleave(width, 1)[:, :columns].contiguous()
+def fisher(weight: Tensor, seen: Sight | None) -> Tensor:
+    """E[g²] w² / 2, the second-order change of the loss by a diagonal Fisher. Theis et al. 2018, arXiv:1801.05787."""
+    return _calibrated("fisher", seen).gradients.square * weight.square() / 2
 
 
-def n_of_m(scores: Tensor, wanted: Wanted, numbers: tuple[int, int]) -> Tensor:
-    """At least n of every m weights of a row stay, the largest; a remainder shorter than m stays whole.
+def wanda(weight: Tensor, seen: Sight | None) -> Tensor:
+    """|w| times the root of the mean square of the input it multiplies. Sun et al. 2023, arXiv:2306.11695.
 
-    No more goes than that leaves free, whatever the sparsity. Mishra et al. 2021, arXiv:2104.08378.
+    Only comparable within an output row. The paper's norm is the same times the root of the number of inputs.
     """
-    n, m = numbers
-    whole = scores.shape[1] // m * m
-    order = scores[:, :whole].reshape(len(scores), -1, m).argsort(dim=2, stable=True)
-    free = torch.zeros_like(order, dtype=torch.bool).scatter_(2, order[:, :, : m - n], True).reshape(len(scores), whole)
-    offered = torch.full_like(scores, torch.inf)
-    offered[:, :whole] = torch.where(free, scores[:, :whole], torch.inf)
-    if wanted.threshold is None and removed_count(scores.numel(), wanted.sparsity) > int(free.sum()):
-        return offered == torch.inf
-    return _survivors(offered, wanted)
+    norms = _calibrated("wanda", seen).square.sqrt().float()  # (groups, in)
+    return weight.abs() * norms.repeat_interleave(len(weight) // len(norms), 0)
 
 
-def _sums(scores: Tensor, dimensions: int | tuple[int, ...]) -> Tensor:
-    """Scores summed over the members of each group, float64: float32 would lose small ones."""
-    return scores.double().sum(dimensions)
+def entropy(weight: Tensor, seen: Sight | None) -> Tensor:
+    """The entropy of the row's output channel in bits, shared among its weights. Luo & Wu 2017, arXiv:1706.05791.
+
+    All weights of a row score the same: with the pattern 'row' whole channels go.
+    """
+    return _spread(_calibrated("entropy", seen).channels.entropy, weight)
 
 
-def _survivors(scores: Tensor, wanted: Wanted) -> Tensor:
-    """True for every score that stays; the removed ones are the smallest, ties in order of position."""
-    if wanted.threshold is not None:
-        return torch.from_numpy(scores.numpy() >= scores.numpy().dtype.type(wanted.threshold))
-    count = removed_count(scores.numel(), wanted.sparsity)
-    if count == 0:
-        return torch.ones_like(scores, dtype=torch.bool)
-    last = np.partition(scores.numpy(), count - 1, axis=None)[count - 1]
-    return keep_above(scores, float(last), count)
+def information(weight: Tensor, seen: Sight | None) -> Tensor:
+    """What the row's output channel tells of the label in bits, shared among its weights; chance is subtracted.
+
+    All weights of a row score the same: with the pattern 'row' whole channels go. No more than chance scores 0.
+    """
+    return _spread(_calibrated("information", seen).channels.information.clip(min=0), weight)
 
 
-def keep_above(scores: Tensor, last: float, count: int) -> Tensor:
-    """The mask that removes exactly `count` scores when the largest removed one is `last`: True survives."""
-    values = scores.numpy()
-    mask = torch.from_numpy(values > values.dtype.type(last))
-    tied = mask.numel() - np.count_nonzero(mask.numpy()) - count  # scores equal to `last` that survive
-    if tied:
-        positions = (scores == last).flatten().nonzero().flatten()
-        mask.view(-1)[positions[len(positions) - tied :]] = True
-    return mask
+def _spread(bits: np.ndarray, weight: Tensor) -> Tensor:
+    """A channel's figure divided evenly over the weights of its row. bits: (out,)."""
+    return (torch.from_numpy(bits).float() / weight.shape[1])[:, None].expand(weight.shape).contiguous()
 
 
-def removed_count(groups: int, sparsity: float) -> int:
-    """How many of `groups` a sparsity removes: round(sparsity * n), half to even."""
-    return round(sparsity * groups)
+def obs(weight: Tensor, seen: Sight | None) -> Tensor:
+    """w² / [H⁻¹]jj, H = E[x xᵀ]: what the layer's output loses when the rest of the row makes up for w.
+
+    Hassibi & Stork 1993; LeCun et al. 1990.
+    """
+    return secondorder.obs(weight, _calibrated("obs", seen).moments)
 
 
-def _block(height: int, width: int) -> Callable[[Tensor, Wanted, int], Tensor]:
-    def blocks(scores: Tensor, wanted: Wanted, kernel: int) -> Tensor:
-        return block(scores, wanted, (height, width))
+def woodfisher(weight: Tensor, seen: Sight | None) -> Tensor:
+    """w² / 2[F⁻¹]jj, what the loss rises by in nats, F an empirical Fisher in blocks. Singh & Alistarh 2020.
 
-    blocks.__doc__ = f"Blocks of {height} rows by {width} columns."
-    return blocks
-
-
-def _of(n: int, m: int) -> Callable[[Tensor, Wanted, int], Tensor]:
-    def of(scores: Tensor, wanted: Wanted, kernel: int) -> Tensor:
-        return n_of_m(scores, wanted, (n, m))
-
-    of.__doc__ = f"At most {m - n} of every {m} neighbours of a row. Mishra et al. 2021, arXiv:2104.08378."
-    return of
+    arXiv:2004.14340. F is taken from the gradients of the first 500 images.
+    """
+    return block_fisher.woodfisher(weight, curvature(_calibrated("woodfisher", seen)))
 
 
-CRITERIA = {f.__name__: f for f in (magnitude,)}
-PATTERNS = {
-    **{f.__name__: f for f in (element, row, column)},
-    **{f"block_{n}x{m}": _block(n, m) for n, m in ((1, 8), (4, 4), (8, 8))},
-    **{f"{n}:{m}": _of(n, m) for n, m in ((2, 4), (4, 8), (1, 4))},
+def curvature(seen: Sight) -> Tensor:
+    """The damped empirical Fisher of the layer in blocks, (blocks, size, size), float64; the last ones are kept."""
+    seen.per_sample(1)  # a factor has none, and says so
+    return _curvature(seen.calibration, seen.layer.name)
+
+
+@lru_cache(maxsize=4)
+def _curvature(calibration: Calibration, name: str) -> Tensor:
+    return block_fisher.fisher(calibration.per_sample(name, FISHER_IMAGES))
+
+
+def _calibrated(criterion: str, seen: Sight | None) -> Sight:
+    return require_sight(seen, f"criterion '{criterion}'")
+
+
+def require_sight(seen: Sight | None, what: str) -> Sight:
+    """What the layer sees; ValueError where nothing was seen."""
+    if seen is None:
+        raise ValueError(f"{what} needs calibration images")
+    return seen
+
+
+SCORES = (magnitude, random, gradient, taylor, fisher, wanda, obs, woodfisher, entropy, information)
+CRITERIA = {f.__name__: f for f in SCORES}
+FREE = ("magnitude", "random")  # what needs no images
+NOTES: dict[str, str] = {
+    "magnitude": "A common tutorial removes w where w² is below the largest w². As written that removes every weight "
+    "but the largest: a threshold has to be chosen, by value or by the share that is to go.",
+    "gradient": "A common tutorial reads .grad before any backward pass, where it is None, and holds one norm of a "
+    "whole tensor against a threshold, so that whole tensors vanish. The mean gradient is near 0 at a minimum besides; "
+    "here each weight has its own mean of squared gradients of single images, which is curvature and not yet the cost "
+    "of removing it.",
+    "fisher": "A common tutorial squares the mean gradient of a batch and calls that Fisher information, but the mean "
+    "gradient squared is not the mean squared gradient. Even the right one, as it is diagonal, loses badly to "
+    "magnitude at high sparsity.",
+    "entropy": "A common tutorial takes the logarithm of raw outputs for one random input, which is NaN where they are "
+    "negative, and holds the entropy of outputs against weights. A weight has no entropy, and that of the network's "
+    "answer is its uncertainty; here it is that of each channel's activation over many images.",
 }

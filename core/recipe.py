@@ -18,7 +18,8 @@ Value = float | int | str | None
 class Settings:
     """What one layer becomes; the defaults change nothing.
 
-    sparsity: fraction removed, [0, 1). threshold: scores below it are removed, in the criterion's units.
+    sparsity: fraction removed, [0, 1), in `steps` that score anew. threshold: scores below it are removed, in the
+    criterion's units. compensate: what the survivors and codes make good of the loss, from calibration images.
     bits: 1 to 8 or 16 a code, 32 leaves the survivors uncoded. group: one scale for each 'tensor', 'channel' or block
     length. scale: what range the even grids of `symmetric` and `affine` span; other coders do not read it. rank,
     (0, 1]: by rank_by the fraction of the full rank kept, the least share of the squared singular values kept (1
@@ -30,6 +31,7 @@ class Settings:
     threshold: float | None = None
     criterion: str = "magnitude"
     pattern: str = "element"
+    steps: int = 1
     coder: str = "symmetric"
     bits: int = UNCODED
     group: str = "channel"
@@ -37,6 +39,7 @@ class Settings:
     rank: float = 1.0
     factorizer: str = "svd"
     rank_by: str = "fraction"
+    compensate: str = "none"
 
     def __post_init__(self) -> None:
         for name, (holds, expected) in CHECKS.items():
@@ -81,12 +84,14 @@ CHECKS = {
     ),
     "criterion": (lambda v: isinstance(v, str), "a criterion's name"),
     "pattern": (lambda v: isinstance(v, str), "a pattern's name"),
+    "steps": (lambda v: _whole(v) and 1 <= v <= 100, "a whole number from 1 to 100"),
     "coder": (lambda v: isinstance(v, str), "a coder's name"),
     "bits": (lambda v: _whole(v) and v in BITS, "1 to 8, 16, or 32 for no coding"),
     "group": (_group, "'tensor', 'channel' or a block length such as '64'"),
     "scale": (lambda v: isinstance(v, str), "a scale's name"),
     "rank": (lambda v: _number(v) and 0 < v <= 1, "a fraction in (0, 1]"),
     "factorizer": (lambda v: isinstance(v, str), "a factorizer's name"),
+    "compensate": (lambda v: isinstance(v, str), "a compensation's name"),
     "rank_by": (lambda v: v in RANK_BY, f"one of {', '.join(RANK_BY)}"),
 }
 FIELDS = tuple(f.name for f in fields(Settings))

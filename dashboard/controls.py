@@ -10,7 +10,8 @@ from core.coding import CODERS, WIDTHS, fitted, nearest_width
 from core.compress import Layer, rank_of
 from core.factoring import FACTORIZERS
 from core.live import Studio
-from core.pruning import CRITERIA, PATTERNS, removed_count
+from core.patterns import PATTERNS, removed_count
+from core.pruning import CRITERIA
 from core.recipe import UNCODED, Recipe, Settings, Value, with_change
 from dashboard import state, words
 from dashboard.live.slider import Scale

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from core.cascade import cascade, paired_moments
 from core.compress import Layer, layers, run
 from core.fisher import network_masks, network_pruned
-from core.pruning import removed_count
+from core.patterns import removed_count
 from tests.core import persample
 from tests.published.mlpnet import DATA, MLPNet
 

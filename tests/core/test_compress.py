@@ -7,7 +7,7 @@ from core import encoding, index
 from core.compress import TABLES, check, compress, encode, layers, run, unchanged, weights
 from core.decoding import from_tensors
 from core.encoding import Affine, Dense, Sparse
-from core.pruning import PATTERNS, Wanted, removed_count
+from core.patterns import PATTERNS, Wanted, removed_count
 from core.recipe import Recipe, Settings
 from tests.core import zoo
 

@@ -5,7 +5,7 @@ from torch import Tensor, nn
 from core import fisher
 from core.cascade import cascade, paired_moments
 from core.compress import layers, run
-from core.pruning import removed_count
+from core.patterns import removed_count
 from tests.core import persample, zoo
 
 SHAPES = {"first": (5, 7), "second": (3, 5), "dot": (1, 1)}

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from core.compress import encode
 from core.encoding import removed_values
-from core.pruning import PATTERNS, Wanted, removed_count
+from core.patterns import PATTERNS, Wanted, removed_count
 from core.recipe import Settings
 from tests.core import zoo
 

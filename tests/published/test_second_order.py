@@ -5,7 +5,7 @@ import torch
 
 from core.compress import layers
 from core.fisher import network_pruned
-from core.pruning import removed_count
+from core.patterns import removed_count
 from tests.benchmarks.mlpnet import accuracy, drawn, load, refitted
 from tests.core import persample
 from tests.published.mlpnet import DATA

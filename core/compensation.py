@@ -1,0 +1,42 @@
+"""How what stays makes good what goes: survivors refitted, and the errors of codes moved on."""
+
+from dataclasses import replace
+
+from torch import Tensor
+
+from core.encoding import Coded
+from core.fisher import repair
+from core.pruning import Sight, curvature, require_sight
+from core.secondorder import refit, sweep
+
+
+def none(weight: Tensor, mask: Tensor, seen: Sight | None) -> Tensor:
+    """Survivors stay as they are."""
+    return weight
+
+
+def outputs(weight: Tensor, mask: Tensor, seen: Sight | None) -> Tensor:
+    """Least squares on the layer's output: survivors refitted, codes swept. Frantar et al. 2022, arXiv:2210.17323."""
+    return refit(weight, mask, require_sight(seen, "compensate 'outputs'").moments)
+
+
+def loss(weight: Tensor, mask: Tensor, seen: Sight | None) -> Tensor:
+    """Least second-order change of the loss, by blocks of an empirical Fisher. Singh & Alistarh 2020, arXiv:2004.14340.
+
+    Codes are rounded as they are: the Fisher of a block spans rows.
+    """
+    return repair(weight, mask, curvature(require_sight(seen, "compensate 'loss'")))
+
+
+def swept(weight: Tensor, mask: Tensor | None, coded: Coded, seen: Sight | None) -> Coded:
+    """The same grid with codes that make up for each other's errors, column by column."""
+
+    def quantize(values: Tensor, first: int) -> Tensor:
+        return coded.at(coded.nearest(values, first), first)
+
+    found = sweep(weight, mask, quantize, require_sight(seen, "compensate 'outputs'").moments)
+    return replace(coded, codes=coded.nearest(found, 0))
+
+
+COMPENSATIONS = {f.__name__: f for f in (none, outputs, loss)}
+SWEEPING = ("outputs",)  # what moves the errors of codes too
