@@ -10,10 +10,11 @@ SWEEPS = 3  # of Lloyd before the cuts are moved together
 ROUNDS = 12
 CAPPED = 4
 SMALL = 1 << 22  # numbers in a table of gains between any two places
-LINEAR_SWEEPS = 100
+LINEAR_SWEEPS = 50
 ENOUGH = 1e-3  # of the squared error: a round that gains less is the last
 REACH = np.array([1 / 8, 1 / 4, 1 / 2, 1])  # of a cluster that a cut can move at once
 CHUNK = 1 << 20  # numbers in one table of gains
+BUDGET = 1 << 24  # numbers in the tables of all rounds; many rows of many levels get fewer rounds, at least one
 
 
 class Sorted(NamedTuple):
@@ -103,7 +104,7 @@ def _searched(held: Sorted, size: int) -> np.ndarray:
         return _means(held, sums, _best_path(sums.before, _anywhere(held, size)))
     levels = _companded(held, size)
     rows, before = np.arange(len(levels)), np.full(len(levels), np.inf)
-    for _ in range(ROUNDS):
+    for _ in range(max(1, min(ROUNDS, BUDGET // (len(rows) * _table(size))))):
         cuts, levels[rows] = _lloyd(held, sums, levels[rows], SWEEPS)
         left = sums.squares - _explained(sums, cuts)
         moving = before - left > ENOUGH * left
@@ -117,11 +118,13 @@ def _searched(held: Sorted, size: int) -> np.ndarray:
 
 
 def _sums(held: Sorted) -> Sums:
-    short = (held.counts < held.values.shape[1]).any()
-    finite = np.where(np.isfinite(held.values), held.values, np.float32(0)) if short else held.values
-    before = np.zeros((len(finite), finite.shape[1] + 1))
-    np.cumsum(finite, axis=1, dtype=np.float64, out=before[:, 1:])
-    return Sums(before, np.einsum("ij,ij->i", finite, finite, dtype=np.float64))
+    before = np.empty((len(held.values), held.values.shape[1] + 1))
+    before[:, 0] = 0.0
+    before[:, 1:] = held.values
+    if (held.counts < held.values.shape[1]).any():
+        before[np.isinf(before)] = 0.0
+    squares = np.einsum("ij,ij->i", before, before)
+    return Sums(np.cumsum(before, axis=1, out=before), squares)
 
 
 def _companded(held: Sorted, size: int) -> np.ndarray:
@@ -176,9 +179,14 @@ def _explained(sums: Sums, cuts: np.ndarray) -> np.ndarray:
 def _moved(sums: Sums, cuts: np.ndarray) -> np.ndarray:
     """The best cuts of those in which each moves by one of REACH of the cluster beside it."""
     size = cuts.shape[1] - 1
-    rows = max(1, CHUNK // (size * (2 * len(REACH) + 1) ** 2))
+    rows = max(1, CHUNK // _table(size))
     parts = [slice(start, start + rows) for start in range(0, len(cuts), rows)]
     return np.concatenate([_best_path(sums.before[part], _near(cuts[part])) for part in parts])
+
+
+def _table(size: int) -> int:
+    """Numbers in the table of gains of one row."""
+    return size * (2 * len(REACH) + 1) ** 2
 
 
 def _best_path(before: np.ndarray, places: np.ndarray) -> np.ndarray:

@@ -1,5 +1,7 @@
 """Codes as bytes, and numpy where it takes a fraction of torch's time."""
 
+from itertools import product
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -58,17 +60,19 @@ def passed(values: np.ndarray, edges: np.ndarray) -> np.ndarray:
 
     values: float32 (rows, n). edges: float32 (1 or rows, up to 255), ascending.
     """
-    counts = np.zeros(values.shape, np.uint8)
-    step = max(1, CHUNK // max(1, values.shape[1]))
-    for start in range(0, len(values), step):
-        part = slice(start, start + step)
-        own = edges if len(edges) == 1 else edges[part]
+    shared = len(edges) == 1
+    table = values.reshape(1, -1) if shared else values
+    counts = np.zeros(table.shape, np.uint8)
+    rows, columns = (1, CHUNK) if shared else (max(1, CHUNK // max(1, values.shape[1])), values.shape[1])
+    for row, column in product(range(0, table.shape[0], rows), range(0, table.shape[1], max(1, columns))):
+        part = np.s_[row : row + rows, column : column + columns]
+        own = edges if shared else edges[row : row + rows]
         if edges.shape[1] <= COMPARED:
             for edge in range(edges.shape[1]):
-                counts[part] += values[part] > own[:, edge : edge + 1]
+                counts[part] += table[part] > own[:, edge : edge + 1]
         else:
-            counts[part] = _halved(values[part], own)
-    return counts
+            counts[part] = _halved(table[part], own)
+    return counts.reshape(values.shape)
 
 
 def _halved(values: np.ndarray, edges: np.ndarray) -> np.ndarray:

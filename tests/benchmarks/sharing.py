@@ -12,17 +12,24 @@ import numpy as np
 import torch
 from sklearn.cluster import KMeans
 
+from core import clustering
 from core.coding import CODERS
 from core.recipe import Settings
 
 BITS = (4, 8)
 FEW = 20_000  # weights that the optimum is found for
+Timed = tuple[list[float], np.ndarray]
 
 
 def ours(weight: np.ndarray, bits: int) -> np.ndarray:
-    """Each weight's shared value: sorting, clustering and coding."""
+    """Each weight's shared value, sorting, clustering and coding included."""
     settings = Settings(coder="kmeans", bits=bits, group="tensor")
     return CODERS["kmeans"](torch.from_numpy(weight)[None], None, settings).decode().numpy()[0]
+
+
+def sorted_before(weight: np.ndarray, bits: int) -> np.ndarray:
+    """The levels alone, of weights that stand sorted, as a page has them while a slider moves."""
+    return clustering.kmeans(clustering.Sorted(weight[None], np.array([weight.size])), 2**bits)
 
 
 def theirs(weight: np.ndarray, bits: int) -> np.ndarray:
@@ -95,8 +102,9 @@ def compare(weights: int, repeat: int) -> None:
     print(f"{weights:,} Gaussian weights, {torch.get_num_threads()} threads; seconds least / median / most")
     for bits in BITS:
         mine, shared = timed(ours, (weight, bits), 2 * repeat + 1)
+        alone, _ = timed(sorted_before, (np.sort(weight), bits), 2 * repeat + 1)
         other, oracle = timed(theirs, (weight, bits), repeat)
-        for name, times in (("ours", mine), ("scikit-learn", other)):
+        for name, times in (("ours", mine), ("ours, sorted", alone), ("scikit-learn", other)):
             row = (min(times), statistics.median(times), max(times))
             print(f"{2**bits:4} values {name:13} {row[0]:9.4f} {row[1]:9.4f} {row[2]:9.4f}")
         ratio = [slow / fast for slow in (min(other), max(other)) for fast in (max(mine), min(mine))]

@@ -11,6 +11,8 @@ from hypothesis import strategies as some
 from streamlit.testing.v1 import AppTest
 
 from core import live, loading, pipeline
+from core.coding import CODERS
+from core.compress import check
 from core.live import Studio
 from core.recipe import Recipe, Settings, from_json, to_json
 from dashboard import controls
@@ -248,6 +250,21 @@ def test_a_position_of_a_slider_comes_back_as_it_was_set(model: str, layer: str,
                 tolerance = 0.5 * step if name != "prune" or mode != POOLED else step  # ties of equal weights
                 assert abs(kept - value) <= tolerance, (mode, name, value, kept)
                 assert control.scale(studio, there).subject == scale.subject
+
+
+@each_place
+@pytest.mark.parametrize("coder", CODERS)
+def test_a_coder_that_is_chosen_can_do_the_bits(model: str, layer: str, coder: str, studios: dict[str, Studio]) -> None:
+    studio = studios[model]
+    start = Position(model, "digits", Recipe(Settings(bits=3), {LAYERS[model][-1]: {"bits": 7}}), layer)
+    there = replace(start, recipe=controls.changed(start, {"coder": coder}))
+    check(there.recipe, studio.study.known)
+    scale, value = controls.bits_scale(studio, there), controls.bits_value(studio, there)
+    assert value == slider.clamp(scale, value)
+    stop = scale.stops[int(value)]
+    assert stop == ("off" if coder == "float32" else str(controls.settings_of(there).bits))
+    for place in range(len(scale.stops)):
+        check(controls.coded(studio, there, place), studio.study.known)
 
 
 @each_place
