@@ -26,6 +26,7 @@ FLOORS = {
     "core.compress": 3,
     "core.evaluation": 3,
     "core.cascade": 4,
+    "core.joint": 4,
     "core.exporting": 4,
     "core.planning": 4,
     "core.report": 4,
