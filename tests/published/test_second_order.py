@@ -11,7 +11,11 @@ from tests.core import persample
 from tests.published.mlpnet import DATA
 
 PUBLISHED = {0.9: 93.14, 0.95: 88.92, 0.98: 55.45}  # CBS, the best single-stage second-order figures
-BOUNDS = {0.9: 0.1, 0.95: 0.5, 0.98: 5.0}  # points above: the target less the spread of a single seed
+BOUNDS = {
+    0.9: 0.2,
+    0.95: 2.0,
+    0.98: 17.0,
+}  # points above; measured 0.42, 2.85 and 21.7, five seeds spread by 0.04, 0.25, 0.4
 
 
 @pytest.fixture(scope="module")
