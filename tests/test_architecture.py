@@ -31,6 +31,7 @@ FLOORS = {
     "core.compress": 5,
     "core.evaluation": 3,
     "core.cascade": 6,
+    "core.joint": 6,
     "core.exporting": 6,
     "core.planning": 6,
     "core.report": 6,

@@ -1,6 +1,6 @@
 """MLPNet pruned once over all layers together, without training: magnitude beside the Fisher scores and the refit.
 
-python -m tests.benchmarks.mlpnet [--data ../shared/data] [--seeds 5] [--images 1000]
+python -m tests.benchmarks.mlpnet [--data ../shared/data] [--seeds 5] [--images 3000]
 """
 
 import argparse
@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from core.cascade import cascade, paired_moments
 from core.compress import Layer, layers, run
 from core.fisher import network_masks, network_pruned
+from core.joint import joint
 from core.patterns import removed_count
 from tests.core import persample
 from tests.published.mlpnet import DATA, MLPNet
@@ -24,7 +25,14 @@ SPARSITIES = (0.9, 0.95, 0.98)
 QUOTED = {"magnitude": (90.30, 83.64, 32.25), "CBS": (93.14, 88.92, 55.45)}  # published, not run again
 STEPS = 8
 SAMPLES = 500  # of the calibration images lend their gradients: 1,000 cost twice as much and gain nothing
-WAYS = ("magnitude", "magnitude + refit", "fisher at once", "fisher in steps", "fisher in steps + refit")
+WAYS = (
+    "magnitude",
+    "magnitude + refit",
+    "fisher at once",
+    "fisher in steps",
+    "fisher in steps + refit",
+    "the same + joint",
+)
 
 Labelled = tuple[Tensor, Tensor]
 
@@ -64,6 +72,7 @@ def pruned(model: nn.Module, known: tuple[Layer, ...], calibration: Labelled) ->
         masks, repaired = network_pruned(weights, gradients, (count, STEPS))
         made["fisher in steps"].append(repaired)
         made["fisher in steps + refit"].append(refitted(model, known, masks, images))
+        made["the same + joint"].append(joint(model, known, made["fisher in steps + refit"][-1], images))
     return made
 
 
@@ -105,6 +114,6 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, default=DATA)
     parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--images", type=int, default=1000)
+    parser.add_argument("--images", type=int, default=3000)
     options = parser.parse_args()
     compare(options.data, options.seeds, options.images)
