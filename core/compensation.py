@@ -7,6 +7,7 @@ from torch import Tensor
 from core.encoding import Coded
 from core.fisher import repair
 from core.pruning import Sight, curvature, require_sight
+from core.recipe import Settings
 from core.secondorder import refit, sweep
 
 
@@ -38,5 +39,14 @@ def swept(weight: Tensor, mask: Tensor | None, coded: Coded, seen: Sight | None)
     return replace(coded, codes=coded.nearest(found, 0))
 
 
+def operations(layer_shape: tuple[int, int], settings: Settings) -> float:
+    """About how many floating-point operations the survivors' refit of a matrix takes, where each row has its mask."""
+    rows, columns = layer_shape
+    own = rows if settings.pattern not in SHARED else 1
+    solved = columns * min(settings.sparsity, 1 - settings.sparsity)
+    return columns**3 + own * solved**3 / 3 if settings.compensate == "outputs" and settings.prunes else 0.0
+
+
+SHARED = ("row", "column")  # patterns that give all rows the same mask
 COMPENSATIONS = {f.__name__: f for f in (none, outputs, loss)}
 SWEEPING = ("outputs",)  # what moves the errors of codes too

@@ -5,14 +5,14 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache, partial
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from core import compress, exporting, index, pipeline, planning, report
+from core import compensation, compress, exporting, index, pipeline, planning, report
 from core.encoding import Encoded
 from core.evaluation import BATCH, Change, tallies
 from core.pipeline import Study, dense_bytes
@@ -22,6 +22,7 @@ from core.seen import Seen
 from core.statistics import Estimate, Tally, estimate
 
 KEPT_TALLIES = 4096
+MOST_OPERATIONS = 2.5e11  # of one refit on a page: under a minute
 HASTE = {4: 0.008, 2: 0.035}  # batches a moving hand waits for, where one takes so many seconds at most; else one
 
 
@@ -34,12 +35,14 @@ def _leave_one_processor() -> None:
 class Studio:
     """A study with what earlier looks left: each layer's last two encoded forms, and every tally.
 
-    pace: the seconds that a batch takes, as a running mean. worker: the one thread that computes.
+    pace: the seconds that a batch takes, as a running mean. told: the share done of a running calibration pass.
+    worker: the one thread that computes.
     """
 
     study: Study
     measured: OrderedDict[Hashable, Tally] = field(default_factory=OrderedDict)
     pace: dict[str, float] = field(default_factory=lambda: {"batch": 0.02})
+    told: dict[str, float] = field(default_factory=lambda: {"share": 0.0})
     worker: ThreadPoolExecutor = field(
         default_factory=lambda: ThreadPoolExecutor(1, "prunescope", _leave_one_processor)
     )
@@ -67,6 +70,13 @@ class Studio:
     def dense_bytes(self) -> int:
         """Bytes of the dense model's file."""
         return dense_bytes(self.study)
+
+
+def opened(study: Study) -> Studio:
+    """A studio that is told how far a running calibration pass is."""
+    told = {"share": 0.0}
+    seen = study.seen and replace(study.seen, tell=lambda share: told.update(share=share))
+    return Studio(replace(study, seen=seen), told=told)
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,7 +116,17 @@ class Look:
 
 def look(studio: Studio, recipe: Recipe, seconds: float | None) -> Look:
     """Compress, and go on to measure further images: for `seconds`, or (None) as many as a moving hand waits for."""
-    coded, change = studio.worker.submit(_compressed, studio, recipe).result()
+    return finished(studio, recipe, seconds, compressing(studio, recipe))
+
+
+def compressing(studio: Studio, recipe: Recipe) -> Future:
+    """The work that `finished` waits for: what a calibrated recipe asks for first takes seconds."""
+    return studio.worker.submit(_compressed, studio, recipe)
+
+
+def finished(studio: Studio, recipe: Recipe, seconds: float | None, compressed: Future) -> Look:
+    """The look, once its layers are compressed, while images are being measured."""
+    coded, change = compressed.result()
     measuring = studio.worker.submit(_tally, studio, change, seconds)
     encoded = {name: each.encoded for name, each in coded.items()}
     rows = [each.row for each in coded.values()]
@@ -115,9 +135,20 @@ def look(studio: Studio, recipe: Recipe, seconds: float | None) -> Look:
     return Look(recipe, encoded, rows, measuring, len(study.bench.targets), written, studio.dense_bytes)
 
 
+def _check_patience(studio: Studio, recipe: Recipe) -> None:
+    """ValueError where the exact refit of a layer would keep everyone else waiting for minutes."""
+    for layer in studio.study.known:
+        if compensation.operations(layer.matrix.shape, recipe.settings(layer.name)) > MOST_OPERATIONS:
+            raise ValueError(
+                f"layer '{layer.name}': the exact refit of its survivors takes minutes at this sparsity; choose one "
+                "nearer to 0 or 100 %, or export the recipe and run 'python -m core apply' with it"
+            )
+
+
 def _compressed(studio: Studio, recipe: Recipe) -> tuple[dict[str, "Coded"], Change]:
     study = studio.study
     compress.check(recipe, study.known)
+    _check_patience(studio, recipe)
     coded = {layer.name: studio.encoders[layer.name](recipe.settings(layer.name)) for layer in study.known}
     changed = {p: coded[name].weight for name, p in studio.parameters.items() if coded[name].weight is not None}
     keys = {p: recipe.settings(name) for name, p in studio.parameters.items() if p in changed}

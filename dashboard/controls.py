@@ -19,6 +19,7 @@ from dashboard.state import BELOW, EACH, POOLED, Position
 
 MODES = {EACH: "of each layer", POOLED: "of all together", BELOW: "|w| below"}
 GROUPS = {"channel": "per channel", "tensor": "per layer", "64": "per block of 64"}
+COMPENSATION_NAMES = {"none": "not made good", "outputs": "by the outputs", "loss": "by the loss"}
 SCALE_NAMES = {"range": "whole range", "percentile": "99.9th percentile", "squared_error": "least squared error"}
 CODER_NAMES = {name: name for name in CODERS}
 CRITERION_NAMES = {name: name for name in CRITERIA}

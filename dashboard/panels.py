@@ -2,14 +2,18 @@
 
 import html
 from collections.abc import Mapping
+from concurrent.futures import Future, wait
 from dataclasses import replace
 from pathlib import Path
 
 import streamlit as st
+from torch import Tensor
 
 from core import compress, report
 from core.certainty import Certainty
+from core.compress import Layer
 from core.live import Look, Studio
+from core.recipe import Settings
 from core.theory import laws
 from dashboard import controls, figures, insights, state, trail, words
 from dashboard.live import chart
@@ -18,6 +22,7 @@ from dashboard.live.readout import Readout
 from dashboard.state import Position
 
 STYLE = Path(__file__).with_name("page.css").read_text("utf-8")
+PATIENCE = 0.3  # seconds
 CARD = {"height": "calc((100vh - 52px - 3 * 16px) / 2)", "phone": "280px"}
 FIRST = "Drag <b>Prune</b>: the accuracy moves while you drag, and every figure is measured."
 
@@ -45,6 +50,22 @@ def standing() -> bool:
             state.leave()
     trouble()
     return False
+
+
+def follow(studio: Studio, work: Future) -> None:
+    """Wait for some work; a bar says how far it is where it takes longer than a moment."""
+    wait([work], PATIENCE)
+    if work.done():
+        return
+    bar = st.progress(0.0)
+    try:
+        while not work.done():
+            share = state.share_done(studio)
+            bar.progress(share, "Looking at the calibration images …" if share < 1 else "Solving for what makes good …")
+            wait([work], PATIENCE)
+    finally:
+        work.cancel()
+        bar.empty()
 
 
 def trouble() -> None:
@@ -87,13 +108,17 @@ def _histogram(studio: Studio, position: Position, looked: Look) -> Part:
     if layer.not_finite:
         note = f"{words.count(layer.not_finite)} of its weights are NaN or infinite: it stays as it is"
         return _card(figures.empty(), f"{layer.name} cannot be compressed", note)
-    held = compress.Held(layer, settings, compress.matrices(layer, settings), encoded)
+    held = compress.Held(layer, settings, _values(studio, layer, settings), encoded)
     lines, levels = report.thresholds(held), report.levels(encoded)
-    factored = compress.decomposed(layer, settings) if len(held.values) > 1 else None
+    factored = compress.decomposed(layer, settings, studio.study.at(layer.name)) if len(held.values) > 1 else None
     table = report.histogram(held, state.edges(layer, factored))
     note = words.histogram_note(row, table, (lines, len(levels)))
     figure = figures.histogram(table, lines, levels, layer.name)
     return _card(figure, words.histogram_title(layer.name, row), note)
+
+
+def _values(studio: Studio, layer: Layer, settings: Settings) -> tuple[Tensor, ...]:
+    return compress.matrices(layer, settings, studio.study.at(layer.name))
 
 
 def _layers(studio: Studio, position: Position, looked: Look) -> Part:
@@ -116,7 +141,7 @@ def _spectrum(studio: Studio, position: Position, looked: Look) -> Part:
 def _theory(studio: Studio, position: Position, looked: Look) -> Part:
     layer = controls.shown(studio, position)
     settings = position.recipe.settings(layer.name)
-    values = () if layer.not_finite else compress.matrices(layer, settings)
+    values = () if layer.not_finite else _values(studio, layer, settings)
     found = laws(compress.Held(layer, settings, values, looked.encoded[layer.name]))
     note = "squared error over squared weights: predicted (ring), measured (dot)"
     return _card(insights.theory(found), words.theory_title(layer.name, found), note)

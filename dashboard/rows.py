@@ -38,7 +38,10 @@ def of(studio: Studio, position: Position) -> dict[str, tuple[Item, ...]]:
             _select("factorizer", "How a matrix is factored", controls.FACTORIZER_NAMES, settings.factorizer),
             _select("rank_by", "What the Rank slider sets", controls.RANK_NAMES, settings.rank_by),
         ),
-        "plot": (_select("plot", "What the lower left plot shows", controls.PLOT_NAMES, position.plot),),
+        "plot": (
+            _select("compensate", "What makes good the loss", controls.COMPENSATION_NAMES, settings.compensate),
+            _select("plot", "What the lower left plot shows", controls.PLOT_NAMES, position.plot),
+        ),
         "foot": (
             Item("button", "undo", "Undo", disabled=not state.can_undo()),
             Item("button", "reset", f"Reset {subject}", disabled=not own),
@@ -143,6 +146,7 @@ DEEDS = {
     "coder": _field,
     "factorizer": _field,
     "rank_by": _ranked_by,
+    "compensate": _field,
     "group": _field,
     "scale": _field,
     "plot": _plot,

@@ -12,10 +12,10 @@ import pandas as pd
 import streamlit as st
 
 import sample_models
-from core import compress, loading, pipeline, report
+from core import compress, live, loading, pipeline, report
 from core.factoring import Decomposed
 from core.live import Look, Studio
-from core.recipe import Recipe, from_json, to_json
+from core.recipe import Recipe, Settings, from_json, to_json
 
 START = "digits_cnn"
 UNDO = 200
@@ -40,11 +40,17 @@ class Position:
     plot: str = SPECTRUM
 
 
+CALIBRATED = Recipe(Settings(compensate="outputs", bits=1))  # stands for every recipe that rests on other images
+
+
 @st.cache_resource(max_entries=4, show_spinner="Loading the model and its images …")
-def studio(model: str, weights: str | None, data: str) -> Studio:
-    """The model on its data, ready to be measured. Shared by all sessions, which take turns."""
+def studio(model: str, weights: str | None, data: str, calibrated: bool) -> Studio:
+    """The model on its data, ready to be measured. Shared by all sessions, which take turns.
+
+    calibrated: the first images are what the layers see, and are left out of the measurement.
+    """
     loaded = loading.load_model(model, weights)
-    made = Studio(pipeline.study(loaded, loading.load_data(data), Recipe()))
+    made = live.opened(pipeline.study(loaded, loading.load_data(data), CALIBRATED if calibrated else Recipe()))
     gc.collect()
     gc.freeze()  # what is loaded stays: later collections need not walk it while a slider moves
     return made
@@ -90,7 +96,8 @@ def data_of(model: str) -> str:
 def studio_of(position: Position) -> Studio:
     """The studio of the position's model and data; ValueError or OSError says in a sentence why there is none."""
     own = position.model == arguments().model
-    return studio(position.model, arguments().weights if own else None, position.data)
+    weights = arguments().weights if own else None
+    return studio(position.model, weights, position.data, pipeline.calibrates(position.recipe))
 
 
 def as_options(position: Position) -> str:
@@ -137,6 +144,11 @@ def _linked() -> Position:
     mode = query.get("mode", BELOW if recipe.settings(layer).threshold is not None else EACH)
     known_modes = (EACH, BELOW) if layer else (EACH, POOLED, BELOW)
     return replace(plain, recipe=recipe, layer=layer, mode=mode if mode in known_modes else EACH)
+
+
+def share_done(studio: Studio) -> float:
+    """How much of a running calibration pass is done, a fraction."""
+    return studio.told["share"]
 
 
 def trouble() -> str:

@@ -38,7 +38,7 @@ def explore() -> None:
         panels.go_back_to_clicked()
     if (state.position().model, state.position().data) != (before.model, before.data):
         st.rerun()
-    position, looked = _look(studio, state.position())
+    studio, position, looked = _look(state.position())
     parts, plots = rows.parts(studio, position), panels.layer_plots(studio, position, looked)
     state.note_shown(looked)
     trail.visit(looked)
@@ -67,15 +67,19 @@ def _read(studio: Studio, position: Position) -> dict[str, slider.Reading]:
     return readings
 
 
-def _look(studio: Studio, position: Position) -> tuple[Position, Look]:
-    """What the position measures; the last one that could be measured where this one cannot."""
+def _look(position: Position) -> tuple[Studio, Position, Look]:
+    """What the position measures, and where; the last one that could be measured where this one cannot."""
     seconds = REST_SECONDS if readout.wants_more(READ) else None
     try:
-        return position, live.look(studio, position.recipe, seconds)
+        studio = state.studio_of(position)
+        compressing = live.compressing(studio, position.recipe)
+        panels.follow(studio, compressing)
+        return studio, position, live.finished(studio, position.recipe, seconds, compressing)
     except ValueError as error:
         state.complain(f"{error}.")
         there = state.fall_back()
-        return there, live.look(studio, there.recipe, seconds)
+        studio = state.studio_of(there)
+        return studio, there, live.look(studio, there.recipe, seconds)
 
 
 def _sliders(studio: Studio, stand: tuple[Position, dict[str, slider.Reading]], busy_ms: float) -> dict[str, Part]:

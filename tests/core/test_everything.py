@@ -1,0 +1,137 @@
+"""Any settings of any layer: encoded, decoded, as large as the file, no worse than nothing, or refused."""
+
+import math
+
+import pytest
+import torch
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as some
+from torch import nn
+
+from core import encoding, exporting
+from core.coding import CODERS, SCALES, WIDTHS
+from core.compensation import COMPENSATIONS
+from core.compress import compress, layers
+from core.factoring import FACTORIZERS
+from core.patterns import PATTERNS
+from core.pruning import CRITERIA
+from core.recipe import RANK_BY, UNCODED, Recipe, Settings
+from core.seen import Calibration
+from tests.core import zoo
+
+
+class Awkward(nn.Module):
+    """Layers of every kind in one network: grouped, depthwise and 1x1 convolutions, tied values, zeros, one weight."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(1, 4, 3, padding=1)
+        self.depthwise = nn.Conv2d(4, 4, 3, padding=1, groups=4)
+        self.grouped = nn.Conv2d(4, 6, 3, padding=1, groups=2)
+        self.pointwise = nn.Conv2d(6, 4, 1)
+        self.fc = nn.Linear(4 * 16, 9)
+        self.zeros = nn.Linear(9, 5)
+        self.tied = nn.Linear(5, 7)
+        self.narrow = nn.Linear(7, 1)
+        self.one = nn.Linear(1, 1)
+        self.last = nn.Linear(1, 3)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        y = self.pointwise(self.grouped(self.depthwise(self.conv(x)).relu()))
+        return self.last(self.one(self.narrow(self.tied(self.zeros(self.fc(y.flatten(1)).relu())))))
+
+
+def awkward() -> nn.Module:
+    torch.manual_seed(0)
+    model = Awkward().eval().requires_grad_(False)
+    model.zeros.weight.zero_()
+    model.tied.weight.copy_(model.tied.weight.sign() * 0.25)
+    return model
+
+
+MODEL = awkward()
+KNOWN = layers(MODEL)
+SEEN = Calibration(MODEL, KNOWN, zoo.random(24, 1, 4, 4, seed=1), torch.arange(24) % 3)
+
+
+@some.composite
+def any_settings(draw: some.DrawFn) -> Settings:
+    coder = draw(some.sampled_from(list(CODERS)))
+    share = draw(some.sampled_from([0.0, 0.1, 0.5, 0.77, 0.95]))
+    return Settings(
+        sparsity=share,
+        threshold=draw(some.none() | some.sampled_from([0.01, 0.2])) if not share else None,
+        criterion=draw(some.sampled_from(list(CRITERIA))),
+        pattern=draw(some.sampled_from(list(PATTERNS))),
+        steps=draw(some.integers(1, 3)),
+        coder=coder,
+        bits=draw(some.sampled_from([*WIDTHS[coder], UNCODED])),
+        group=draw(some.sampled_from(["tensor", "channel", "1", "3", "64"])),
+        scale=draw(some.sampled_from(list(SCALES))),
+        rank=draw(some.sampled_from([1.0, 0.9, 0.5, 0.1])),
+        factorizer=draw(some.sampled_from(list(FACTORIZERS))),
+        rank_by=draw(some.sampled_from(RANK_BY)),
+        compensate=draw(some.sampled_from(list(COMPENSATIONS))),
+    )
+
+
+def refused(name: str, wanted: Settings) -> str | None:
+    """The sentence that says why a layer cannot be had with these settings; None where it can."""
+    layer = next(layer for layer in KNOWN if layer.name == name)
+    try:
+        compress((layer,), Recipe(wanted), {name: SEEN.at(name)})
+    except ValueError as error:
+        return str(error)
+    return None
+
+
+def bounded(wanted: Settings) -> bool:
+    """Whether the weights' error is at most that of removing them: what makes good the output may move them further.
+
+    A percentile clips, and the nearest power of two may be a third of a weight away.
+    """
+    coded = wanted.bits < UNCODED
+    return wanted.compensate == "none" and not (
+        coded and (wanted.scale == "percentile" or wanted.coder == "power_of_two")
+    )
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+@given(name=some.sampled_from([layer.name for layer in KNOWN]), wanted=any_settings())
+@example("fc", Settings(sparsity=0.5, compensate="outputs", bits=3))
+@example("grouped", Settings(sparsity=0.5, compensate="loss", criterion="woodfisher", bits=2, coder="kmeans"))
+@example("conv", Settings(rank=0.5, factorizer="whitened_svd", sparsity=0.5, criterion="obs", compensate="outputs"))
+def test_every_combination_holds_or_says_why_not(name: str, wanted: Settings) -> None:
+    before = {key: value.clone() for key, value in MODEL.state_dict().items()}
+    layer = next(layer for layer in KNOWN if layer.name == name)
+    sentence = refused(name, wanted)
+    if sentence is not None:
+        assert "\n" not in sentence
+        assert len(sentence) > 20
+        return
+    encoded = compress((layer,), Recipe(wanted), {name: SEEN.at(name)})
+    whole = {other.name: encoding.Dense(other.matrix) for other in KNOWN} | encoded
+    data = exporting.serialize(MODEL, KNOWN, whole, {})
+    assert len(data) == exporting.file_bytes(MODEL, KNOWN, whole)
+    again, tensors = exporting.deserialize(data, MODEL, KNOWN)
+    decoded = encoded[name].decode()
+    assert torch.equal(again[name].decode(), decoded)
+    assert torch.equal(tensors[layer.parameter], decoded.view(layer.weight.shape))
+    stored = sum(8 * tensor.nbytes for tensor in encoded[name].tensors().values())
+    assert encoding.bits(encoded[name]) == stored
+    assert math.isfinite(encoded[name].information())
+    assert torch.isfinite(decoded).all()
+    if wanted.rank == 1 and wanted.rank_by != "error" and bounded(wanted):
+        lost = (decoded - layer.matrix).double().square().sum()
+        assert lost <= (1 + 1e-5) * layer.matrix.double().square().sum()  # float32 levels
+    repeat = compress((layer,), Recipe(wanted), {name: SEEN.at(name)})[name]
+    assert exporting.serialize(MODEL, KNOWN, whole | {name: repeat}, {}) == data
+    assert all(torch.equal(value, before[key]) for key, value in MODEL.state_dict().items())
+
+
+@pytest.mark.parametrize("criterion", CRITERIA)
+@pytest.mark.parametrize("compensate", COMPENSATIONS)
+def test_no_combination_of_criterion_and_compensation_is_refused_for_a_whole_matrix(
+    criterion: str, compensate: str
+) -> None:
+    assert refused("fc", Settings(sparsity=0.5, criterion=criterion, compensate=compensate, bits=4)) is None
