@@ -11,8 +11,9 @@ from typing import NoReturn
 from core import pipeline
 from core.compress import KINDS, TABLES, Layer, check, layers
 from core.loading import Loaded, load_data, load_model
-from core.planning import PLANNERS
+from core.planning import CALIBRATED_PLANNERS, PLANNERS
 from core.recipe import Recipe, Value, from_json, to_json
+from core.seen import Seen
 from core.statistics import estimate
 
 
@@ -59,7 +60,7 @@ def _inspected(layer: Layer, uses: Mapping[str, int | None]) -> dict[str, object
 
 def methods(options: argparse.Namespace) -> str:
     """Every method of every table, a line and a source each."""
-    tables = {**TABLES, "planner": PLANNERS}
+    tables = {**TABLES, "planner": PLANNERS | CALIBRATED_PLANNERS}
     rows = [
         {"table": table, "name": name, "about": (method.__doc__ or "").split("\n")[0]}
         for table, known in tables.items()
@@ -72,11 +73,21 @@ def plan(options: argparse.Namespace) -> str:
     """Write the recipe that a planner makes for a goal."""
     loaded = load_model(options.model, options.weights)
     known = layers(loaded.model)
-    recipe = PLANNERS[options.planner](known, dict(map(_pair, options.goal)))
+    goal = dict(map(_pair, options.goal))
+    if options.planner in PLANNERS:
+        recipe = PLANNERS[options.planner](known, goal)
+    else:
+        recipe = CALIBRATED_PLANNERS[options.planner](known, goal, _seen(options, loaded))
     check(recipe, known)
     named = Recipe(recipe.default, recipe.layers, recipe.batchnorm, {"name": loaded.name, "sha256": loaded.sha256})
     _write_text(options.output, to_json(named))
     return f"wrote {options.output}"
+
+
+def _seen(options: argparse.Namespace, loaded: Loaded) -> Mapping[str, Seen]:
+    """What the layers see of the calibration images, by layer name."""
+    study = pipeline.study(loaded, _data(options, loaded), Recipe(batchnorm="recalibrate"), _calibration(options))
+    return {layer.name: study.seen.at(layer.name) for layer in study.known}
 
 
 def apply(options: argparse.Namespace) -> str:
@@ -204,7 +215,10 @@ OPTIONS = {
     "data": (("--data",), {"help": "a data set's name, package.module:factory, or an .npz; default: the sample's own"}),
     "calibration": (("--calibration",), {"help": "images to calibrate on; default: the first of the data"}),
     "recipe": (("--recipe",), {"required": True, "help": "a recipe file"}),
-    "planner": (("--planner",), {"required": True, "choices": tuple(PLANNERS), "help": "how to plan"}),
+    "planner": (
+        ("--planner",),
+        {"required": True, "choices": (*PLANNERS, *CALIBRATED_PLANNERS), "help": "how to plan"},
+    ),
     "goal": (("goal",), {"nargs": "*", "metavar": "key=value", "help": "the planner's goal, and fields of Settings"}),
     "output": (("-o", "--output"), {"required": True, "help": "where to write"}),
     "folder": (("folder",), {"help": "a folder that 'apply' or the dashboard wrote"}),
@@ -213,7 +227,7 @@ OPTIONS = {
 COMMANDS = {
     "inspect": (inspect, ("model", "weights", "data", "json")),
     "methods": (methods, ()),
-    "plan": (plan, ("model", "weights", "data", "planner", "goal", "output")),
+    "plan": (plan, ("model", "weights", "data", "calibration", "planner", "goal", "output")),
     "apply": (apply, ("model", "weights", "data", "calibration", "recipe", "output")),
     "verify": (verify, ("folder", "model", "weights", "data", "calibration")),
 }

@@ -188,6 +188,10 @@ def _shared(core: Tensor, basis: Tensor) -> tuple[Tensor, Tensor]:
     return core / root[:, :, None, None], basis * root[:, None]
 
 
+NOTES = {  # what a common tutorial says, and what is wrong with it
+    "svd": "A common tutorial counts cross-validation among factorizations, and a full SVD as compression. A full SVD "
+    "holds more numbers than the matrix: only a rank below rows · columns / (rows + columns) saves any.",
+}
 FACTORIZERS = {f.__name__: f for f in (svd, whitened_svd, tucker2)}
 CALIBRATED = frozenset({"whitened_svd"})  # those that need the moments of what a layer sees
 ALLOWED = {"energy": lambda kept: 1 - kept, "error": lambda relative: relative**2}  # share of the squared error

@@ -1,7 +1,7 @@
 """Planners: a goal for the whole model becomes a recipe."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
@@ -13,7 +13,9 @@ from torch import Tensor
 from core import index
 from core.compress import Layer, require_finite
 from core.patterns import removed_count
+from core.pruning import CRITERIA, FREE
 from core.recipe import Recipe, Settings, Value, merged
+from core.seen import Seen
 
 Curve = Sequence[tuple[float, float]]  # (sparsity, drop in points) of one layer, the others whole
 
@@ -214,5 +216,26 @@ def _strict(weights: int, sparsity: float) -> int:
     return weights - math.ceil(weights * (1 - sparsity)) + 1
 
 
+def global_by(criterion: str) -> Callable[[tuple[Layer, ...], Mapping[str, Value], Mapping[str, Seen]], Recipe]:
+    """The planner that ranks the scores of a criterion over all layers together.
+
+    goal: `sparsity` of all weights together, and fields of Settings for what stays.
+    """
+
+    def planner(known: tuple[Layer, ...], goal: Mapping[str, Value], seen: Mapping[str, Seen]) -> Recipe:
+        settings = merged(Settings(), {**goal, "criterion": criterion})
+        if settings.threshold is not None:
+            raise ValueError(f"threshold is {settings.threshold!r}, expected a sparsity: the planner ranks all weights")
+        for layer in known:
+            require_finite(layer)
+        scores = {layer.name: CRITERIA[criterion](layer.matrix, seen.get(layer.name)) for layer in known}
+        count = removed_count(sum(each.numel() for each in scores.values()), settings.sparsity)
+        return global_scores(known, settings, scores, count)
+
+    planner.__doc__ = f"One ranking of all layers together by {criterion}."
+    return planner
+
+
 COUNTS = {"nearest": removed_count, "strict": _strict}
+CALIBRATED_PLANNERS = {f"global_{name}": global_by(name) for name in CRITERIA if name not in FREE}
 PLANNERS = {f.__name__: f for f in (uniform, global_magnitude, erk, lamp)}

@@ -5,9 +5,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import NamedTuple
 
-from core import index, planning
+from core import coding, factoring, index, planning, pruning
 from core.coding import CODERS, WIDTHS, fitted, nearest_width
-from core.compress import Layer, rank_of
+from core.compress import INDEXED, Layer, rank_of
 from core.factoring import FACTORIZERS
 from core.live import Studio
 from core.patterns import PATTERNS, removed_count
@@ -85,8 +85,10 @@ def _prune_hint(studio: Studio, position: Position) -> str:
         return "off: every weight stays · sparsity"
     if settings.threshold is not None:
         return f"removes |w| below {words.threshold(settings.threshold)} · threshold"
+    if (settings.criterion, settings.pattern) != INDEXED:
+        return f"removes the lowest by {settings.criterion}, {PATTERN_NAMES[settings.pattern]} · sparsity"
     count = removed_count(layer.matrix.numel(), settings.sparsity)
-    if not count or layer.not_finite or rank_of(layer, settings) < layer.full_rank:
+    if not count or layer.not_finite or settings.factors:
         return "removes the smallest |w| · sparsity"
     last = float(index.magnitude(layer.index, count))
     return f"removes |w| up to {words.threshold(last)} in {layer.name} · sparsity"
@@ -215,6 +217,17 @@ def _removed_share(studio: Studio, position: Position) -> float:
     pool = studio.pool if layer is None else layer.index
     low, high = index.cut(pool, settings.threshold)
     return (high - low) / pool.values.size
+
+
+def note(position: Position) -> str:
+    """What a common tutorial says of the method at work, and what is wrong with it; '' where there is nothing to say."""
+    settings = settings_of(position)
+    at_work = (
+        (settings.prunes, pruning.NOTES.get(settings.criterion)),
+        (settings.bits < UNCODED, coding.NOTES.get(settings.coder)),
+        (settings.factors, factoring.NOTES.get(settings.factorizer)),
+    )
+    return next((words for works, words in reversed(at_work) if works and words), "")
 
 
 class Control(NamedTuple):

@@ -42,6 +42,7 @@ def of(studio: Studio, position: Position) -> dict[str, tuple[Item, ...]]:
             _select("compensate", "What makes good the loss", controls.COMPENSATION_NAMES, settings.compensate),
             _select("plot", "What the lower left plot shows", controls.PLOT_NAMES, position.plot),
         ),
+        "note": (Item("note", "note", controls.note(position)),),
         "foot": (
             Item("button", "undo", "Undo", disabled=not state.can_undo()),
             Item("button", "reset", f"Reset {subject}", disabled=not own),

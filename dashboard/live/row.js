@@ -47,7 +47,15 @@ function updateButton(button, item) {
   button.disabled = item.disabled;
 }
 
+const createNote = () => element("p", { className: "ps-note" });
+
+function updateNote(note, item) {
+  write(note, item.label);
+  note.title = item.label;
+}
+
 const KINDS = {
+  note: [createNote, updateNote],
   select: [createSelect, updateSelect],
   segments: [createSegments, updateSegments],
   button: [createButton, updateButton],

@@ -12,7 +12,7 @@ from dashboard.live.board import Part, sent
 
 @dataclass(frozen=True)
 class Item:
-    """One control. kind: 'select', 'segments' or 'button'. options: value and text of each. main: the chief button."""
+    """One control. kind: 'select', 'segments', 'button', or 'note' for words alone. options: value and text of each. main: the chief button."""
 
     kind: str
     name: str
@@ -39,7 +39,7 @@ def picked(key: str, items: Sequence[Item]) -> Picked | None:
     st.session_state[f"picks of {key}"] = raw.get("n")
     for item in items:
         offered = [value for value, _ in item.options] or [""]
-        if item.name == raw.get("name") and raw.get("value") in offered and not item.disabled:
+        if item.name == raw.get("name") and raw.get("value") in offered and item.kind != "note" and not item.disabled:
             return Picked(item.name, raw["value"])
     return None
 
