@@ -96,7 +96,7 @@ def _block(height: int, width: int) -> Callable[[Tensor, Wanted, int], Tensor]:
     def blocks(scores: Tensor, wanted: Wanted, kernel: int) -> Tensor:
         return block(scores, wanted, (height, width))
 
-    blocks.__doc__ = f"Blocks of {height} rows by {width} columns."
+    blocks.__doc__ = f"Blocks of {height} x {width} (rows x columns)."
     return blocks
 
 

@@ -220,7 +220,7 @@ def _removed_share(studio: Studio, position: Position) -> float:
 
 
 def note(position: Position) -> str:
-    """What a common tutorial says of the method at work, and what is wrong with it; '' where there is nothing to say."""
+    """What a common tutorial says of the method at work, and what is wrong with it; '' where it is right."""
     settings = settings_of(position)
     at_work = (
         (settings.prunes, pruning.NOTES.get(settings.criterion)),

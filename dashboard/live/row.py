@@ -12,7 +12,10 @@ from dashboard.live.board import Part, sent
 
 @dataclass(frozen=True)
 class Item:
-    """One control. kind: 'select', 'segments', 'button', or 'note' for words alone. options: value and text of each. main: the chief button."""
+    """One control. kind: 'select', 'segments', 'button', or 'note' for words alone.
+
+    options: value and text of each. main: the chief button.
+    """
 
     kind: str
     name: str
