@@ -111,17 +111,13 @@ def require_sight(seen: Sight | None, what: str) -> Sight:
 SCORES = (magnitude, random, gradient, taylor, fisher, wanda, obs, woodfisher, entropy, information)
 CRITERIA = {f.__name__: f for f in SCORES}
 FREE = ("magnitude", "random")  # what needs no images
-NOTES: dict[str, str] = {
+NOTES: dict[str, str] = {  # what a common tutorial says, and what is wrong with it
     "magnitude": "A common tutorial removes w where w² is below the largest w². As written that removes every weight "
     "but the largest: a threshold has to be chosen, by value or by the share that is to go.",
-    "gradient": "A common tutorial reads .grad before any backward pass, where it is None, and holds one norm of a "
-    "whole tensor against a threshold, so that whole tensors vanish. The mean gradient is near 0 at a minimum besides; "
-    "here each weight has its own mean of squared gradients of single images, which is curvature and not yet the cost "
-    "of removing it.",
-    "fisher": "A common tutorial squares the mean gradient of a batch and calls that Fisher information, but the mean "
-    "gradient squared is not the mean squared gradient. Even the right one, as it is diagonal, loses badly to "
-    "magnitude at high sparsity.",
-    "entropy": "A common tutorial takes the logarithm of raw outputs for one random input, which is NaN where they are "
-    "negative, and holds the entropy of outputs against weights. A weight has no entropy, and that of the network's "
-    "answer is its uncertainty; here it is that of each channel's activation over many images.",
+    "gradient": "A common tutorial reads .grad before any backward pass, where it is None, and a mean gradient is near "
+    "0 at a minimum anyway. Here it is the mean square of single images' gradients: curvature, not yet the cost.",
+    "fisher": "A common tutorial squares the mean gradient of a batch, which is not the mean squared gradient. Even "
+    "the right one, as it is diagonal, loses badly to magnitude at high sparsity.",
+    "entropy": "A common tutorial takes the logarithm of raw outputs for one input (NaN where negative) and holds it "
+    "against weights. A weight has no entropy: here it is that of a channel's activation over many images.",
 }

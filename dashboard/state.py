@@ -192,10 +192,15 @@ def undo() -> None:
 
 
 def fall_back() -> Position:
-    """Stand where the page last stood for good, or at the dense model where even that cannot be measured."""
-    here, settled = st.session_state["position"], st.session_state["settled"]
-    there = settled if settled != here else replace(here, recipe=Recipe())
+    """Stand where the page last measured, or at the dense model where it has not or cannot any more."""
+    here, dense = st.session_state["position"], replace(st.session_state["position"], recipe=Recipe())
+    there = st.session_state.get("measured", dense)
+    if (there.model, there.data) != (here.model, here.data) or there == here:
+        there = dense
+    if st.session_state["history"][-1:] == [there]:
+        st.session_state["history"] = st.session_state["history"][:-1]
     st.session_state["position"] = st.session_state["settled"] = there
+    st.session_state["link"] = True
     return there
 
 
@@ -264,8 +269,9 @@ def spectrum(layer: compress.Layer) -> pd.DataFrame:
     return report.spectrum(layer.spectrum)
 
 
-def note_shown(seen: Look) -> None:
+def note_shown(here: Position, seen: Look) -> None:
     """Give what is shown a version of its own, where the recipe or what is measured differs from the last run's."""
+    st.session_state["measured"] = here
     shown = (to_json(seen.recipe, indent=None), seen.tally)
     if st.session_state.get("shown") != shown:
         st.session_state["shown"] = shown

@@ -40,7 +40,7 @@ def explore() -> None:
         st.rerun()
     studio, position, looked = _look(state.position())
     parts, plots = rows.parts(studio, position), panels.layer_plots(studio, position, looked)
-    state.note_shown(looked)
+    state.note_shown(position, looked)
     trail.visit(looked)
     resting = all(reading.final for reading in readings.values())
     parts[READ] = readout.part(panels.figures_of(looked, resting))

@@ -89,6 +89,69 @@ def test_a_value_that_comes_with_a_choice_belongs_to_what_was_chosen_before(page
     assert recipe_of(page) == Recipe()
 
 
+def pick(name: str, value: str, n: int) -> dict[str, dict[str, object]]:
+    return {"picked": {"name": name, "value": value, "n": n}}
+
+
+def on_fc2(at: AppTest) -> AppTest:
+    """The page with fc2 chosen and half of it removed."""
+    send(at, {"layer": pick("layer", "fc2", 1)})
+    return send(at, {"layer": pick("layer", "fc2", 1), "prune": sample(50, 1, subject="digits_cnn fc2 each")})
+
+
+@pytest.mark.parametrize("criterion", controls.CRITERION_NAMES)
+def test_every_criterion_is_measured_on_images_that_it_has_not_seen(criterion: str, page: AppTest) -> None:
+    on_fc2(page)
+    send(page, {"mode": pick("criterion", criterion, 2)})
+    assert not page.exception
+    assert not page.error
+    assert recipe_of(page).settings("fc2").criterion == criterion
+    assert page.session_state["shown"][0] == to_json(recipe_of(page), indent=None)
+    assert from_json(page.query_params["recipe"]) == recipe_of(page)
+
+
+@pytest.mark.parametrize("name", ["pattern", "coder", "scale", "factorizer", "rank_by", "compensate"])
+def test_every_choice_of_a_row_is_carried_out_or_refused_in_a_sentence(name: str, page: AppTest) -> None:
+    on_fc2(page)
+    names = {"pattern": controls.PATTERN_NAMES, "coder": controls.CODER_NAMES, "scale": controls.SCALE_NAMES}
+    names |= {"factorizer": controls.FACTORIZER_NAMES, "rank_by": controls.RANK_NAMES}
+    names |= {"compensate": controls.COMPENSATION_NAMES}
+    place = {"pattern": "mode", "scale": "coder", "rank_by": "factorizer", "compensate": "plot"}.get(name, name)
+    for n, value in enumerate(names[name], start=2):
+        send(page, {place: pick(name, value, n)})
+        assert not page.exception
+        assert not page.error
+        assert getattr(recipe_of(page).settings("fc2"), name) == value
+
+
+def test_a_method_that_a_layer_cannot_have_is_a_sentence_and_the_layer_stays(page: AppTest) -> None:
+    on_fc2(page)
+    send(page, {"factorizer": pick("factorizer", "tucker2", 2)})
+    before = recipe_of(page)
+    send(page, {"factorizer": pick("factorizer", "tucker2", 2), "rank": sample(3, 2)})
+    assert [error.value for error in page.error] == [page.session_state["trouble"]]
+    assert "fc2" in page.error[0].value
+    assert recipe_of(page) == before
+    assert not page.exception
+
+
+def test_a_refit_of_minutes_is_refused_by_the_page(page: AppTest) -> None:
+    send(page, {"prune": sample(50, 1), "plot": pick("compensate", "outputs", 1)})
+    assert "takes minutes" in page.error[0].value
+    assert not page.exception
+
+
+def test_a_rank_by_energy_or_error_moves_with_the_slider(page: AppTest) -> None:
+    on_fc2(page)
+    send(page, {"factorizer": pick("rank_by", "energy", 2)})
+    assert recipe_of(page).settings("fc2").rank == 1.0
+    send(page, {"factorizer": pick("rank_by", "energy", 2), "rank": sample(80, 2)})
+    assert recipe_of(page).settings("fc2").rank == pytest.approx(0.8)
+    send(page, {"factorizer": pick("rank_by", "error", 3), "rank": sample(80, 2)})
+    assert recipe_of(page).settings("fc2").rank == controls.NO_ERROR
+    assert not page.exception
+
+
 @pytest.mark.parametrize("plot", controls.PLOT_NAMES)
 def test_the_lower_left_plot_is_chosen_and_stays_in_the_link(plot: str, page: AppTest) -> None:
     send(page, {"plot": {"picked": {"name": "plot", "value": plot, "n": 1}}, "bits": sample(2, 1)})
