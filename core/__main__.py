@@ -5,6 +5,7 @@ import json
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
 
@@ -79,7 +80,7 @@ def plan(options: argparse.Namespace) -> str:
     else:
         recipe = CALIBRATED_PLANNERS[options.planner](known, goal, _seen(options, loaded))
     check(recipe, known)
-    named = Recipe(recipe.default, recipe.layers, recipe.batchnorm, {"name": loaded.name, "sha256": loaded.sha256})
+    named = replace(recipe, model={"name": loaded.name, "sha256": loaded.sha256})
     _write_text(options.output, to_json(named))
     return f"wrote {options.output}"
 

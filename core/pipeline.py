@@ -61,7 +61,7 @@ def study(loaded: Loaded, data: Data, recipe: Recipe, calibration_data: Data | N
 def calibrates(recipe: Recipe) -> bool:
     """Whether a recipe rests on images that its accuracy is then not measured on."""
     settings = (recipe.default, *map(recipe.settings, recipe.layers))
-    return recipe.batchnorm == "recalibrate" or any(map(needs_images, settings))
+    return (recipe.batchnorm, recipe.bias) != ("keep", "keep") or any(map(needs_images, settings))
 
 
 def encoded_by(study: Study, recipe: Recipe) -> dict[str, Encoded]:
@@ -86,7 +86,7 @@ def _check_model(loaded: Loaded, known: tuple[Layer, ...]) -> None:
 
 @dataclass(frozen=True, eq=False)
 class Applied:
-    """A recipe carried out: the encoded layers and the batch-norm statistics put right afterwards."""
+    """A recipe carried out: the encoded layers, and the biases and batch-norm statistics put right afterwards."""
 
     encoded: Mapping[str, Encoded]
     buffers: Mapping[str, Tensor]
@@ -94,14 +94,32 @@ class Applied:
 
 
 def apply(study: Study, recipe: Recipe) -> Applied:
-    """Encode every layer, then recalibrate the batch norms where the recipe says so."""
+    """Encode every layer, then correct biases and recalibrate the batch norms where the recipe says so."""
     encoded = encoded_by(study, recipe)
     changed = weights(study.known, encoded)
-    buffers: dict[str, Tensor] = {}
+    buffers = corrected_biases(study, changed) if recipe.bias == "correct" else {}
     if recipe.batchnorm == "recalibrate":
-        buffers = calibration.recalibrated(study.loaded.model, changed, study.calibration)
+        buffers |= calibration.recalibrated(study.loaded.model, changed | buffers, study.calibration)
     keys = {layer.parameter: recipe.settings(layer.name) for layer in study.known if layer.parameter in changed}
     return Applied(encoded, buffers, Change(changed | buffers, keys | dict.fromkeys(buffers, to_json(recipe))))
+
+
+def corrected_biases(study: Study, changed: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The biases with which each changed layer's mean output on the calibration images is the dense layer's again.
+
+    By parameter name; a layer without a bias has none. For the dense layer's inputs: Nagel et al. 2019,
+    arXiv:1906.04721.
+    """
+    found = {}
+    state = study.loaded.model.state_dict()
+    for layer in study.known:
+        name = layer.parameter.removesuffix("weight") + "bias"
+        if layer.parameter in changed and name in state and layer.kind != "Embedding":
+            mean = study.at(layer.name).mean  # (groups, in)
+            lost = (layer.matrix - changed[layer.parameter].reshape(layer.matrix.shape)).double()
+            rows = lost.reshape(len(mean), -1, lost.shape[1])
+            found[name] = (state[name].double() + (rows @ mean[:, :, None]).flatten()).to(state[name].dtype)
+    return found
 
 
 def files(study: Study, recipe: Recipe, applied: Applied, tally: Tally) -> dict[str, bytes]:

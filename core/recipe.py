@@ -10,6 +10,7 @@ UNCODED = 32
 BITS = (*range(1, 9), 16, UNCODED)
 RANK_BY = ("fraction", "energy", "error")
 BATCHNORM = ("keep", "recalibrate")
+BIAS = ("keep", "correct")
 
 Value = float | int | str | None
 
@@ -101,15 +102,20 @@ FIELDS = tuple(f.name for f in fields(Settings))
 class Recipe:
     """Default Settings, what differs from them by layer, and what is put right afterwards.
 
-    layers: layer name -> the fields that differ from `default`. model: name and sha256 of the model it was made for.
+    layers: layer name -> the fields that differ from `default`. batchnorm: 'recalibrate' takes new running statistics,
+    bias: 'correct' gives each layer's output its mean back, both from calibration images. model: name and sha256 of
+    the model it was made for.
     """
 
     default: Settings = Settings()
     layers: Mapping[str, Mapping[str, Value]] = field(default_factory=dict)
     batchnorm: str = "keep"
+    bias: str = "keep"
     model: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        if self.bias not in BIAS:
+            raise ValueError(f"bias is {self.bias!r}, expected one of {', '.join(BIAS)}")
         if self.batchnorm not in BATCHNORM:
             raise ValueError(f"batchnorm is {self.batchnorm!r}, expected one of {', '.join(BATCHNORM)}")
         for name in self.layers:
@@ -170,6 +176,8 @@ def to_json(recipe: Recipe, *, indent: int | None = 1) -> str:
     document["default"] = _differing(Settings(), recipe.default)
     document["layers"] = {name: dict(override) for name, override in recipe.layers.items()}
     document["batchnorm"] = recipe.batchnorm
+    if recipe.bias != "keep":
+        document["bias"] = recipe.bias
     separators = None if indent else (",", ":")
     return json.dumps(document, indent=indent, separators=separators, allow_nan=False)
 
@@ -179,7 +187,7 @@ def from_json(text: str) -> Recipe:
     document = _object(_parsed(text), "the recipe")
     if document.get("format") != FORMAT:
         raise ValueError(f"recipe: format is {document.get('format')!r}, expected {FORMAT!r}")
-    known = ("format", "model", "default", "layers", "batchnorm")
+    known = ("format", "model", "default", "layers", "batchnorm", "bias")
     for key in document:
         if key not in known:
             raise ValueError(f"recipe: unknown key {key!r}, expected one of {', '.join(known)}")
@@ -191,7 +199,8 @@ def from_json(text: str) -> Recipe:
     default = _object(document.get("default", {}), "default")
     overrides = {name: _object(layers[name], f"layer '{name}'") for name in layers}
     try:
-        return Recipe(merged(Settings(), default), overrides, document.get("batchnorm", "keep"), model)
+        afterwards = {key: document[key] for key in ("batchnorm", "bias") if key in document}
+        return Recipe(merged(Settings(), default), overrides, model=model, **afterwards)
     except (ValueError, TypeError) as error:
         raise ValueError(f"recipe: {error}") from None
 

@@ -133,8 +133,9 @@ def _linked() -> Position:
         recipe = from_json(query["recipe"]) if "recipe" in query else Recipe()
         known = studio_of(plain).study.known
         compress.check(recipe, known)
-        if recipe.batchnorm != "keep":
-            raise ValueError("batchnorm is 'recalibrate', which 'python -m core apply' does and this page does not")
+        for field, value in (("batchnorm", recipe.batchnorm), ("bias", recipe.bias)):
+            if value != "keep":
+                raise ValueError(f"{field} is {value!r}, which 'python -m core apply' does and this page does not")
         layer = query.get("layer", "")
         if layer and layer not in [each.name for each in known]:
             raise ValueError(f"layer '{layer}' is not in the model")

@@ -47,6 +47,23 @@ def test_the_file_of_every_sample_gives_the_logits_that_were_measured(name, digi
     assert report["bytes"] == len(files["model.safetensors"]) < report["bytes_dense"]
 
 
+@pytest.mark.parametrize("name", ["lenet5", "lenet_300_100"])
+def test_a_corrected_bias_gives_the_first_layer_its_mean_output_back(name, digits):
+    recipe = Recipe(Settings(bits=2), bias="correct")
+    study = pipeline.study(load_model(name), digits, recipe)
+    first, model, x = study.known[0], study.loaded.model, study.calibration
+    module = model.get_submodule(first.name)
+    inputs = x.flatten(1) if first.kind == "Linear" else x
+    applied = pipeline.apply(study, recipe)
+    own = {key: applied.change.tensors[f"{first.name}.{key}"] for key in ("weight", "bias")}
+    before, after = module(inputs), torch.func.functional_call(module, own, (inputs,))
+    plain = torch.func.functional_call(module, {"weight": own["weight"]}, (inputs,))
+    axes = [axis for axis in range(before.dim()) if axis != 1]
+    error, uncorrected = ((out - before).mean(axes).abs().max() for out in (after, plain))
+    assert error < 1e-5 * before.abs().max()  # float32 sums
+    assert error < 0.01 * uncorrected
+
+
 def test_a_look_measures_some_images_and_further_looks_all_of_them(studio):
     first = live.look(studio, MIX, None)
     assert 100 <= first.tally.images <= 400

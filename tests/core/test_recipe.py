@@ -94,6 +94,7 @@ def test_an_override_of_one_displaces_the_other():
         ({"layers": {"fc1": 3}}, "fc1"),
         ({"default": {"bits": 99}}, "bits is 99"),
         ({"batchnorm": "maybe"}, "maybe"),
+        ({"bias": "perhaps"}, "perhaps"),
         ({"model": {"path": "x"}}, "path"),
     ],
 )
