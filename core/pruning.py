@@ -119,5 +119,5 @@ NOTES: dict[str, str] = {  # what a common tutorial says, and what is wrong with
     "fisher": "A common tutorial squares the mean gradient of a batch, which is not the mean squared gradient. Even "
     "the right one, as it is diagonal, loses badly to magnitude at high sparsity.",
     "entropy": "A common tutorial takes the logarithm of raw outputs for one input (NaN where negative) and holds it "
-    "against weights. A weight has no entropy: here it is that of a channel's activation. On lenet5 it loses to random.",
+    "against weights. A weight has no entropy: here it is a channel's. On lenet5 it loses to random.",
 }

@@ -53,7 +53,7 @@ def test_a_corrected_bias_gives_the_first_layer_its_mean_output_back(name, digit
     study = pipeline.study(load_model(name), digits, recipe)
     first, model, x = study.known[0], study.loaded.model, study.calibration
     module = model.get_submodule(first.name)
-    inputs = x.flatten(1) if first.kind == "Linear" else x
+    inputs = x.flatten(1) if first.kind == "Linear" else x.reshape(len(x), 1, 28, 28)
     applied = pipeline.apply(study, recipe)
     own = {key: applied.change.tensors[f"{first.name}.{key}"] for key in ("weight", "bias")}
     before, after = module(inputs), torch.func.functional_call(module, own, (inputs,))
