@@ -1,5 +1,7 @@
 """What theory predicts for a layer, beside what was measured of it: errors as shares of the squared weights."""
 
+import math
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import torch
@@ -9,6 +11,7 @@ from core import encoding
 from core.compress import Held
 from core.encoding import Affine, Encoded, LowRank, Sparse
 from core.recipe import UNCODED
+from core.seen import Gradients
 
 
 class Law(NamedTuple):
@@ -82,6 +85,23 @@ def rate_distortion(held: Held, energy: float) -> Law | None:
         "rate–distortion: an ideal code of Gaussian weights at this entropy",
         ideal=True,
     )
+
+
+def loss_change(parts: Mapping[str, tuple[Tensor, Gradients]]) -> float:
+    """What the loss rises by in nats to second order, Σ E[g] δ + E[g²] δ² / 2, over all layers; diagonal Fisher.
+
+    parts: layer name -> how its weights changed, (out, in), and the gradients of single images at the dense weights.
+    LeCun et al. 1990.
+    """
+    return sum(
+        float((seen.mean.double() * change).sum() + (seen.square.double() * change.double().square()).sum() / 2)
+        for change, seen in parts.values()
+    )
+
+
+def snr(law: Law) -> float:
+    """The signal-to-noise ratio of what was measured, in dB; infinite without an error."""
+    return -10 * math.log10(law.measured) if law.measured else math.inf
 
 
 def _coded(leaf: Encoded) -> Encoded:

@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from core.certainty import BINS, LEVELS, Certainty, doubt
-from core.theory import Law
+from core.theory import Law, snr
 from dashboard.figures import COMPRESSED, DENSE, PAGE, SENTENCE, Figure, drawn, empty, plain, titled
 
 LEAST = 1e-8  # the left end of the theory's axis, where smaller errors are drawn too
@@ -111,7 +111,10 @@ def theory(laws: list[Law]) -> Figure:
     if not laws:
         return empty()
     values = tuple([max(LEAST, value) for value in side] for side in zip(*(law[1:3] for law in laws), strict=True))
-    said = [f"{law.source}: {law.predicted:.3g} predicted, {law.measured:.3g} measured" for law in laws]
+    said = [
+        f"{law.source}: {law.predicted:.3g} predicted, {law.measured:.3g} measured, {snr(law):.1f} dB of signal"
+        for law in laws
+    ]
     ticks = {f"1e{power}": 10.0**power for power in range(-8, 0)} | {"1": 1.0}
     axes = {
         "xaxis": titled("squared error / squared weights", math.log10(LEAST) - 0.3, 0.6, type="log")

@@ -10,7 +10,7 @@ import streamlit as st
 from torch import Tensor
 
 from core import compress, report
-from core.certainty import Certainty
+from core.certainty import Certainty, doubt
 from core.compress import Layer
 from core.live import Look, Studio
 from core.recipe import Settings
@@ -90,10 +90,13 @@ def layer_plots(studio: Studio, position: Position, looked: Look) -> dict[str, P
     return made | {"third": third(studio, position, looked)} if third else made
 
 
-def measured_plots(position: Position, looked: Look) -> dict[str, Part]:
+def measured_plots(studio: Studio, position: Position, looked: Look) -> dict[str, Part]:
     """Where the hand has been, and how sure the answers are."""
     third = OF_ANSWERS.get(position.plot)
-    return {"trail": _trail(looked)} | ({"third": third(*looked.tally.sure)} if third else {})
+    made = {"trail": _trail(looked)}
+    if position.plot == state.THEORY:
+        made["third"] = _theory(studio, position, looked)
+    return made | ({"third": third(*looked.tally.sure)} if third else {})
 
 
 def stamped(plots: Mapping[str, Part]) -> dict[str, Part]:
@@ -143,7 +146,8 @@ def _theory(studio: Studio, position: Position, looked: Look) -> Part:
     settings = position.recipe.settings(layer.name)
     values = () if layer.not_finite else _values(studio, layer, settings)
     found = laws(compress.Held(layer, settings, values, looked.encoded[layer.name]))
-    note = "squared error over squared weights: predicted (ring), measured (dot)"
+    dense, compressed = (doubt(sure).loss for sure in looked.tally.sure)
+    note = words.theory_note(state.predicted_loss(studio, looked), compressed - dense)
     return _card(insights.theory(found), words.theory_title(layer.name, found), note)
 
 
@@ -195,5 +199,5 @@ def figures_of(looked: Look, resting: bool) -> Readout:
 
 
 PLACES = ("histogram", "layers", "third", "trail")
-OF_LAYERS = {state.SPECTRUM: _spectrum, state.THEORY: _theory}
+OF_LAYERS = {state.SPECTRUM: _spectrum}
 OF_ANSWERS = {state.ENTROPY: _entropy, state.LABELS: _labels, state.RELIABILITY: _reliability}

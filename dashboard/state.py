@@ -16,6 +16,7 @@ from core import compress, live, loading, pipeline, report
 from core.factoring import Decomposed
 from core.live import Look, Studio
 from core.recipe import Recipe, Settings, from_json, to_json
+from core.theory import loss_change
 
 START = "digits_cnn"
 UNDO = 200
@@ -145,6 +146,20 @@ def _linked() -> Position:
     mode = query.get("mode", BELOW if recipe.settings(layer).threshold is not None else EACH)
     known_modes = (EACH, BELOW) if layer else (EACH, POOLED, BELOW)
     return replace(plain, recipe=recipe, layer=layer, mode=mode if mode in known_modes else EACH)
+
+
+def predicted_loss(studio: Studio, seen: Look) -> float | None:
+    """What the loss of all layers rises by to second order; None where no image has been looked at."""
+    if studio.study.seen is None:
+        return None
+    changed = [each for each in studio.study.known if not compress.unchanged(each, seen.encoded[each.name])]
+    return loss_change(
+        {
+            layer.name: (seen.encoded[layer.name].decode() - layer.matrix, studio.study.at(layer.name).gradients)
+            for layer in changed
+            if layer.kind != "Embedding"
+        }
+    )
 
 
 def share_done(studio: Studio) -> float:

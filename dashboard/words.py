@@ -152,6 +152,12 @@ def theory_title(name: str, found: list[Law]) -> str:
     return f"{name} at {law.name}: the error is {100 * law.measured / law.predicted:.1f} % of the predicted"
 
 
+def theory_note(predicted: float | None, measured: float) -> str:
+    """What the plot is, and the change of the loss; predicted: None where no image has been looked at."""
+    by = "a criterion of images would predict it" if predicted is None else f"{predicted:+.3g} by a diagonal Fisher"
+    return f"squared errors: predicted (ring), measured (dot); loss {measured:+.3g} nats, {by}"
+
+
 def entropy_title(dense: Certainty, compressed: Certainty) -> str:
     """How unsure the answers are on average."""
     return f"H(Y) is {doubt(compressed).entropy:.3f} bits on average, dense {doubt(dense).entropy:.3f}"

@@ -44,7 +44,7 @@ def explore() -> None:
     trail.visit(looked)
     resting = all(reading.final for reading in readings.values())
     parts[READ] = readout.part(panels.figures_of(looked, resting))
-    plots |= panels.measured_plots(position, looked)
+    plots |= panels.measured_plots(studio, position, looked)
     parts |= _sliders(studio, (position, readings), 1e3 * (time.perf_counter() - start))
     panels.trouble()
     board({name: parts[name] for name in SIDE} | panels.stamped(plots))

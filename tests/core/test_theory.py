@@ -3,8 +3,10 @@
 import pytest
 import torch
 
+from core.compress import layers, run
 from core.recipe import Settings
-from core.theory import laws
+from core.seen import Calibration
+from core.theory import laws, loss_change, snr
 from tests.core import zoo
 
 WIDE = zoo.linear(zoo.random(200, 300))
@@ -32,6 +34,29 @@ def test_many_codes_make_the_noise_of_their_step(bits: int, sparsity: float) -> 
 def test_no_code_of_gaussian_weights_is_better_than_its_entropy_allows(settings: Settings) -> None:
     predicted, measured = found(settings)["rate–distortion"]
     assert measured >= predicted
+
+
+def test_the_loss_rises_by_what_the_gradients_predict_for_small_changes() -> None:
+    model = zoo.net()
+    inputs, targets = zoo.random(40, 1, 8, 8), torch.arange(40) % 3
+    known = layers(model)
+    seen = Calibration(model, known, inputs, targets)
+
+    def loss(scale: float) -> tuple[float, dict]:
+        moved = {layer.name: scale * zoo.random(*layer.matrix.shape, seed=5) for layer in known}
+        changed = {each.parameter: (each.matrix + moved[each.name]).view(each.weight.shape) for each in known}
+        logits = run(model, changed, inputs).double()
+        return float(torch.nn.functional.cross_entropy(logits, targets)), moved
+
+    with torch.no_grad():
+        (before, _), (after, moved) = loss(0.0), loss(1e-3)
+    parts = {name: (change.double(), seen.at(name).gradients) for name, change in moved.items()}
+    assert loss_change(parts) == pytest.approx(after - before, rel=0.1)  # of first order, at so small a step
+
+
+def test_the_noise_of_eight_bits_is_some_forty_decibels_down() -> None:
+    law = next(law for law in laws(zoo.held(WIDE, Settings(bits=8))) if law.source.startswith("rounding"))
+    assert 38 < snr(law) < 46  # 6.02 dB a bit, less the crest of a normal row
 
 
 def test_a_dense_layer_has_no_law() -> None:

@@ -205,6 +205,18 @@ def test_every_slider_is_off_at_its_end(page: Page) -> None:
     rest(page)
 
 
+def test_a_criterion_of_images_looks_at_some_and_is_measured_on_the_others(page: Page) -> None:
+    choose_layer(page, "fc2")
+    page.locator("[data-part=mode] select").nth(1).select_option("fisher")
+    type_value(page, "prune", "20")
+    expect(page.locator(".ps-images")).to_have_text("4,000 of 4,000 images", timeout=PATIENCE)
+    expect(page.locator("[data-part=mode] select").nth(1)).to_have_value("fisher")
+    expect(page.locator("[data-part=note] .ps-note")).to_contain_text("mean squared gradient")
+    page.locator("[data-part=plot] select").nth(1).select_option("theory")
+    expect(card(page, "third")).to_contain_text("by a diagonal Fisher", timeout=PATIENCE)
+    assert page.locator("[data-testid=stProgress]").count() == 0
+
+
 def test_a_click_on_a_point_of_the_trail_goes_back_to_it(page: Page) -> None:
     for share in ("60", "90"):
         type_value(page, "prune", share)
