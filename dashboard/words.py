@@ -154,8 +154,8 @@ def theory_title(name: str, found: list[Law]) -> str:
 
 def theory_note(predicted: float | None, measured: float) -> str:
     """What the plot is, and the change of the loss; predicted: None where no image has been looked at."""
-    by = "a criterion of images would predict it" if predicted is None else f"{predicted:+.3g} by a diagonal Fisher"
-    return f"squared errors: predicted (ring), measured (dot); loss {measured:+.3g} nats, {by}"
+    by = "no image looked at" if predicted is None else f"diagonal Fisher: {predicted:+.3g}"
+    return f"ring: predicted, dot: measured; loss {measured:+.3g} nats ({by})"
 
 
 def entropy_title(dense: Certainty, compressed: Certainty) -> str:
