@@ -1,9 +1,8 @@
 """A model's layers, each encoded by its Settings; the model itself is never touched."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
 from types import MappingProxyType
 
 import torch
@@ -13,79 +12,15 @@ from core import compensation, index, patterns
 from core.coding import CODERS, SCALES, check_width
 from core.compensation import COMPENSATIONS, SWEEPING
 from core.encoding import Coded, Dense, Encoded, LowRank, Sparse, Stored, Tucker, leaves
-from core.factoring import ALLOWED, CALIBRATED, FACTORIZERS, Decomposed, Spectrum, kept_rank, least_rank
+from core.factoring import ALLOWED, CALIBRATED, FACTORIZERS, Decomposed, kept_rank, least_rank
+from core.layer import KINDS as KINDS
+from core.layer import Layer, require_finite
+from core.layer import layers as layers
+from core.layer import place as place
 from core.patterns import PATTERNS, Wanted
 from core.pruning import CRITERIA, FREE, Sight
 from core.recipe import UNCODED, Recipe, Settings
 from core.seen import Factor, Seen
-
-
-@dataclass(frozen=True, eq=False)
-class Layer:
-    """One weight that can be compressed. parameter: its name in the state dict. groups: of a convolution, else 1."""
-
-    name: str
-    parameter: str
-    kind: str
-    weight: Tensor
-    groups: int
-
-    @cached_property
-    def matrix(self) -> Tensor:
-        """The weight as (out, in), float32; a convolution's is (out, in * kernel)."""
-        return self.weight.detach().reshape(self.weight.shape[0], -1).float().contiguous()
-
-    @cached_property
-    def not_finite(self) -> int:
-        """How many weights are NaN or infinite."""
-        return int((~torch.isfinite(self.matrix)).sum())
-
-    @cached_property
-    def index(self) -> index.Index:
-        """The sorted weights."""
-        return index.build(self.matrix.numpy())
-
-    @cached_property
-    def decompositions(self) -> Callable[[str, Tensor | None], Decomposed]:
-        """(factorizer, moments or None) -> factors of any rank; the last of each factorizer stays."""
-        weight, groups = self.matrix.view(self.weight.shape), self.groups
-        return lru_cache(maxsize=len(FACTORIZERS))(lambda name, moments: FACTORIZERS[name](weight, groups, moments))
-
-    @property
-    def spectrum(self) -> Spectrum:
-        """The singular values, and factors of any rank."""
-        return self.decompositions("svd", None)
-
-    @property
-    def kernel(self) -> int:
-        """How many columns of the matrix belong to one input channel."""
-        return math.prod(self.weight.shape[2:])
-
-    @property
-    def full_rank(self) -> int:
-        """The shorter side of the matrix, of one group's block of it."""
-        return min(self.matrix.shape[0] // self.groups, self.matrix.shape[1])
-
-
-def layers(model: nn.Module) -> tuple[Layer, ...]:
-    """What can be compressed in a model, in its own order; a weight that several modules share comes once.
-
-    A weight that is computed, as by a parametrization, is no entry of the state dict and is left as it is.
-    """
-    entries = {place(tensor): name for name, tensor in reversed(model.state_dict().items())}
-    found: dict[str, Layer] = {}
-    for name, module in model.named_modules():
-        kind = next((kind for kind, types in KINDS.items() if isinstance(module, types)), None)
-        parameter = entries.get(place(module.weight)) if kind else None
-        if parameter and parameter not in found and module.weight.numel() and module.weight.is_floating_point():
-            groups = module.groups if kind == "Conv" else 1
-            found[parameter] = Layer(name or "weight", parameter, kind, module.weight, groups)
-    return tuple(found.values())
-
-
-def place(tensor: Tensor) -> tuple[int, tuple[int, ...], tuple[int, ...]]:
-    """Where a tensor's values are: equal for the names of one tensor."""
-    return tensor.data_ptr(), tuple(tensor.shape), tensor.stride()
 
 
 def check(recipe: Recipe, known: tuple[Layer, ...]) -> None:
@@ -151,7 +86,13 @@ def encode(layer: Layer, settings: Settings, seen: Seen | None = None) -> Encode
     check_width(settings)
     if settings.prunes or settings.bits < UNCODED:
         require_finite(layer)
-    parts = _stored_all(matrices(layer, settings, seen), settings, layer, seen)
+    try:
+        parts = _stored_all(matrices(layer, settings, seen), settings, layer, seen)
+    except torch.linalg.LinAlgError:
+        raise ValueError(
+            f"layer '{layer.name}': what it sees of the calibration images cannot be inverted, as where it overflows; "
+            "choose magnitude and no compensation for it"
+        ) from None
     return _product(parts, layer) if len(parts) > 1 else parts[0]
 
 
@@ -185,15 +126,6 @@ def _product(factors: list[Stored], layer: Layer) -> LowRank | Tucker:
     return Tucker(*factors, layer.groups, math.prod(layer.weight.shape[2:]))
 
 
-def require_finite(layer: Layer) -> None:
-    """ValueError that names the layer where some of its weights are NaN or infinite."""
-    if layer.not_finite:
-        raise ValueError(
-            f"layer '{layer.name}': {layer.not_finite} of {layer.matrix.numel()} weights are NaN or infinite, "
-            "expected finite ones; leave this layer at its defaults or mend the model"
-        )
-
-
 def _stored(matrix: Tensor, settings: Settings, layer: Layer, seen: Sight | None) -> Stored:
     weight, mask = _pruned(matrix, settings, layer, seen)
     if settings.bits == UNCODED:
@@ -208,9 +140,10 @@ def _stored(matrix: Tensor, settings: Settings, layer: Layer, seen: Sight | None
 def _pruned(matrix: Tensor, settings: Settings, layer: Layer, seen: Sight | None) -> tuple[Tensor, Tensor | None]:
     """The weight that makes good what goes, and who survives; each step leaves the same fraction of the survivors."""
     weight, mask = matrix, None
-    for step in range(1, settings.steps + 1 if settings.prunes else 1):
-        share = 1 - (1 - settings.sparsity) ** (step / settings.steps)
-        wanted = Wanted(settings.sparsity if step == settings.steps else share, settings.threshold)
+    steps = (settings.steps if settings.threshold is None else 1) if settings.prunes else 0  # a threshold is one step
+    for step in range(1, steps + 1):
+        share = 1 - (1 - settings.sparsity) ** (step / steps)
+        wanted = Wanted(settings.sparsity if step == steps else share, settings.threshold)
         mask = _mask((matrix, weight, mask), (settings, wanted), layer, seen)
         if mask is not None:
             weight = COMPENSATIONS[settings.compensate](matrix, mask, seen)
@@ -236,6 +169,11 @@ def _mask(
     """
     (matrix, weight, gone), (settings, wanted) = before, asked
     scores = CRITERIA[settings.criterion](weight, seen)
+    if settings.criterion not in FREE and not bool(torch.isfinite(scores).all()):
+        raise ValueError(
+            f"layer '{layer.name}': criterion '{settings.criterion}' finds no numbers for its scores, "
+            "as where gradients or inputs overflow; choose magnitude for it"
+        )
     if gone is not None:
         scores = scores.masked_fill(~gone, -torch.inf)
     if wanted.threshold is None and gone is None and indexed(layer, matrix, settings):
@@ -280,11 +218,6 @@ def run(model: nn.Module, changed: Mapping[str, Tensor], inputs: Tensor) -> Tens
     return torch.func.functional_call(model, dict(changed), (inputs,))
 
 
-KINDS = {
-    "Linear": nn.Linear,
-    "Conv": (nn.Conv1d, nn.Conv2d, nn.Conv3d),
-    "Embedding": nn.Embedding,
-}
 INDEXED = ("magnitude", "element")  # what the layer's sorted weights answer at once
 TABLES = {
     "criterion": CRITERIA,

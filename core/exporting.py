@@ -133,13 +133,24 @@ def _layer_form(layer: Layer, form: Mapping | None, tensors: Mapping[str, Tensor
         if not isinstance(form, Mapping):
             raise ValueError(f"its form is {form!r}, expected an object")
         _check_size(form, rows, columns)
+        _require_numbers(form, parts)
         encoded = from_tensors(form, parts)
+        unknown = sorted(parts.keys() - encoded.layout().keys())
+        if unknown:
+            raise ValueError(f"{unknown[0]} is no part of its form")
         if shape_of(encoded) != (rows, columns):  # known before the product of small factors fills the memory
             raise ValueError(f"it decodes to {shape_of(encoded)}, expected ({rows}, {columns})")
         matrix = encoded.decode()
     except (ValueError, KeyError, TypeError, RuntimeError) as error:
         raise ValueError(f"layer '{layer.name}': {error}") from None
     return encoded, matrix
+
+
+def _require_numbers(form: Mapping, parts: Mapping[str, Tensor]) -> None:
+    """ValueError where an encoded part holds NaN or infinity; a layer left as it was may hold what the model held."""
+    for part, tensor in parts.items():
+        if tensor.is_floating_point() and not bool(torch.isfinite(tensor.float()).all()) and form["kind"] != "dense":
+            raise ValueError(f"{part} holds NaN or infinity, expected numbers")
 
 
 def _check_size(form: Mapping, rows: int, columns: int) -> None:

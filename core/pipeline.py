@@ -1,6 +1,7 @@
 """The whole way: a recipe applied, measured and written to a folder; a folder read back and held to its report."""
 
 import json
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,7 +11,7 @@ import torch
 from torch import Tensor
 
 from core import calibration, evaluation, exporting, report
-from core.compress import Layer, compress, layers, needs_images, weights
+from core.compress import Layer, compress, layers, needs_images, place, weights
 from core.encoding import Encoded
 from core.evaluation import Bench, Change
 from core.loading import Data, Loaded
@@ -48,7 +49,12 @@ def study(loaded: Loaded, data: Data, recipe: Recipe, calibration_data: Data | N
     if calibration_data is not None:
         images, labels = calibration_data.inputs, calibration_data.targets
     if needs and len(images) < 2:
-        raise ValueError(f"data '{data.name}': {len(images)} images to calibrate on, expected 2 at least")
+        named = data.name if calibration_data is None else calibration_data.name
+        raise ValueError(
+            f"data '{named}': {len(images)} images to calibrate on, expected 2 at least; name others with --calibration"
+        )
+    if needs and calibration_data is not None:
+        _check_calibration(loaded, calibration_data)
     known = layers(loaded.model)
     _check_model(loaded, known)
     bench = evaluation.bench(loaded.model, data.inputs[left_out:], data.targets[left_out:])
@@ -56,6 +62,13 @@ def study(loaded: Loaded, data: Data, recipe: Recipe, calibration_data: Data | N
     uses = calibration.positions(loaded.model, {layer.name: layer.parameter for layer in known}, sample)
     seen = Calibration(loaded.model, known, *map(torch.from_numpy, (images, labels)), SEED) if needs else None
     return Study(loaded, known, bench, data.name, torch.from_numpy(images), uses, seen)
+
+
+def _check_calibration(loaded: Loaded, data: Data) -> None:
+    try:
+        evaluation.bench(loaded.model, data.inputs, data.targets)
+    except ValueError as error:
+        raise ValueError(f"calibration '{data.name}': {error}") from None
 
 
 def calibrates(recipe: Recipe) -> bool:
@@ -107,14 +120,16 @@ def apply(study: Study, recipe: Recipe) -> Applied:
 def corrected_biases(study: Study, changed: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """The biases with which each changed layer's mean output on the calibration images is the dense layer's again.
 
-    By parameter name; a layer without a bias has none. For the dense layer's inputs: Nagel et al. 2019,
-    arXiv:1906.04721.
+    By parameter name; a layer without a bias, or that shares its bias or its weight with another, has none. For the
+    dense layer's inputs: Nagel et al. 2019, arXiv:1906.04721.
     """
     found = {}
     state = study.loaded.model.state_dict()
+    names = Counter(place(tensor) for tensor in state.values())
     for layer in study.known:
         name = layer.parameter.removesuffix("weight") + "bias"
-        if layer.parameter in changed and name in state and layer.kind != "Embedding":
+        own = name in state and names[place(state[name])] == names[place(state[layer.parameter])] == 1
+        if layer.parameter in changed and own and layer.kind != "Embedding":
             mean = study.at(layer.name).mean  # (groups, in)
             lost = (layer.matrix - changed[layer.parameter].reshape(layer.matrix.shape)).double()
             rows = lost.reshape(len(mean), -1, lost.shape[1])

@@ -38,6 +38,10 @@ def global_magnitude(known: tuple[Layer, ...], goal: Mapping[str, Value]) -> Rec
         raise ValueError(f"count is {count!r}, expected one of {', '.join(COUNTS)}")
     settings = merged(Settings(), rest)
     _require_sparsity(settings)
+    if settings.criterion != "magnitude":
+        raise ValueError(
+            f"criterion is {settings.criterion!r}, expected 'magnitude'; global_{settings.criterion} ranks it"
+        )
     pool = pooled(known)
     return global_threshold(known, settings, (pool, COUNTS[count](pool.values.size, settings.sparsity)))
 
@@ -140,8 +144,13 @@ def _counted(known: tuple[Layer, ...], goal: Mapping[str, Value]) -> tuple[Setti
 
 
 def _require_sparsity(settings: Settings) -> None:
+    """ValueError where a count of all weights cannot be met: with a threshold, in groups, or for factors."""
     if settings.threshold is not None:
-        raise ValueError(f"threshold is {settings.threshold!r}, expected a sparsity: the planner finds the threshold")
+        raise ValueError(f"threshold is {settings.threshold!r}, expected a sparsity: the planner finds what goes")
+    if settings.pattern != "element":
+        raise ValueError(f"pattern is {settings.pattern!r}, expected 'element': the planner counts single weights")
+    if settings.factors:
+        raise ValueError(f"rank is {settings.rank!r}, expected 1: the planner counts weights, not entries of factors")
 
 
 def _require_layers(known: tuple[Layer, ...]) -> None:
@@ -224,8 +233,7 @@ def global_by(criterion: str) -> Callable[[tuple[Layer, ...], Mapping[str, Value
 
     def planner(known: tuple[Layer, ...], goal: Mapping[str, Value], seen: Mapping[str, Seen]) -> Recipe:
         settings = merged(Settings(), {**goal, "criterion": criterion})
-        if settings.threshold is not None:
-            raise ValueError(f"threshold is {settings.threshold!r}, expected a sparsity: the planner ranks all weights")
+        _require_sparsity(settings)
         for layer in known:
             require_finite(layer)
         scores = {layer.name: CRITERIA[criterion](layer.matrix, seen.get(layer.name)) for layer in known}

@@ -28,6 +28,7 @@ FLOORS = {
     "core.calibration": 1,
     "core.loading": 1,
     "core.tracing": 1,
+    "core.layer": 4,
     "core.compress": 5,
     "core.evaluation": 3,
     "core.cascade": 6,

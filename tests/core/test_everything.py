@@ -3,6 +3,7 @@
 import math
 
 import pytest
+import safetensors.torch
 import torch
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as some
@@ -11,7 +12,8 @@ from torch import nn
 from core import encoding, exporting
 from core.coding import CODERS, SCALES, WIDTHS
 from core.compensation import COMPENSATIONS
-from core.compress import compress, layers
+from core.compress import compress, layers, weights
+from core.evaluation import Change, bench, tallies
 from core.factoring import FACTORIZERS
 from core.patterns import PATTERNS
 from core.pruning import CRITERIA
@@ -135,3 +137,63 @@ def test_no_combination_of_criterion_and_compensation_is_refused_for_a_whole_mat
     criterion: str, compensate: str
 ) -> None:
     assert refused("fc", Settings(sparsity=0.5, criterion=criterion, compensate=compensate, bits=4)) is None
+
+
+class Magnitudes(nn.Module):
+    """Its outputs are finite everywhere, its gradient is no number where the input is 0."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.last = nn.Linear(8, 8, bias=False), nn.Linear(4, 3)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        y = self.first(x)
+        return self.last((y[:, :4].square() + y[:, 4:].square()).sqrt())
+
+
+@pytest.mark.parametrize("criterion", ["gradient", "taylor", "fisher", "woodfisher"])
+def test_scores_that_are_no_numbers_are_refused_by_the_layers_name(criterion: str) -> None:
+    model = Magnitudes().eval().requires_grad_(False)
+    known = layers(model)
+    seen = Calibration(model, known, torch.cat([torch.zeros(1, 8), zoo.random(9, 8)]), torch.arange(10) % 3)
+    with pytest.raises(ValueError, match="layer 'first': .*choose magnitude"):
+        compress(known[:1], Recipe(Settings(sparsity=0.5, criterion=criterion)), {"first": seen.at("first")})
+
+
+class Idle(nn.Module):
+    """One layer is never used."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.used, self.idle = nn.Linear(4, 3), nn.Linear(4, 3)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.used(x)
+
+
+def test_a_change_of_a_layer_that_is_never_used_changes_no_answer() -> None:
+    model = Idle().eval().requires_grad_(False)
+    known = layers(model)
+    changed = weights(known, compress(known, Recipe(layers={"idle": {"sparsity": 0.5}})))
+    one = bench(model, zoo.random(30, 4).numpy(), (torch.arange(30) % 3).numpy())
+    *_, last = tallies(one, Change(changed, dict.fromkeys(changed, "half")))
+    assert (last.images, last.lost, last.gained) == (30, 0, 0)
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [Settings(bits=4), Settings(bits=4, coder="kmeans"), Settings(bits=16, coder="float16"), Settings(rank=0.5)],
+    ids=["scale", "levels", "rounded", "factors"],
+)
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_a_file_whose_parts_hold_no_numbers_is_refused(wanted: Settings, value: float) -> None:
+    encoded = {layer.name: encoding.Dense(layer.matrix) for layer in KNOWN} | {
+        "fc": compress((KNOWN[4],), Recipe(wanted))["fc"]
+    }
+    tensors = exporting.stored(MODEL, KNOWN, encoded)
+    part = next(key for key, tensor in tensors.items() if key.startswith("fc.weight:") and tensor.is_floating_point())
+    tensors[part].view(-1)[0] = value
+    text = exporting.serialize(MODEL, KNOWN, encoded, {})
+    forged = safetensors.torch.save(tensors, exporting._metadata(text))
+    with pytest.raises(ValueError, match="fc"):
+        exporting.deserialize(forged, MODEL, KNOWN)

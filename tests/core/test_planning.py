@@ -284,3 +284,15 @@ def test_a_layer_without_a_curve_stays_whole():
 def test_curves_that_cannot_serve_are_refused(curves, said):
     with pytest.raises(ValueError, match=said):
         sensitivity_split(model_of([(10, 10), (10, 10)]), curves, {"sparsity": 0.6})
+
+
+@pytest.mark.parametrize("planner", ["global_magnitude", "erk", "lamp"])
+@pytest.mark.parametrize("extra", [{"pattern": "row"}, {"rank": 0.5}, {"threshold": 0.1}])
+def test_a_planner_that_counts_weights_refuses_what_it_cannot_count(planner, extra):
+    with pytest.raises(ValueError, match=next(iter(extra))):
+        PLANNERS[planner]((zoo.linear(zoo.random(20, 30)),), {**extra})
+
+
+def test_the_global_threshold_is_one_of_magnitudes():
+    with pytest.raises(ValueError, match="criterion is 'wanda'"):
+        PLANNERS["global_magnitude"]((zoo.linear(zoo.random(20, 30)),), {"sparsity": 0.5, "criterion": "wanda"})
