@@ -1,6 +1,5 @@
 """A model's layers, each encoded by its Settings; the model itself is never touched."""
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -123,7 +122,7 @@ def needs_images(settings: Settings) -> bool:
 def _product(factors: list[Stored], layer: Layer) -> LowRank | Tucker:
     if len(factors) == 2:
         return LowRank(*factors, layer.groups)
-    return Tucker(*factors, layer.groups, math.prod(layer.weight.shape[2:]))
+    return Tucker(*factors, layer.groups, layer.kernel)
 
 
 def _stored(matrix: Tensor, settings: Settings, layer: Layer, seen: Sight | None) -> Stored:

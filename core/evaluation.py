@@ -46,6 +46,15 @@ class Bench:
 def bench(model: nn.Module, inputs: np.ndarray, targets: np.ndarray) -> Bench:
     """A bench for a model in eval mode; ValueError where the data does not fit it."""
     x, y = torch.from_numpy(inputs), torch.from_numpy(targets)
+    check(model, x, y)
+    with torch.no_grad():
+        steps = trace(model, x[:2].clone())
+    base = {name: _laid_out(tensor) for name, tensor in model.named_parameters() if tensor.dim() == 4}
+    return Bench(model, x, y, steps, base)
+
+
+def check(model: nn.Module, x: Tensor, y: Tensor) -> None:
+    """ValueError where a model in eval mode cannot be measured on images x with labels y, as two images show."""
     with torch.no_grad():
         try:
             outputs = model(x[:2].clone())
@@ -54,9 +63,6 @@ def bench(model: nn.Module, inputs: np.ndarray, targets: np.ndarray) -> Bench:
         _check_outputs(outputs, y)
         if not torch.equal(outputs.nan_to_num(), model(x[:2].clone()).nan_to_num()):
             raise ValueError("model: it answers the same images differently each time, expected no chance in eval mode")
-        steps = trace(model, x[:2].clone())
-    base = {name: _laid_out(tensor) for name, tensor in model.named_parameters() if tensor.dim() == 4}
-    return Bench(model, x, y, steps, base)
 
 
 def _check_outputs(outputs: object, targets: Tensor) -> None:

@@ -66,7 +66,7 @@ def study(loaded: Loaded, data: Data, recipe: Recipe, calibration_data: Data | N
 
 def _check_calibration(loaded: Loaded, data: Data) -> None:
     try:
-        evaluation.bench(loaded.model, data.inputs, data.targets)
+        evaluation.check(loaded.model, torch.from_numpy(data.inputs), torch.from_numpy(data.targets))
     except ValueError as error:
         raise ValueError(f"calibration '{data.name}': {error}") from None
 

@@ -29,17 +29,24 @@ def _at_least(edges: list[float], least: float, side: tuple[str, Certainty, str]
     name, sums, color = side
     beyond = 100 * np.cumsum(sums.entropy[::-1])[::-1] / sum(sums.entropy)
     shown = [share if share >= least / 2 else None for share in beyond.tolist()]
+    said = [
+        f"{name}: {share:.3g} % of the images have {edge:.2f} bits or more"
+        for share, edge in zip(beyond, edges, strict=True)
+    ]
+    return _line((edges, shown), said, color, 5)
+
+
+def _line(points: tuple[list, list], said: list[str], color: str, size: int) -> dict:
+    """A line through dots that each say a sentence. points: x and y. size: of a dot, in pixels."""
+    x, y = points
     return {
         "type": "scatter",
         "mode": "lines+markers",
-        "x": edges,
-        "y": shown,
+        "x": x,
+        "y": y,
         "line": {"color": color, "width": 2},
-        "marker": {"size": 5, "color": color},
-        "text": [
-            f"{name}: {share:.3g} % of the images have {edge:.2f} bits or more"
-            for share, edge in zip(beyond, edges, strict=True)
-        ],
+        "marker": {"size": size, "color": color},
+        "text": said,
         **SENTENCE,
     }
 
@@ -91,19 +98,11 @@ def _right(side: tuple[str, Certainty, str]) -> dict:
     held = [level for level in range(LEVELS) if sums.counted[level]]
     x = [100 * sums.confident[level] / sums.counted[level] for level in held]
     y = [100 * sums.right[level] / sums.counted[level] for level in held]
-    return {
-        "type": "scatter",
-        "mode": "lines+markers",
-        "x": x,
-        "y": y,
-        "line": {"color": color, "width": 2},
-        "marker": {"size": 7, "color": color},
-        "text": [
-            f"{name}: of {sums.counted[level]:,} images with {a:.1f} % confidence {b:.1f} % are right"
-            for level, a, b in zip(held, x, y, strict=True)
-        ],
-        **SENTENCE,
-    }
+    said = [
+        f"{name}: of {sums.counted[level]:,} images with {a:.1f} % confidence {b:.1f} % are right"
+        for level, a, b in zip(held, x, y, strict=True)
+    ]
+    return _line((x, y), said, color, 7)
 
 
 def theory(laws: list[Law]) -> Figure:

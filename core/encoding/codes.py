@@ -70,21 +70,10 @@ class Affine:
         return codes.clamp_(0, 2 * self.zero or 2**self.width - 1).to(torch.uint8)
 
     def layout(self, kept: int | None = None) -> Layout:
-        count = self.codes.numel() if kept is None else kept
-        found: Layout = {
-            "codes": ("U8", (packed_bytes(count, self.width),)),
-            "scale": ("F32", tuple(self.scale.shape)),
-        }
-        if self.offset is not None:
-            found["offset"] = ("F32", tuple(self.offset.shape))
-        return found
+        return _packed_layout(self, kept) | _float_layout({"scale": self.scale, "offset": self.offset})
 
     def tensors(self, mask: Tensor | None = None) -> dict[str, Tensor]:
-        codes = self.codes.flatten() if mask is None else self.codes[mask]
-        found = {"codes": pack(codes, self.width), "scale": self.scale.contiguous()}
-        if self.offset is not None:
-            found["offset"] = self.offset.contiguous()
-        return found
+        return _packed_codes(self, mask) | _floats({"scale": self.scale, "offset": self.offset})
 
     def information(self, mask: Tensor | None = None) -> float:
         return self.codes.numel() * entropy(code_counts(self, mask))
@@ -145,21 +134,10 @@ class Codebook:
         return torch.from_numpy(passed(values.numpy(), boundaries(self.levels.numpy())))
 
     def layout(self, kept: int | None = None) -> Layout:
-        count = self.codes.numel() if kept is None else kept
-        found: Layout = {
-            "codes": ("U8", (packed_bytes(count, self.width),)),
-            "levels": ("F32", tuple(self.levels.shape)),
-        }
-        if self.scale is not None:
-            found["scale"] = ("F32", tuple(self.scale.shape))
-        return found
+        return _packed_layout(self, kept) | _float_layout({"levels": self.levels, "scale": self.scale})
 
     def tensors(self, mask: Tensor | None = None) -> dict[str, Tensor]:
-        codes = self.codes.flatten() if mask is None else self.codes[mask]
-        found = {"codes": pack(codes, self.width), "levels": self.levels.contiguous()}
-        if self.scale is not None:
-            found["scale"] = self.scale.contiguous()
-        return found
+        return _packed_codes(self, mask) | _floats({"levels": self.levels, "scale": self.scale})
 
     def information(self, mask: Tensor | None = None) -> float:
         return self.codes.numel() * entropy(code_counts(self, mask))
@@ -218,16 +196,12 @@ class Rounded:
 
     def layout(self, kept: int | None = None) -> Layout:
         shape = tuple(self.codes.shape) if kept is None else (kept,)
-        found: Layout = {"values": (FLOATS[self.codes.dtype], shape)}
-        if self.scale is not None:
-            found["scale"] = ("F32", tuple(self.scale.shape))
-        return found
+        return {"values": (FLOATS[self.codes.dtype], shape)} | _float_layout({"scale": self.scale})
 
     def tensors(self, mask: Tensor | None = None) -> dict[str, Tensor]:
-        found = {"values": self.codes.contiguous() if mask is None else self.codes[mask]}
-        if self.scale is not None:
-            found["scale"] = self.scale.contiguous()
-        return found
+        return {"values": self.codes.contiguous() if mask is None else self.codes[mask]} | _floats(
+            {"scale": self.scale}
+        )
 
     def information(self, mask: Tensor | None = None) -> float:
         return self.codes.numel() * entropy(code_counts(self, mask))
@@ -238,6 +212,24 @@ class Rounded:
 
 
 Coded = Affine | Codebook | Rounded
+
+
+def _packed_layout(coded: Affine | Codebook, kept: int | None) -> Layout:
+    count = coded.codes.numel() if kept is None else kept
+    return {"codes": ("U8", (packed_bytes(count, coded.width),))}
+
+
+def _packed_codes(coded: Affine | Codebook, mask: Tensor | None) -> dict[str, Tensor]:
+    return {"codes": pack(coded.codes.flatten() if mask is None else coded.codes[mask], coded.width)}
+
+
+def _float_layout(parts: dict[str, Tensor | None]) -> Layout:
+    """The layout of the float32 tensors beside the codes, of those that a form has."""
+    return {name: ("F32", tuple(part.shape)) for name, part in parts.items() if part is not None}
+
+
+def _floats(parts: dict[str, Tensor | None]) -> dict[str, Tensor]:
+    return {name: part.contiguous() for name, part in parts.items() if part is not None}
 
 
 def code_counts(coded: Coded, mask: Tensor | None) -> np.ndarray:

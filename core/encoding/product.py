@@ -44,10 +44,10 @@ class LowRank:
         return blocks.view(rows, -1)
 
     def layout(self, kept: int | None = None) -> Layout:
-        return named("left", self.left.layout()) | named("right", self.right.layout())
+        return _all_named({name: part.layout() for name, part in self.factors.items()})
 
     def tensors(self, mask: Tensor | None = None) -> dict[str, Tensor]:
-        return named("left", self.left.tensors()) | named("right", self.right.tensors())
+        return _all_named({name: part.tensors() for name, part in self.factors.items()})
 
     def information(self, mask: Tensor | None = None) -> float:
         return self.left.information() + self.right.information()
@@ -88,10 +88,10 @@ class Tucker:
         return blocks.view(len(left), -1)
 
     def layout(self, kept: int | None = None) -> Layout:
-        return {k: v for name, part in self.factors.items() for k, v in named(name, part.layout()).items()}
+        return _all_named({name: part.layout() for name, part in self.factors.items()})
 
     def tensors(self, mask: Tensor | None = None) -> dict[str, Tensor]:
-        return {k: v for name, part in self.factors.items() for k, v in named(name, part.tensors()).items()}
+        return _all_named({name: part.tensors() for name, part in self.factors.items()})
 
     def information(self, mask: Tensor | None = None) -> float:
         return sum(factor.information() for factor in self.factors.values())
@@ -124,6 +124,6 @@ def shape_of(leaf: Encoded) -> tuple[int, int]:
     return tuple((held.codes if isinstance(held, Coded) else held.values).shape)
 
 
-def named(side: str, parts: dict) -> dict:
-    """The parts of one factor of a product, under its name."""
-    return {f"{side}.{name}": part for name, part in parts.items()}
+def _all_named(parts: dict[str, dict]) -> dict:
+    """The parts of all factors of a product, each under its factor's name."""
+    return {f"{factor}.{name}": part for factor, own in parts.items() for name, part in own.items()}
