@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import NoReturn
 
 from core import pipeline
-from core.compress import KINDS, TABLES, Layer, check, layers
+from core.compress import TABLES, check
+from core.layer import KINDS, Layer, layers
 from core.loading import Loaded, load_data, load_model
 from core.planning import CALIBRATED_PLANNERS, PLANNERS
 from core.recipe import Recipe, Value, from_json, to_json

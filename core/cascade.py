@@ -6,7 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from core.compress import Layer, run
+from core.compress import run
+from core.layer import Layer
 from core.secondorder import aligned, refit
 
 BATCH = 200

@@ -12,10 +12,7 @@ from core.coding import CODERS, SCALES, check_width
 from core.compensation import COMPENSATIONS, SWEEPING
 from core.encoding import Coded, Dense, Encoded, LowRank, Sparse, Stored, Tucker, leaves
 from core.factoring import ALLOWED, CALIBRATED, FACTORIZERS, Decomposed, kept_rank, least_rank
-from core.layer import KINDS as KINDS
 from core.layer import Layer, require_finite
-from core.layer import layers as layers
-from core.layer import place as place
 from core.patterns import PATTERNS, Wanted
 from core.pruning import CRITERIA, FREE, Sight
 from core.recipe import UNCODED, Recipe, Settings

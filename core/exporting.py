@@ -15,9 +15,10 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
-from core.compress import Layer, place, unchanged
+from core.compress import unchanged
 from core.decoding import from_tensors
 from core.encoding import Encoded, shape_of
+from core.layer import Layer, place
 
 FORMAT = "prunescope/weights/1"
 SEPARATOR = ":"  # between a parameter's name and the part of its encoded form; no parameter name holds one

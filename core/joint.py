@@ -6,7 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.func import jacrev, vmap
 
-from core.compress import Layer, run
+from core.compress import run
+from core.layer import Layer
 from core.secondorder import DAMPING
 
 NUMBERS = 2**25  # of the Jacobians of a batch, 128 MiB in float32

@@ -11,9 +11,10 @@ import torch
 from torch import Tensor
 
 from core import calibration, evaluation, exporting, report
-from core.compress import Layer, compress, layers, needs_images, place, weights
+from core.compress import compress, needs_images, weights
 from core.encoding import Encoded
 from core.evaluation import Bench, Change
+from core.layer import Layer, layers, place
 from core.loading import Data, Loaded
 from core.recipe import Recipe, from_json, to_json
 from core.seen import Calibration, Seen

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from core import index
-from core.compress import Layer, require_finite
+from core.layer import Layer, require_finite
 from core.patterns import removed_count
 from core.pruning import CRITERIA, FREE
 from core.recipe import Recipe, Settings, Value, merged

@@ -12,9 +12,10 @@ from torch import Tensor
 
 from core import encoding, index
 from core.certainty import doubt
-from core.compress import INDEXED, Held, Layer, indexed
+from core.compress import INDEXED, Held, indexed
 from core.encoding import Affine, Codebook, Encoded, Factored, Sparse
 from core.factoring import Decomposed, Spectrum
+from core.layer import Layer
 from core.statistics import Tally, estimate
 
 Row = dict[str, int | float | str | None]

@@ -7,8 +7,9 @@ from typing import NamedTuple
 
 from core import coding, factoring, index, planning, pruning
 from core.coding import CODERS, WIDTHS, fitted, nearest_width
-from core.compress import INDEXED, Layer, rank_of
+from core.compress import INDEXED, rank_of
 from core.factoring import FACTORIZERS
+from core.layer import Layer
 from core.live import Studio
 from core.patterns import PATTERNS, removed_count
 from core.pruning import CRITERIA

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from core import compress, report
 from core.certainty import Certainty, doubt
-from core.compress import Layer
+from core.layer import Layer
 from core.live import Look, Studio
 from core.recipe import Settings
 from core.theory import laws

@@ -14,6 +14,7 @@ import streamlit as st
 import sample_models
 from core import compress, live, loading, pipeline, report
 from core.factoring import Decomposed
+from core.layer import Layer
 from core.live import Look, Studio
 from core.recipe import Recipe, Settings, from_json, to_json
 from core.theory import loss_change
@@ -274,13 +275,13 @@ def about(here: Position) -> str:
 
 
 @lru_cache(maxsize=64)
-def edges(layer: compress.Layer, decomposed: Decomposed | None) -> np.ndarray:
+def edges(layer: Layer, decomposed: Decomposed | None) -> np.ndarray:
     """The bin edges of the histogram of a layer, or of its factors."""
     return report.bin_edges(layer, decomposed)
 
 
 @lru_cache(maxsize=64)
-def spectrum(layer: compress.Layer) -> pd.DataFrame:
+def spectrum(layer: Layer) -> pd.DataFrame:
     """The table of a layer's singular values."""
     return report.spectrum(layer.spectrum)
 

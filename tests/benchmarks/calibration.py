@@ -15,7 +15,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from core.compress import layers
+from core.layer import layers
 from core.seen import Calibration
 from sample_models import DATA, load
 

@@ -27,7 +27,7 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Page, expect
 
-from core import compress
+from core.layer import layers
 from sample_models import load
 from tests.browser import chromium, opened, serving
 
@@ -126,7 +126,7 @@ def everything_measured(page: Page) -> None:
 
 def share_of(layer: str) -> float:
     """The part of all compressible weights that the dragged layer holds."""
-    counts = {each.name: each.matrix.numel() for each in compress.layers(load("digits_cnn"))}
+    counts = {each.name: each.matrix.numel() for each in layers(load("digits_cnn"))}
     return counts.get(layer, sum(counts.values())) / sum(counts.values())
 
 

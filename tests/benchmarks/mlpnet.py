@@ -14,9 +14,10 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from core.cascade import cascade, paired_moments
-from core.compress import Layer, layers, run
+from core.compress import run
 from core.fisher import network_masks, network_pruned
 from core.joint import joint
+from core.layer import Layer, layers
 from core.patterns import removed_count
 from tests.core import persample
 from tests.published.mlpnet import DATA, MLPNet

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call, grad, vmap
 
-from core.compress import Layer
+from core.layer import Layer
 
 CHUNK = 250
 

@@ -4,9 +4,10 @@ import torch
 
 from core import encoding
 from core.coding import CODERS, SCALES, WIDTHS, check_width, fitted, nearest_width
-from core.compress import check, encode, layers
+from core.compress import check, encode
 from core.decoding import from_tensors
 from core.encoding import Coded, Rounded, Sparse
+from core.layer import layers
 from core.recipe import BITS, UNCODED, Recipe, Settings
 from tests.core import zoo
 

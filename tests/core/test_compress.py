@@ -4,9 +4,10 @@ import torch
 from torch import nn
 
 from core import encoding, index
-from core.compress import TABLES, check, compress, encode, layers, run, unchanged, weights
+from core.compress import TABLES, check, compress, encode, run, unchanged, weights
 from core.decoding import from_tensors
 from core.encoding import Affine, Dense, Sparse
+from core.layer import layers
 from core.patterns import PATTERNS, Wanted, removed_count
 from core.recipe import Recipe, Settings
 from tests.core import zoo

@@ -5,8 +5,9 @@ from torch import nn
 
 from core import evaluation
 from core.certainty import certainty, doubt
-from core.compress import compress, layers, run, weights
+from core.compress import compress, run, weights
 from core.evaluation import BATCH, Change, bench, tallies
+from core.layer import layers
 from core.recipe import Recipe, Settings
 from core.statistics import Tally
 from tests.core import zoo

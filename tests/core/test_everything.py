@@ -12,9 +12,10 @@ from torch import nn
 from core import encoding, exporting
 from core.coding import CODERS, SCALES, WIDTHS
 from core.compensation import COMPENSATIONS
-from core.compress import compress, layers, weights
+from core.compress import compress, weights
 from core.evaluation import Change, bench, tallies
 from core.factoring import FACTORIZERS
+from core.layer import layers
 from core.patterns import PATTERNS
 from core.pruning import CRITERIA
 from core.recipe import RANK_BY, UNCODED, Recipe, Settings

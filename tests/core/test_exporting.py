@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from torch import nn
 
 from core import exporting
-from core.compress import compress, layers, weights
+from core.compress import compress, weights
 from core.exporting import deserialize, file_bytes, serialize, write_folder
+from core.layer import layers
 from core.recipe import Recipe, Settings
 from tests.core import zoo
 from tests.core.test_compress import MIXES

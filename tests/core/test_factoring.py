@@ -6,9 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from core.compress import Layer, compress, encode, layers, matrices, rank_of, run, unchanged, weights
+from core.compress import compress, encode, matrices, rank_of, run, unchanged, weights
 from core.encoding import LowRank
 from core.factoring import CALIBRATED, DAMPING, FACTORIZERS, Spectrum, kept_rank, least_rank, svd, whitened_svd
+from core.layer import Layer, layers
 from core.recipe import Recipe, Settings
 from tests.core import zoo
 from tests.core.test_compress import AWKWARD

@@ -4,7 +4,8 @@ from torch import Tensor, nn
 
 from core import fisher
 from core.cascade import cascade, paired_moments
-from core.compress import layers, run
+from core.compress import run
+from core.layer import layers
 from core.patterns import removed_count
 from tests.core import persample, zoo
 

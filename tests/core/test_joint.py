@@ -2,8 +2,9 @@ import pytest
 import torch
 from torch import nn
 
-from core.compress import layers, run
+from core.compress import run
 from core.joint import joint
+from core.layer import layers
 from core.secondorder import DAMPING
 from tests.core import zoo
 

@@ -5,8 +5,9 @@ import torch
 
 import sample_models
 from core import calibration, live, pipeline
-from core.compress import compress, layers, run, weights
+from core.compress import compress, run, weights
 from core.exporting import deserialize
+from core.layer import layers
 from core.loading import Data, load_data, load_model
 from core.recipe import Recipe, Settings
 from tests.core import zoo

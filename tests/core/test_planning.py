@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from torch import nn
 
 from core import encoding
-from core.compress import Layer, compress, layers
+from core.compress import compress
+from core.layer import Layer, layers
 from core.planning import PLANNERS, global_scores, sensitivity_split
 from core.recipe import Recipe, Settings
 from tests.core import zoo

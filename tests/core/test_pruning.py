@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from core.compress import layers
+from core.layer import layers
 from core.patterns import PATTERNS, Wanted
 from core.pruning import CRITERIA, NOTES
 from core.seen import Calibration, Factor, Seen

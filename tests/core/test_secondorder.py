@@ -3,7 +3,8 @@ import torch
 from torch import Tensor
 
 from core import secondorder
-from core.compress import encode, layers
+from core.compress import encode
+from core.layer import layers
 from core.recipe import Settings
 from sample_models import catalog, data
 from tests.core import zoo

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from core.compress import layers
+from core.layer import layers
 from core.seen import Calibration, Seen, passes
 from core.seen.channels import BINS
 from sample_models import DATA, SAMPLES, load

@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from core.compress import layers, run
+from core.compress import run
+from core.layer import layers
 from core.recipe import Settings
 from core.seen import Calibration
 from core.theory import laws, loss_change, snr

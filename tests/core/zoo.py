@@ -3,7 +3,8 @@
 import torch
 from torch import Tensor, nn
 
-from core.compress import Held, Layer, encode, layers, matrices
+from core.compress import Held, encode, matrices
+from core.layer import Layer, layers
 from core.recipe import Settings
 
 

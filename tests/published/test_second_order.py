@@ -2,9 +2,9 @@
 
 import pytest
 
-from core.compress import layers
 from core.fisher import network_pruned
 from core.joint import joint
+from core.layer import layers
 from core.patterns import removed_count
 from tests.benchmarks.mlpnet import accuracy, drawn, load, refitted
 from tests.core import persample
