@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from core.certainty import Certainty, certainty
 from core.statistics import Tally
@@ -96,20 +97,29 @@ def tallies(bench: Bench, change: Change, tally: Tally = NOTHING) -> Iterator[Ta
         with torch.no_grad():
             now = _answers(logits(bench, laid, batch, resume), _targets(bench, batch))
             before = dense_answers(bench, batch)
-        lost, gained = int((before.right & ~now.right).sum()), int((now.right & ~before.right).sum())
-        tally = tally.plus(Tally(len(now.right), int(now.right.sum()), lost, gained, (before.sure, now.sure)))
+        tally = tally.plus(_compared(before, now))
         yield tally
 
 
+def _compared(before: "Answers", now: "Answers") -> Tally:
+    """The tally of one batch: the dense model's answers beside the changed model's."""
+    lost, gained = int((before.right & ~now.right).sum()), int((now.right & ~before.right).sum())
+    divergence = float(functional.kl_div(now.logs, before.logs, reduction="sum", log_target=True))
+    return Tally(len(now.right), int(now.right.sum()), lost, gained, divergence, (before.sure, now.sure))
+
+
 class Answers(NamedTuple):
-    """Which images of a batch are answered right, (images,) bool, and how sure the model is of them."""
+    """Which images of a batch are answered right, (images,) bool; the logarithms of their probabilities, (images,
+    classes); and how sure the model is of them."""
 
     right: Tensor
+    logs: Tensor
     sure: Certainty
 
 
 def _answers(outputs: Tensor, targets: Tensor) -> Answers:
-    return Answers(outputs.argmax(1) == targets, certainty(outputs, targets))
+    logs = torch.log_softmax(outputs.nan_to_num(), 1)
+    return Answers(outputs.argmax(1) == targets, logs, certainty(outputs, targets))
 
 
 def dense_answers(bench: Bench, batch: int) -> Answers:
