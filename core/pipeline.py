@@ -109,7 +109,11 @@ class Applied:
 
 def apply(study: Study, recipe: Recipe) -> Applied:
     """Encode every layer, then correct biases and recalibrate the batch norms where the recipe says so."""
-    encoded = encoded_by(study, recipe)
+    return put_right(study, recipe, encoded_by(study, recipe))
+
+
+def put_right(study: Study, recipe: Recipe, encoded: Mapping[str, Encoded]) -> Applied:
+    """Encoded layers with the biases and batch norms that the recipe puts right after them."""
     changed = weights(study.known, encoded)
     buffers = corrected_biases(study, changed) if recipe.bias == "correct" else {}
     if recipe.batchnorm == "recalibrate":

@@ -1,5 +1,6 @@
 """Each layer alone at a ladder of settings, the others dense: what it costs, measured."""
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import NamedTuple
@@ -41,9 +42,7 @@ def cells(known: tuple[Layer, ...], base: Settings, ladders: Ladders) -> tuple[C
     )
 
 
-def sensitivity(
-    study: Study, base: Settings, ladders: Ladders, images: int = IMAGES
-) -> Iterator[dict[str, object]]:
+def sensitivity(study: Study, base: Settings, ladders: Ladders, images: int = IMAGES) -> Iterator[dict[str, object]]:
     """A row a cell as soon as it is measured, on the first `images`; what cannot be done has its reason as `note`.
 
     A row holds layer, technique, setting and the Settings themselves; accuracy, drop with its 95 % interval and the
@@ -88,7 +87,7 @@ def alone(study: Study, layer: Layer, settings: Settings, measured: tuple[Encode
     encoded, images = measured
     changed = compress.weights((layer,), {layer.name: encoded})
     tally = Tally()
-    for tally in tallies(study.bench, Change(changed, dict.fromkeys(changed, (layer.name, settings)))):
+    for tally in tallies(study.bench, Change(changed, dict.fromkeys(changed, settings))):
         if tally.images >= images:
             break
     return tally
@@ -109,18 +108,22 @@ def differing(settings: Settings) -> dict[str, Value]:
 def breaking(rows: Sequence[Mapping[str, object]]) -> pd.DataFrame:
     """For each technique its layers in the order in which they break: the first setting that loses over a point.
 
-    A row a technique and layer: `setting` is NaN where every setting held. Ladders go from mild to harsh.
+    A row a technique and layer: `setting` is NaN where every setting held, `step` how many did. Ladders go from mild
+    to harsh.
     """
     found: dict[tuple[str, str], dict[str, object]] = {}
-    order: dict[tuple[str, str], int] = {}
     for row in rows:
         key = row["technique"], row["layer"]
-        order[key] = order.get(key, -1) + 1
-        first = found.setdefault(key, dict(zip(BREAKING, (*key, float("nan"), float("nan"), len(LADDERS[key[0]])))))
-        if row.get("drop", 0.0) > BROKEN and pd.isna(first["setting"]):
-            first |= {"setting": row["setting"], "drop": row["drop"], "step": order[key]}
-    listed = sorted(found.values(), key=lambda row: (list(LADDERS).index(row["technique"]), row["step"]))
-    return pd.DataFrame(listed, columns=list(BREAKING))
+        held = found.setdefault(
+            key, {"technique": key[0], "layer": key[1], "setting": math.nan, "drop": math.nan, "step": 0}
+        )
+        if math.isnan(held["setting"]):
+            broken = row.get("drop", 0.0) > BROKEN
+            held |= {"setting": row["setting"], "drop": row["drop"]} if broken else {"step": held["step"] + 1}
+    order = list(dict.fromkeys(technique for technique, _ in found))
+    return pd.DataFrame(
+        sorted(found.values(), key=lambda row: (order.index(row["technique"]), row["step"])), columns=list(BREAKING)
+    )
 
 
 STORED = ("weights", "bytes", "bits_per_weight", "entropy_bits_per_weight", "macs", "macs_dense")
