@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import safetensors.torch
 
-from core.__main__ import COMMANDS, main
+from core.__main__ import main
+from core.commands import COMMANDS
 from tests.core import zoo
 
 MODEL = ["--model", "tests.core.plain:model"]

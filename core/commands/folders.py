@@ -1,0 +1,45 @@
+"""`apply` and `verify`: a recipe carried out and measured into a folder, and a folder held to its report."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from core import pipeline
+from core.commands import given, texts
+from core.recipe import from_json
+from core.statistics import estimate
+
+
+def apply(options: argparse.Namespace) -> str:
+    """Compress, measure on all images and write report.json, model.safetensors and recipe.json to a folder."""
+    recipe = from_json(texts.read(options.recipe, "recipe"))
+    loaded = given.model(options)
+    study = pipeline.study(loaded, given.data(options, loaded), recipe, given.calibration(options))
+    applied = pipeline.apply(study, recipe)
+    tally = pipeline.measure(study, applied)
+    pipeline.exporting.write_folder(Path(options.output), pipeline.files(study, recipe, applied, tally))
+    if recipe.model.get("sha256") not in (None, loaded.sha256):
+        print(f"note: the recipe was made for another model, {dict(recipe.model)}", file=sys.stderr)
+    found = estimate(tally, tally.images)
+    low, high = found.drop_ci95
+    return (
+        f"accuracy {found.accuracy:.4f}, dense {found.accuracy_dense:.4f}, drop {found.drop:.2f} points "
+        f"(95 %: {low:.2f} to {high:.2f}) on {tally.images} images\nwrote {options.output}"
+    )
+
+
+def verify(options: argparse.Namespace) -> str:
+    """Decode a folder that `apply` or the dashboard wrote, measure it again and hold every figure of its report."""
+    loaded = given.model(options)
+    promised = pipeline.verify(Path(options.folder), loaded, given.data(options, loaded), given.calibration(options))
+    return (
+        f"verified: accuracy {promised['accuracy']:.4f} on {promised['images']} images, {promised['bytes']} bytes, "
+        "every figure of report.json holds"
+    )
+
+
+OPTIONS = {"folder": (("folder",), {"help": "a folder that 'apply' or the dashboard wrote"})}
+COMMANDS = {
+    "apply": (apply, ("model", "weights", "data", "calibration", "recipe", "output")),
+    "verify": (verify, ("folder", "model", "weights", "data", "calibration")),
+}

@@ -1,0 +1,53 @@
+"""What the options of a command name: the model, the data, the calibration images, settings as key=value."""
+
+import argparse
+
+from core.loading import Data, Loaded, load_data, load_model
+from core.recipe import Value
+
+
+def model(options: argparse.Namespace) -> Loaded:
+    """The model of `--model` with the values of `--weights`."""
+    return load_model(options.model, options.weights)
+
+
+def data(options: argparse.Namespace, loaded: Loaded) -> Data:
+    """The data of `--data`, or the sample's own; ValueError where there is neither."""
+    spec = options.data or loaded.data
+    if not spec:
+        raise ValueError(f"model '{loaded.name}' comes without data; name it with --data")
+    return load_data(spec)
+
+
+def calibration(options: argparse.Namespace) -> Data | None:
+    """The data of `--calibration`, where it is given."""
+    return load_data(options.calibration) if options.calibration else None
+
+
+def pair(text: str) -> tuple[str, Value]:
+    """The key and the value of a text such as sparsity=0.9; ValueError where it is none."""
+    key, equals, value = text.partition("=")
+    if not equals:
+        raise ValueError(f"'{text}' is no setting, expected key=value such as sparsity=0.9")
+    return key, value if key in TEXTS else _number(value)
+
+
+def _number(text: str) -> Value:
+    """The text as a whole number, a number or, where it is neither, itself."""
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text
+
+
+TEXTS = ("group",)  # a block length is a text in a recipe
+OPTIONS = {
+    "model": (("--model",), {"required": True, "help": "a sample's name, package.module:factory, or a weights file"}),
+    "weights": (("--weights",), {"help": "a file with the values for the model"}),
+    "data": (("--data",), {"help": "a data set's name, package.module:factory, or an .npz; default: the sample's own"}),
+    "calibration": (("--calibration",), {"help": "images to calibrate on; default: the first of the data"}),
+    "recipe": (("--recipe",), {"required": True, "help": "a recipe file"}),
+    "output": (("-o", "--output"), {"required": True, "help": "where to write"}),
+}
