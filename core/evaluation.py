@@ -51,7 +51,7 @@ def bench(model: nn.Module, inputs: np.ndarray, targets: np.ndarray) -> Bench:
     check(model, x, y)
     with torch.no_grad():
         steps = trace(model, x[:2].clone())
-    base = {name: _laid_out(tensor) for name, tensor in model.named_parameters() if tensor.dim() == 4}
+    base = {name: laid_out(tensor) for name, tensor in model.named_parameters() if tensor.dim() == 4}
     return Bench(model, x, y, steps, base)
 
 
@@ -100,7 +100,7 @@ def tallies(bench: Bench, change: Change, tally: Tally = NOTHING) -> Iterator[Ta
 
 def outputs(bench: Bench, change: Change, first: int = 0) -> Iterator[Tensor]:
     """The changed model's logits, (images, classes), for each batch from `first` on. Equal keys mean equal tensors."""
-    laid = Change(bench.base | {name: _laid_out(tensor) for name, tensor in change.tensors.items()}, change.keys)
+    laid = Change(bench.base | {name: laid_out(tensor) for name, tensor in change.tensors.items()}, change.keys)
     resume = _resume_step(bench, laid)
     for batch in range(first, bench.batches):
         with torch.no_grad():
@@ -215,7 +215,7 @@ def _targets(bench: Bench, batch: int) -> Tensor:
     return bench.targets[batch * BATCH : (batch + 1) * BATCH]
 
 
-def _laid_out(tensor: Tensor) -> Tensor:
+def laid_out(tensor: Tensor) -> Tensor:
     """Convolution weights channels last: they and the layers behind them then run in half the time here.
 
     The strides are written out: for one input channel they are ambiguous, and torch would take them for contiguous.
