@@ -50,8 +50,8 @@ class Clock:
 
 
 class Promise(NamedTuple):
-    """What a recipe saves by count. bytes, macs: the dense figure over the compressed one, by the file and by non-zeros,
-    None where nobody knows the MACs. stored: the forms in words."""
+    """What a recipe saves by count. bytes, macs: dense over compressed, of the file's bytes and of MACs by non-zeros,
+    None where nobody knows those. stored: the forms in words."""
 
     bytes: float
     macs: float | None
