@@ -174,9 +174,7 @@ def measure(study: Study, applied: Applied) -> Tally:
 
 def verify(folder: Path, loaded: Loaded, data: Data, calibration_data: Data | None = None) -> dict[str, object]:
     """Decode a folder, measure it again and return its report; ValueError names the first figure that does not hold."""
-    promised, recipe, written = _read(folder)
-    if promised["model"]["sha256"] != loaded.sha256:
-        raise ValueError(f"'{folder}' was made from another model, {promised['model']}, not from '{loaded.name}'")
+    promised, recipe, written = read(folder, loaded)
     whole = study(loaded, data, recipe, calibration_data)
     encoded, decoded = exporting.deserialize(written, loaded.model, whole.known)
     _require_made_by(recipe, whole, encoded)
@@ -199,7 +197,14 @@ def _require_made_by(recipe: Recipe, whole: Study, encoded: Mapping[str, Encoded
             raise ValueError(f"layer '{name}': model.safetensors holds it in another form than recipe.json asks for")
 
 
-def _read(folder: Path) -> tuple[dict[str, object], Recipe, bytes]:
+def written_change(study: Study, folder: Path, data: bytes) -> Change:
+    """What the weights of a folder change in the model. data: its `model.safetensors`."""
+    _, decoded = exporting.deserialize(data, study.loaded.model, study.known)
+    return Change(decoded, dict.fromkeys(decoded, str(folder)))
+
+
+def read(folder: Path, loaded: Loaded) -> tuple[dict[str, object], Recipe, bytes]:
+    """The report, the recipe and the weights of a folder; ValueError where it was made from another model."""
     for name in FILES:
         if not (folder / name).is_file():
             raise ValueError(f"'{folder}' lacks {name}, expected a folder that 'apply' wrote")
@@ -213,6 +218,8 @@ def _read(folder: Path) -> tuple[dict[str, object], Recipe, bytes]:
         known = False
     if not known:
         raise ValueError(f"'{folder / 'report.json'}' is no report, expected one in format {report.FORMAT!r}")
+    if promised["model"]["sha256"] != loaded.sha256:
+        raise ValueError(f"'{folder}' was made from another model, {promised['model']}, not from '{loaded.name}'")
     return promised, recipe, (folder / "model.safetensors").read_bytes()
 
 
