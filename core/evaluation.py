@@ -2,7 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Hashable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -10,8 +10,10 @@ import torch
 from torch import Tensor, nn
 
 from core.certainty import Certainty, certainty
+from core.encoding import Grid
+from core.inputs import rounding
 from core.statistics import Tally
-from core.tracing import Live, Trace, advance, start, tensors, trace
+from core.tracing import Live, Trace, advance, start, taken_up, tensors, trace
 
 BATCH = 100  # images: larger batches make intermediates that no longer fit the cache
 NOTHING = Tally()
@@ -79,23 +81,29 @@ def _check_outputs(outputs: object, targets: Tensor) -> None:
 
 @dataclass(frozen=True, eq=False)
 class Change:
-    """Tensors that replace parameters or buffers, by name, each with a key that says which one it is."""
+    """Tensors that replace parameters or buffers, by name, each with a key that says which one it is.
+
+    inputs: grids that the inputs which a weight multiplies are rounded to, by the weight's name; the name's key says
+    which one it is too.
+    """
 
     tensors: Mapping[str, Tensor]
     keys: Mapping[str, Hashable]
+    inputs: Mapping[str, Grid] = field(default_factory=dict)
 
 
 def tallies(bench: Bench, change: Change, tally: Tally = NOTHING) -> Iterator[Tally]:
     """The tally after each further batch, from where `tally` stopped until all images are measured.
 
-    tally: of earlier batches under the same change. Equal keys must mean equal tensors.
+    tally: of earlier batches under the same change. Equal keys must mean equal tensors and grids.
     """
-    laid = Change(bench.base | {name: _laid_out(tensor) for name, tensor in change.tensors.items()}, change.keys)
+    laid_out = {name: _laid_out(tensor) for name, tensor in change.tensors.items()}
+    laid = replace(change, tensors=bench.base | laid_out)
     resume = _resume_step(bench, laid)
     for batch in range(-(-tally.images // BATCH), bench.batches):
-        with torch.no_grad():
+        with torch.no_grad(), rounding(bench.model, laid.tensors, laid.inputs):
             now = _answers(logits(bench, laid, batch, resume), _targets(bench, batch))
-            before = dense_answers(bench, batch)
+        before = dense_answers(bench, batch)
         lost, gained = int((before.right & ~now.right).sum()), int((now.right & ~before.right).sum())
         tally = tally.plus(Tally(len(now.right), int(now.right.sum()), lost, gained, (before.sure, now.sure)))
         yield tally
@@ -171,7 +179,7 @@ def _remembered(bench: Bench, change: Change, batch: int) -> tuple[int, Live | N
         key = _memo_key(bench, change, step, batch)
         if key in bench.activations:
             bench.activations.move_to_end(key)
-            return step, dict(bench.activations[key])
+            return step, taken_up(bench.steps, change.tensors, bench.activations[key])
     return 0, None
 
 
