@@ -11,7 +11,7 @@ from core import compensation, index, inputs, patterns
 from core.coding import CODERS, SCALES, check_width
 from core.compensation import COMPENSATIONS, SWEEPING
 from core.encoding import Coded, Dense, Encoded, Grid, Gridded, LowRank, Sparse, Stored, Tucker, leaves
-from core.factoring import ALLOWED, CALIBRATED, FACTORIZERS, Decomposed, kept_rank, least_rank
+from core.factoring import ALLOWED, CALIBRATED, FACTORIZERS, OF_KERNELS, Decomposed, kept_rank, least_rank
 from core.layer import Layer, require_finite
 from core.patterns import PATTERNS, Wanted
 from core.pruning import CRITERIA, FREE, Sight
@@ -49,7 +49,7 @@ def decomposed(layer: Layer, settings: Settings, seen: Seen | None = None) -> De
 
 def rank_of(layer: Layer, settings: Settings, seen: Seen | None = None) -> int:
     """The rank that the Settings leave the layer, 1 to its full one; only a fraction needs no decomposition."""
-    if layer.full_rank == 1 or not settings.factors:
+    if not settings.factors or _rank_stays(layer, settings, seen):
         return layer.full_rank
     if settings.rank_by == "fraction":
         return kept_rank(layer.full_rank, settings.rank)
@@ -114,6 +114,16 @@ def notes(
 ) -> dict[str, str]:
     """The `note` of each layer, by layer name."""
     return {layer.name: note(layer, recipe.settings(layer.name), seen.get(layer.name)) for layer in known}
+
+
+def _rank_stays(layer: Layer, settings: Settings, seen: Seen | None) -> str:
+    if not settings.factors:
+        return ""
+    if layer.full_rank == 1:
+        return "its rank stays: it is 1 already"
+    if settings.factorizer in OF_KERNELS and layer.kernel == 1:
+        return f"its rank stays full: {settings.factorizer} needs a kernel of 2 positions or more; svd can lower it"
+    return ""
 
 
 def _inputs_stay(layer: Layer, settings: Settings, seen: Seen | None) -> str:
@@ -254,7 +264,7 @@ def run(model: nn.Module, changed: Mapping[str, Tensor], images: Tensor) -> Tens
     return torch.func.functional_call(model, dict(changed), (images,))
 
 
-STAYS = (_inputs_stay,)  # why something that is asked for is not done to a layer
+STAYS = (_rank_stays, _inputs_stay)  # why something that is asked for is not done to a layer
 INDEXED = ("magnitude", "element")  # what the layer's sorted weights answer at once
 TABLES = {
     "criterion": CRITERIA,

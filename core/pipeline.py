@@ -160,9 +160,14 @@ def _measured(
     study: Study, carried: tuple[Recipe, Mapping[str, Encoded]], tally: Tally, written: int
 ) -> report.Measured:
     recipe, encoded = carried
+    sizes = (written, dense_bytes(study))
+    return report.Measured(study.known, encoded, study.uses, tally, sizes, left(study, recipe))
+
+
+def left(study: Study, recipe: Recipe) -> dict[str, str]:
+    """What the recipe asks of each layer and cannot have, and why, by layer name; '' where it gets all."""
     seen = {layer.name: study.at(layer.name) for layer in study.known}
-    left = notes(study.known, recipe, seen)
-    return report.Measured(study.known, encoded, study.uses, tally, (written, dense_bytes(study)), left)
+    return notes(study.known, recipe, seen)
 
 
 def _require_same(study: Study, applied: Applied, data: bytes) -> None:

@@ -23,6 +23,7 @@ Row = dict[str, int | float | str | None]
 
 FORMAT = "prunescope/report/1"
 SURE = {"predictive_entropy": "entropy", "calibration_error": "error", "loss": "loss"}  # figures of the answers
+NAMED = 4  # layers in a sentence
 BINS = 81  # odd, so that the middle bin is centred on 0
 
 
@@ -69,6 +70,19 @@ def layer_row(layer: Layer, encoded: Encoded, uses: int | None, note: str = "") 
         "inputs_bits": encoded.inputs.bits if isinstance(encoded, Gridded) else UNCODED,
         "note": note,
     }
+
+
+def left_as_they_were(notes: Mapping[str, str]) -> list[str]:
+    """A sentence for each note, with the names of the layers it holds for."""
+    names: dict[str, list[str]] = {}
+    for layer, note in notes.items():
+        if note:
+            names.setdefault(note, []).append(layer)
+    return [f"{_listed(layers)}: {note}" for note, layers in names.items()]
+
+
+def _listed(layers: list[str]) -> str:
+    return ", ".join(layers) if len(layers) <= NAMED else f"{', '.join(layers[:NAMED])} and {len(layers) - NAMED} more"
 
 
 def bin_edges(layer: Layer, decomposed: Decomposed | None) -> np.ndarray:
