@@ -26,7 +26,8 @@ class Bench:
 
     inputs: (N, ...) float32. targets: (N,) int64. steps: None where the model runs whole. base: the model's own
     convolution weights, laid out to run fast. The memos are filled as batches are measured: dense answers by batch,
-    activations by (step, batch, what changed before it), the last change seen and the step that it began at.
+    dense logits by batch where they were asked for, activations by (step, batch, what changed before it), the last
+    change seen and the step that it began at.
     """
 
     model: nn.Module
@@ -35,6 +36,7 @@ class Bench:
     steps: Trace | None
     base: dict[str, Tensor]
     dense: dict[int, "Answers"] = field(default_factory=dict)
+    dense_logits: dict[int, Tensor] = field(default_factory=dict)
     activations: OrderedDict[Hashable, Live] = field(default_factory=OrderedDict)
     latest: dict[str, Hashable] = field(default_factory=dict)
     moving: dict[str, int] = field(default_factory=lambda: {"step": 0})
@@ -97,16 +99,28 @@ def tallies(bench: Bench, change: Change, tally: Tally = NOTHING) -> Iterator[Ta
 
     tally: of earlier batches under the same change. Equal keys must mean equal tensors and grids.
     """
+    done = -(-tally.images // BATCH)
+    for batch, now in enumerate(outputs(bench, change, done), done):
+        tally = tally.plus(counted(bench, batch, now))
+        yield tally
+
+
+def outputs(bench: Bench, change: Change, first: int = 0) -> Iterator[Tensor]:
+    """The changed model's logits, (images, classes), for each batch from `first` on. Equal keys mean equal tensors."""
     laid_out = {name: _laid_out(tensor) for name, tensor in change.tensors.items()}
     laid = replace(change, tensors=bench.base | laid_out)
     resume = _resume_step(bench, laid)
-    for batch in range(-(-tally.images // BATCH), bench.batches):
+    for batch in range(first, bench.batches):
         with torch.no_grad(), rounding(bench.model, laid.tensors, laid.inputs):
-            now = _answers(logits(bench, laid, batch, resume), _targets(bench, batch))
-        before = dense_answers(bench, batch)
-        lost, gained = int((before.right & ~now.right).sum()), int((now.right & ~before.right).sum())
-        tally = tally.plus(Tally(len(now.right), int(now.right.sum()), lost, gained, (before.sure, now.sure)))
-        yield tally
+            found = logits(bench, laid, batch, resume)
+        yield found
+
+
+def counted(bench: Bench, batch: int, now: Tensor) -> Tally:
+    """The tally of one batch, from a changed model's logits for it."""
+    after, before = _answers(now, _targets(bench, batch)), dense_answers(bench, batch)
+    lost, gained = int((before.right & ~after.right).sum()), int((after.right & ~before.right).sum())
+    return Tally(len(after.right), int(after.right.sum()), lost, gained, (before.sure, after.sure))
 
 
 class Answers(NamedTuple):
@@ -123,10 +137,22 @@ def _answers(outputs: Tensor, targets: Tensor) -> Answers:
 def dense_answers(bench: Bench, batch: int) -> Answers:
     """What the dense model makes of a batch; computed once."""
     if batch not in bench.dense:
-        with torch.no_grad():
-            outputs = logits(bench, Change(bench.base, {}), batch, 0)
+        known = bench.dense_logits.get(batch)
+        outputs = _dense_logits(bench, batch) if known is None else known
         bench.dense[batch] = _answers(outputs, _targets(bench, batch))
     return bench.dense[batch]
+
+
+def dense_logits(bench: Bench, batch: int) -> Tensor:
+    """The dense model's logits for a batch, (images, classes); computed once."""
+    if batch not in bench.dense_logits:
+        bench.dense_logits[batch] = _dense_logits(bench, batch)
+    return bench.dense_logits[batch]
+
+
+def _dense_logits(bench: Bench, batch: int) -> Tensor:
+    with torch.no_grad():
+        return logits(bench, Change(bench.base, {}), batch, 0)
 
 
 def logits(bench: Bench, change: Change, batch: int, resume: int) -> Tensor:

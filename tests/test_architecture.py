@@ -32,6 +32,7 @@ FLOORS = {
     "core.layer": 4,
     "core.compress": 5,
     "core.evaluation": 3,
+    "core.behaviour": 4,
     "core.cascade": 6,
     "core.joint": 6,
     "core.exporting": 6,
