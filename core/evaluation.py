@@ -53,7 +53,7 @@ def bench(model: nn.Module, inputs: np.ndarray, targets: np.ndarray) -> Bench:
     check(model, x, y)
     with torch.no_grad():
         steps = trace(model, x[:2].clone())
-    base = {name: _laid_out(tensor) for name, tensor in model.named_parameters() if tensor.dim() == 4}
+    base = {name: laid_out(tensor) for name, tensor in model.named_parameters() if tensor.dim() == 4}
     return Bench(model, x, y, steps, base)
 
 
@@ -107,12 +107,12 @@ def tallies(bench: Bench, change: Change, tally: Tally = NOTHING) -> Iterator[Ta
 
 def outputs(bench: Bench, change: Change, first: int = 0) -> Iterator[Tensor]:
     """The changed model's logits, (images, classes), for each batch from `first` on. Equal keys mean equal tensors."""
-    laid_out = {name: _laid_out(tensor) for name, tensor in change.tensors.items()}
-    laid = replace(change, tensors=bench.base | laid_out)
-    resume = _resume_step(bench, laid)
+    laid = {name: laid_out(tensor) for name, tensor in change.tensors.items()}
+    change = replace(change, tensors=bench.base | laid)
+    resume = _resume_step(bench, change)
     for batch in range(first, bench.batches):
-        with torch.no_grad(), rounding(bench.model, laid.tensors, laid.inputs):
-            found = logits(bench, laid, batch, resume)
+        with torch.no_grad(), rounding(bench.model, change.tensors, change.inputs):
+            found = logits(bench, change, batch, resume)
         yield found
 
 
@@ -223,7 +223,7 @@ def _targets(bench: Bench, batch: int) -> Tensor:
     return bench.targets[batch * BATCH : (batch + 1) * BATCH]
 
 
-def _laid_out(tensor: Tensor) -> Tensor:
+def laid_out(tensor: Tensor) -> Tensor:
     """Convolution weights channels last: they and the layers behind them then run in half the time here.
 
     The strides are written out: for one input channel they are ambiguous, and torch would take them for contiguous.

@@ -100,7 +100,7 @@ def place(tensor: Tensor) -> tuple[int, tuple[int, ...], tuple[int, ...]]:
     return tensor.data_ptr(), tuple(tensor.shape), tensor.stride()
 
 
-def watch(model: nn.Module, inputs: Tensor, watched: Pass) -> Tensor:
+def watch(model: Callable[[Tensor], Tensor], inputs: Tensor, watched: Pass) -> Tensor:
     """The model's outputs for a batch, each use of a known weight visited on the way; gradients as the caller has them.
 
     The model gets a copy of the inputs, since it may write into them.
