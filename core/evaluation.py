@@ -2,7 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Hashable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -10,8 +10,10 @@ import torch
 from torch import Tensor, nn
 
 from core.certainty import Certainty, certainty
+from core.encoding import Grid
+from core.inputs import rounding
 from core.statistics import Tally
-from core.tracing import Live, Trace, advance, start, tensors, trace
+from core.tracing import Live, Trace, advance, start, taken_up, tensors, trace
 
 BATCH = 100  # images: larger batches make intermediates that no longer fit the cache
 NOTHING = Tally()
@@ -81,16 +83,21 @@ def _check_outputs(outputs: object, targets: Tensor) -> None:
 
 @dataclass(frozen=True, eq=False)
 class Change:
-    """Tensors that replace parameters or buffers, by name, each with a key that says which one it is."""
+    """Tensors that replace parameters or buffers, by name, each with a key that says which one it is.
+
+    inputs: grids that the inputs which a weight multiplies are rounded to, by the weight's name; the name's key says
+    which one it is too.
+    """
 
     tensors: Mapping[str, Tensor]
     keys: Mapping[str, Hashable]
+    inputs: Mapping[str, Grid] = field(default_factory=dict)
 
 
 def tallies(bench: Bench, change: Change, tally: Tally = NOTHING) -> Iterator[Tally]:
     """The tally after each further batch, from where `tally` stopped until all images are measured.
 
-    tally: of earlier batches under the same change. Equal keys must mean equal tensors.
+    tally: of earlier batches under the same change. Equal keys must mean equal tensors and grids.
     """
     done = -(-tally.images // BATCH)
     for batch, now in enumerate(outputs(bench, change, done), done):
@@ -100,11 +107,12 @@ def tallies(bench: Bench, change: Change, tally: Tally = NOTHING) -> Iterator[Ta
 
 def outputs(bench: Bench, change: Change, first: int = 0) -> Iterator[Tensor]:
     """The changed model's logits, (images, classes), for each batch from `first` on. Equal keys mean equal tensors."""
-    laid = Change(bench.base | {name: laid_out(tensor) for name, tensor in change.tensors.items()}, change.keys)
-    resume = _resume_step(bench, laid)
+    laid = {name: laid_out(tensor) for name, tensor in change.tensors.items()}
+    change = replace(change, tensors=bench.base | laid)
+    resume = _resume_step(bench, change)
     for batch in range(first, bench.batches):
-        with torch.no_grad():
-            found = logits(bench, laid, batch, resume)
+        with torch.no_grad(), rounding(bench.model, change.tensors, change.inputs):
+            found = logits(bench, change, batch, resume)
         yield found
 
 
@@ -197,7 +205,7 @@ def _remembered(bench: Bench, change: Change, batch: int) -> tuple[int, Live | N
         key = _memo_key(bench, change, step, batch)
         if key in bench.activations:
             bench.activations.move_to_end(key)
-            return step, dict(bench.activations[key])
+            return step, taken_up(bench.steps, change.tensors, bench.activations[key])
     return 0, None
 
 

@@ -91,11 +91,12 @@ def _followed(arguments: Mapping[str, object]) -> dict[str, object]:
 def weight_names(model: nn.Module, known: Iterable[Known]) -> dict[int, str]:
     """Layer name by the id of each tensor of the model that holds its weight: shared weights have several."""
     state = model.state_dict(keep_vars=True)
-    names = {_place(state[layer.parameter]): layer.name for layer in known}
-    return {id(tensor): names[_place(tensor)] for tensor in state.values() if _place(tensor) in names}
+    names = {place(state[layer.parameter]): layer.name for layer in known}
+    return {id(tensor): names[place(tensor)] for tensor in state.values() if place(tensor) in names}
 
 
-def _place(tensor: Tensor) -> tuple[int, tuple[int, ...], tuple[int, ...]]:
+def place(tensor: Tensor) -> tuple[int, tuple[int, ...], tuple[int, ...]]:
+    """Where a tensor's values are: equal for the names of one tensor."""
     return tensor.data_ptr(), tuple(tensor.shape), tensor.stride()
 
 
