@@ -219,8 +219,8 @@ def _require_made_by(recipe: Recipe, whole: Study, encoded: Mapping[str, Encoded
 
 def written_change(study: Study, folder: Path, data: bytes) -> Change:
     """What the weights of a folder change in the model. data: its `model.safetensors`."""
-    _, decoded = exporting.deserialize(data, study.loaded.model, study.known)
-    return Change(decoded, dict.fromkeys(decoded, str(folder)))
+    encoded, decoded = exporting.deserialize(data, study.loaded.model, study.known)
+    return Change(decoded, dict.fromkeys(decoded, str(folder)), grids(study.known, encoded))
 
 
 def read(folder: Path, loaded: Loaded) -> tuple[dict[str, object], Recipe, bytes]:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.ao.nn.quantized import dynamic
 
 from core import encoding
-from core.encoding import Affine, Coded, Encoded, Factored, LowRank, Rounded, Sparse
+from core.encoding import Affine, Coded, Encoded, Factored, LowRank, Rounded, Sparse, bare
 from core.evaluation import laid_out
 from core.layer import Layer, place
 from core.pipeline import Applied, Study
@@ -28,8 +28,9 @@ class Place(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Built:
-    """A module of its own to run. about: what torch executes. exact: whether it computes the compressed model's logits
-    but for the rounding of float32; otherwise it rounds more, to what `about` says."""
+    """A module of its own to run. about: what torch executes. exact: whether it computes the logits of the compressed
+    weights but for the rounding of float32; otherwise it rounds more, to what `about` says. Inputs are not rounded to
+    the grids of a recipe: no kernel of torch's takes them."""
 
     module: nn.Module
     about: str
@@ -49,10 +50,10 @@ def decoded(study: Study, applied: Applied) -> Built:
 def low_rank(study: Study, applied: Applied) -> Built | str:
     """The model with two or three thin layers in place of each that is stored as a product."""
     twin = _twin(study, applied)
-    found = [own for own in _places(study, twin) if isinstance(applied.encoded[own.layer.name], Factored)]
+    found = [own for own in _places(study, twin) if isinstance(bare(applied.encoded[own.layer.name]), Factored)]
     if not found:
         return "no layer is stored as a product of factors that a module of its own could run; lower a rank"
-    thin = {own.name: _thin_layers(own.module, applied.encoded[own.layer.name]) for own in found}
+    thin = {own.name: _thin_layers(own.module, bare(applied.encoded[own.layer.name])) for own in found}
     names = _listed([f"{own.layer.name} as {len(thin[own.name])}" for own in found])
     return Built(_ready(_replaced(twin, thin)), f"thin float32 layers: {names}")
 
@@ -71,7 +72,7 @@ def int8(study: Study, applied: Applied) -> Built | str:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # torch names a successor that is no part of it
-            made = {own.name: _int8_linear(own.module, applied.encoded[own.layer.name]) for own in linear}
+            made = {own.name: _int8_linear(own.module, bare(applied.encoded[own.layer.name])) for own in linear}
     except RuntimeError as error:
         return f"torch's int8 engine '{engine}' refuses ({str(error).splitlines()[0]})"
     names = list(dict.fromkeys(own.layer.name for own in linear))

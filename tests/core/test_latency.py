@@ -171,3 +171,10 @@ def test_a_busy_machine_is_said() -> None:
 def test_a_clock_that_cannot_be_is_refused(wrong: dict) -> None:
     with pytest.raises(ValueError, match=f"{next(iter(wrong))} is"):
         Clock(**wrong)
+
+
+def test_grids_of_inputs_are_said_not_to_run() -> None:
+    study, applied = studied(*NETS["plain"], Recipe(Settings(rank=0.4, inputs_bits=4)))
+    found = latency.latency(study, applied, QUICK)
+    assert not found.left_out
+    assert any("grids of 4 bits" in note for note in found.notes)

@@ -53,6 +53,14 @@ def test_compare_of_one_folder_is_with_the_dense_model(capsys, tmp_path):
     assert f"{found['lost']} lost, {found['gained']} gained" in text
 
 
+def test_compare_rounds_inputs_as_the_report_did(capsys, tmp_path):
+    folder = written(tmp_path / "a", "inputs_bits=2")
+    report = json.loads((folder / "report.json").read_text())
+    found = json.loads(printed(capsys, "compare", str(folder), *ON, "--json"))
+    assert report["accuracy"] < 1
+    assert (found["images"], found["accuracy_after"]) == (report["images"], report["accuracy"])
+
+
 def test_compare_of_two_folders(capsys, tmp_path):
     one, other = written(tmp_path / "a", "bits=2"), written(tmp_path / "b", "sparsity=0.6")
     found = json.loads(printed(capsys, "compare", str(one), str(other), *ON, "--json"))
