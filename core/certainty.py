@@ -50,20 +50,33 @@ def certainty(logits: Tensor, targets: Tensor) -> Certainty:
     shares = logs.exp()
     entropy = -(shares * torch.where(shares > 0, logs, 0.0)).sum(1).numpy() / math.log(2)
     confidence, answers = (part.numpy() for part in shares.max(1))
-    labels, right = targets.numpy(), answers == targets.numpy()
+    labels = targets.numpy()
     top = math.log2(classes) if classes > 1 else 1.0
     bins = np.clip(BINS * entropy / top, 0, BINS - 1).astype(int)
-    levels = np.clip(np.ceil(LEVELS * confidence) - 1, 0, LEVELS - 1).astype(int)
     sums = [
         np.bincount(bins, minlength=BINS),
         np.bincount(labels, minlength=classes),
         np.bincount(labels, entropy, classes),
-        np.bincount(levels, minlength=LEVELS),
-        np.bincount(levels, confidence, LEVELS),
-        np.bincount(levels[right], minlength=LEVELS),
+        *_by_confidence(confidence, answers == labels),
     ]
     loss = float(-logs[torch.arange(len(targets)), targets].sum())
     return Certainty(*(tuple(each.tolist()) for each in sums), loss)
+
+
+def _by_confidence(confidence: np.ndarray, right: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Images, summed confidences and images answered right, (LEVELS,) each."""
+    levels = np.clip(np.ceil(LEVELS * confidence) - 1, 0, LEVELS - 1).astype(int)
+    return (
+        np.bincount(levels, minlength=LEVELS),
+        np.bincount(levels, confidence, LEVELS),
+        np.bincount(levels[right], minlength=LEVELS),
+    )
+
+
+def calibration_error(confidence: np.ndarray, right: np.ndarray) -> float:
+    """The expected calibration error, a fraction, of images whose answers have a confidence and are right or not."""
+    _, confident, answered = _by_confidence(confidence.astype(float), right)
+    return float(np.abs(answered - confident).sum()) / len(right)
 
 
 def doubt(sums: Certainty) -> Doubt:

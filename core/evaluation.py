@@ -2,7 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Hashable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -11,8 +11,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from core.certainty import Certainty, certainty
+from core.encoding import Grid
+from core.inputs import rounding
 from core.statistics import Tally
-from core.tracing import Live, Trace, advance, start, tensors, trace
+from core.tracing import Live, Trace, advance, start, taken_up, tensors, trace
 
 BATCH = 100  # images: larger batches make intermediates that no longer fit the cache
 NOTHING = Tally()
@@ -25,7 +27,8 @@ class Bench:
 
     inputs: (N, ...) float32. targets: (N,) int64. steps: None where the model runs whole. base: the model's own
     convolution weights, laid out to run fast. The memos are filled as batches are measured: dense answers by batch,
-    activations by (step, batch, what changed before it), the last change seen and the step that it began at.
+    dense logits by batch where they were asked for, activations by (step, batch, what changed before it), the last
+    change seen and the step that it began at.
     """
 
     model: nn.Module
@@ -34,6 +37,7 @@ class Bench:
     steps: Trace | None
     base: dict[str, Tensor]
     dense: dict[int, "Answers"] = field(default_factory=dict)
+    dense_logits: dict[int, Tensor] = field(default_factory=dict)
     activations: OrderedDict[Hashable, Live] = field(default_factory=OrderedDict)
     latest: dict[str, Hashable] = field(default_factory=dict)
     moving: dict[str, int] = field(default_factory=lambda: {"step": 0})
@@ -50,7 +54,7 @@ def bench(model: nn.Module, inputs: np.ndarray, targets: np.ndarray) -> Bench:
     check(model, x, y)
     with torch.no_grad():
         steps = trace(model, x[:2].clone())
-    base = {name: _laid_out(tensor) for name, tensor in model.named_parameters() if tensor.dim() == 4}
+    base = {name: laid_out(tensor) for name, tensor in model.named_parameters() if tensor.dim() == 4}
     return Bench(model, x, y, steps, base)
 
 
@@ -80,32 +84,45 @@ def _check_outputs(outputs: object, targets: Tensor) -> None:
 
 @dataclass(frozen=True, eq=False)
 class Change:
-    """Tensors that replace parameters or buffers, by name, each with a key that says which one it is."""
+    """Tensors that replace parameters or buffers, by name, each with a key that says which one it is.
+
+    inputs: grids that the inputs which a weight multiplies are rounded to, by the weight's name; the name's key says
+    which one it is too.
+    """
 
     tensors: Mapping[str, Tensor]
     keys: Mapping[str, Hashable]
+    inputs: Mapping[str, Grid] = field(default_factory=dict)
 
 
 def tallies(bench: Bench, change: Change, tally: Tally = NOTHING) -> Iterator[Tally]:
     """The tally after each further batch, from where `tally` stopped until all images are measured.
 
-    tally: of earlier batches under the same change. Equal keys must mean equal tensors.
+    tally: of earlier batches under the same change. Equal keys must mean equal tensors and grids.
     """
-    laid = Change(bench.base | {name: _laid_out(tensor) for name, tensor in change.tensors.items()}, change.keys)
-    resume = _resume_step(bench, laid)
-    for batch in range(-(-tally.images // BATCH), bench.batches):
-        with torch.no_grad():
-            now = _answers(logits(bench, laid, batch, resume), _targets(bench, batch))
-            before = dense_answers(bench, batch)
-        tally = tally.plus(_compared(before, now))
+    done = -(-tally.images // BATCH)
+    for batch, now in enumerate(outputs(bench, change, done), done):
+        tally = tally.plus(counted(bench, batch, now))
         yield tally
 
 
-def _compared(before: "Answers", now: "Answers") -> Tally:
-    """The tally of one batch: the dense model's answers beside the changed model's."""
-    lost, gained = int((before.right & ~now.right).sum()), int((now.right & ~before.right).sum())
-    divergence = float(functional.kl_div(now.logs, before.logs, reduction="sum", log_target=True))
-    return Tally(len(now.right), int(now.right.sum()), lost, gained, divergence, (before.sure, now.sure))
+def outputs(bench: Bench, change: Change, first: int = 0) -> Iterator[Tensor]:
+    """The changed model's logits, (images, classes), for each batch from `first` on. Equal keys mean equal tensors."""
+    laid = {name: laid_out(tensor) for name, tensor in change.tensors.items()}
+    change = replace(change, tensors=bench.base | laid)
+    resume = _resume_step(bench, change)
+    for batch in range(first, bench.batches):
+        with torch.no_grad(), rounding(bench.model, change.tensors, change.inputs):
+            found = logits(bench, change, batch, resume)
+        yield found
+
+
+def counted(bench: Bench, batch: int, now: Tensor) -> Tally:
+    """The tally of one batch, from a changed model's logits for it."""
+    after, before = _answers(now, _targets(bench, batch)), dense_answers(bench, batch)
+    lost, gained = int((before.right & ~after.right).sum()), int((after.right & ~before.right).sum())
+    divergence = float(functional.kl_div(after.logs, before.logs, reduction="sum", log_target=True))
+    return Tally(len(after.right), int(after.right.sum()), lost, gained, divergence, (before.sure, after.sure))
 
 
 class Answers(NamedTuple):
@@ -125,10 +142,22 @@ def _answers(outputs: Tensor, targets: Tensor) -> Answers:
 def dense_answers(bench: Bench, batch: int) -> Answers:
     """What the dense model makes of a batch; computed once."""
     if batch not in bench.dense:
-        with torch.no_grad():
-            outputs = logits(bench, Change(bench.base, {}), batch, 0)
+        known = bench.dense_logits.get(batch)
+        outputs = _dense_logits(bench, batch) if known is None else known
         bench.dense[batch] = _answers(outputs, _targets(bench, batch))
     return bench.dense[batch]
+
+
+def dense_logits(bench: Bench, batch: int) -> Tensor:
+    """The dense model's logits for a batch, (images, classes); computed once."""
+    if batch not in bench.dense_logits:
+        bench.dense_logits[batch] = _dense_logits(bench, batch)
+    return bench.dense_logits[batch]
+
+
+def _dense_logits(bench: Bench, batch: int) -> Tensor:
+    with torch.no_grad():
+        return logits(bench, Change(bench.base, {}), batch, 0)
 
 
 def logits(bench: Bench, change: Change, batch: int, resume: int) -> Tensor:
@@ -181,7 +210,7 @@ def _remembered(bench: Bench, change: Change, batch: int) -> tuple[int, Live | N
         key = _memo_key(bench, change, step, batch)
         if key in bench.activations:
             bench.activations.move_to_end(key)
-            return step, dict(bench.activations[key])
+            return step, taken_up(bench.steps, change.tensors, bench.activations[key])
     return 0, None
 
 
@@ -199,7 +228,7 @@ def _targets(bench: Bench, batch: int) -> Tensor:
     return bench.targets[batch * BATCH : (batch + 1) * BATCH]
 
 
-def _laid_out(tensor: Tensor) -> Tensor:
+def laid_out(tensor: Tensor) -> Tensor:
     """Convolution weights channels last: they and the layers behind them then run in half the time here.
 
     The strides are written out: for one input channel they are ambiguous, and torch would take them for contiguous.

@@ -11,13 +11,14 @@ import torch
 from torch import Tensor
 
 from core import calibration, evaluation, exporting, report
-from core.compress import compress, needs_images, weights
+from core.compress import compress, grids, needs_images, notes, weights
 from core.encoding import Encoded
 from core.evaluation import Bench, Change
-from core.layer import Layer, layers, place
+from core.layer import Layer, layers
 from core.loading import Data, Loaded
 from core.recipe import Recipe, from_json, to_json
 from core.seen import Calibration, Seen
+from core.seen.watching import place
 from core.statistics import Tally
 
 SEED = 0  # of every random choice made here; none is made yet
@@ -114,12 +115,14 @@ def apply(study: Study, recipe: Recipe) -> Applied:
 
 def put_right(study: Study, recipe: Recipe, encoded: Mapping[str, Encoded]) -> Applied:
     """Encoded layers with the biases and batch norms that the recipe puts right after them."""
-    changed = weights(study.known, encoded)
+    changed, inputs = weights(study.known, encoded), grids(study.known, encoded)
     buffers = corrected_biases(study, changed) if recipe.bias == "correct" else {}
     if recipe.batchnorm == "recalibrate":
-        buffers |= calibration.recalibrated(study.loaded.model, changed | buffers, study.calibration)
+        images = study.calibration
+        buffers |= calibration.recalibrated(study.loaded.model, changed | buffers, images, inputs)
     keys = {layer.parameter: recipe.settings(layer.name) for layer in study.known if layer.parameter in changed}
-    return Applied(encoded, buffers, Change(changed | buffers, keys | dict.fromkeys(buffers, to_json(recipe))))
+    keys |= dict.fromkeys(buffers, to_json(recipe))
+    return Applied(encoded, buffers, Change(changed | buffers, keys, inputs))
 
 
 def corrected_biases(study: Study, changed: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -149,7 +152,7 @@ def files(study: Study, recipe: Recipe, applied: Applied, tally: Tally) -> dict[
     _require_same(study, applied, data)
     made = {"name": study.loaded.name, "sha256": study.loaded.sha256}
     head = {"format": report.FORMAT, "model": made, "data": study.data, "calibration_images": len(study.calibration)}
-    measured = report.Measured(known, applied.encoded, study.uses, tally, (len(data), dense_bytes(study)))
+    measured = _measured(study, (recipe, applied.encoded), tally, len(data))
     figures = report.summary(measured, len(study.bench.targets))
     tail = {"seed": SEED, "versions": report.versions()}
     text = json.dumps(head | figures | tail, indent=1, allow_nan=False)
@@ -157,8 +160,24 @@ def files(study: Study, recipe: Recipe, applied: Applied, tally: Tally) -> dict[
     return dict(zip(FILES, (text.encode(), data, to_json(named).encode()), strict=True))
 
 
+def _measured(
+    study: Study, carried: tuple[Recipe, Mapping[str, Encoded]], tally: Tally, written: int
+) -> report.Measured:
+    recipe, encoded = carried
+    sizes = (written, dense_bytes(study))
+    return report.Measured(study.known, encoded, study.uses, tally, sizes, left(study, recipe))
+
+
+def left(study: Study, recipe: Recipe) -> dict[str, str]:
+    """What the recipe asks of each layer and cannot have, and why, by layer name; '' where it gets all."""
+    seen = {layer.name: study.at(layer.name) for layer in study.known}
+    return notes(study.known, recipe, seen)
+
+
 def _require_same(study: Study, applied: Applied, data: bytes) -> None:
-    _, decoded = exporting.deserialize(data, study.loaded.model, study.known)
+    encoded, decoded = exporting.deserialize(data, study.loaded.model, study.known)
+    if grids(study.known, encoded) != applied.change.inputs:
+        raise RuntimeError("the grids of inputs read back from the file as others than were measured")
     for name, tensor in applied.change.tensors.items():
         if not torch.equal(decoded[name], tensor):
             raise RuntimeError(f"{name} reads back from the file with other values than were measured")
@@ -178,14 +197,13 @@ def measure(study: Study, applied: Applied) -> Tally:
 
 def verify(folder: Path, loaded: Loaded, data: Data, calibration_data: Data | None = None) -> dict[str, object]:
     """Decode a folder, measure it again and return its report; ValueError names the first figure that does not hold."""
-    promised, recipe, written = _read(folder)
-    if promised["model"]["sha256"] != loaded.sha256:
-        raise ValueError(f"'{folder}' was made from another model, {promised['model']}, not from '{loaded.name}'")
+    promised, recipe, written = read(folder, loaded)
     whole = study(loaded, data, recipe, calibration_data)
     encoded, decoded = exporting.deserialize(written, loaded.model, whole.known)
     _require_made_by(recipe, whole, encoded)
-    tally = measure(whole, Applied(encoded, {}, Change(decoded, dict.fromkeys(decoded, str(folder)))))
-    measured = report.Measured(whole.known, encoded, whole.uses, tally, (len(written), dense_bytes(whole)))
+    change = Change(decoded, dict.fromkeys(decoded, str(folder)), grids(whole.known, encoded))
+    tally = measure(whole, Applied(encoded, {}, change))
+    measured = _measured(whole, (recipe, encoded), tally, len(written))
     figures = json.loads(json.dumps(report.summary(measured, len(whole.bench.targets))))
     figures["calibration_images"] = len(whole.calibration)
     _require(
@@ -203,7 +221,14 @@ def _require_made_by(recipe: Recipe, whole: Study, encoded: Mapping[str, Encoded
             raise ValueError(f"layer '{name}': model.safetensors holds it in another form than recipe.json asks for")
 
 
-def _read(folder: Path) -> tuple[dict[str, object], Recipe, bytes]:
+def written_change(study: Study, folder: Path, data: bytes) -> Change:
+    """What the weights of a folder change in the model. data: its `model.safetensors`."""
+    encoded, decoded = exporting.deserialize(data, study.loaded.model, study.known)
+    return Change(decoded, dict.fromkeys(decoded, str(folder)), grids(study.known, encoded))
+
+
+def read(folder: Path, loaded: Loaded) -> tuple[dict[str, object], Recipe, bytes]:
+    """The report, the recipe and the weights of a folder; ValueError where it was made from another model."""
     for name in FILES:
         if not (folder / name).is_file():
             raise ValueError(f"'{folder}' lacks {name}, expected a folder that 'apply' wrote")
@@ -217,6 +242,8 @@ def _read(folder: Path) -> tuple[dict[str, object], Recipe, bytes]:
         known = False
     if not known:
         raise ValueError(f"'{folder / 'report.json'}' is no report, expected one in format {report.FORMAT!r}")
+    if promised["model"]["sha256"] != loaded.sha256:
+        raise ValueError(f"'{folder}' was made from another model, {promised['model']}, not from '{loaded.name}'")
     return promised, recipe, (folder / "model.safetensors").read_bytes()
 
 

@@ -121,7 +121,8 @@ def breaking(rows: Sequence[Mapping[str, object]]) -> pd.DataFrame:
             broken = row.get("drop", 0.0) > BROKEN
             held |= {"setting": row["setting"], "drop": row["drop"]} if broken else {"step": held["step"] + 1}
     order = list(dict.fromkeys(technique for technique, _ in found))
-    return pd.DataFrame(
+    listed = sorted(found.values(), key=lambda row: (order.index(row["technique"]), row["step"]))
+    return pd.DataFrame(listed, columns=list(BREAKING))
         sorted(found.values(), key=lambda row: (order.index(row["technique"]), row["step"])), columns=list(BREAKING)
     )
 
