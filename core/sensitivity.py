@@ -85,9 +85,10 @@ def _row(study: Study, cell: Cell, images: int) -> dict[str, object]:
 def alone(study: Study, layer: Layer, settings: Settings, measured: tuple[Encoded, int]) -> Tally:
     """The tally of the model with one layer compressed. measured: its encoded form, and how many images are wanted."""
     encoded, images = measured
-    changed = compress.weights((layer,), {layer.name: encoded})
+    stored = {layer.name: encoded}
+    changed, inputs = compress.weights((layer,), stored), compress.grids((layer,), stored)
     tally = Tally()
-    for tally in tallies(study.bench, Change(changed, dict.fromkeys(changed, settings))):
+    for tally in tallies(study.bench, Change(changed, dict.fromkeys(changed, settings), inputs)):
         if tally.images >= images:
             break
     return tally
@@ -123,8 +124,6 @@ def breaking(rows: Sequence[Mapping[str, object]]) -> pd.DataFrame:
     order = list(dict.fromkeys(technique for technique, _ in found))
     listed = sorted(found.values(), key=lambda row: (order.index(row["technique"]), row["step"]))
     return pd.DataFrame(listed, columns=list(BREAKING))
-        sorted(found.values(), key=lambda row: (order.index(row["technique"]), row["step"])), columns=list(BREAKING)
-    )
 
 
 STORED = ("weights", "bytes", "bits_per_weight", "entropy_bits_per_weight", "macs", "macs_dense")

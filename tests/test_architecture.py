@@ -41,6 +41,8 @@ FLOORS = {
     "core.theory": 6,
     "core.pipeline": 7,
     "core.variants": 8,
+    "core.sensitivity": 8,
+    "core.search": 9,
     "core.latency": 9,
     "core.stability": 8,
     "core.live": 8,
