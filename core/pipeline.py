@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from core import calibration, evaluation, exporting, report
+from core import calibration, evaluation, exporting, narrowing, report
 from core.compress import compress, needs_images, weights
 from core.encoding import Encoded
 from core.evaluation import Bench, Change
@@ -18,6 +18,7 @@ from core.layer import Layer, layers, place
 from core.loading import Data, Loaded
 from core.recipe import Recipe, from_json, to_json
 from core.seen import Calibration, Seen
+from core.shrinking import Shrunk, shrunk
 from core.statistics import Tally
 
 SEED = 0  # of every random choice made here; none is made yet
@@ -100,22 +101,35 @@ def _check_model(loaded: Loaded, known: tuple[Layer, ...]) -> None:
 
 @dataclass(frozen=True, eq=False)
 class Applied:
-    """A recipe carried out: the encoded layers, and the biases and batch-norm statistics put right afterwards."""
+    """A recipe carried out: the encoded layers, and the biases and batch-norm statistics put right afterwards.
+
+    small: the smaller model that is measured, where channels that are removed everywhere are stored no more.
+    """
 
     encoded: Mapping[str, Encoded]
     buffers: Mapping[str, Tensor]
     change: Change
+    small: Shrunk | None = None
 
 
 def apply(study: Study, recipe: Recipe) -> Applied:
-    """Encode every layer, then correct biases and recalibrate the batch norms where the recipe says so."""
+    """Encode every layer, then correct biases, recalibrate batch norms and shrink layers where the recipe says so."""
     encoded = encoded_by(study, recipe)
     changed = weights(study.known, encoded)
     buffers = corrected_biases(study, changed) if recipe.bias == "correct" else {}
     if recipe.batchnorm == "recalibrate":
         buffers |= calibration.recalibrated(study.loaded.model, changed | buffers, study.calibration)
+    if recipe.shrink == "remove":
+        return _smaller(study, encoded, buffers)
     keys = {layer.parameter: recipe.settings(layer.name) for layer in study.known if layer.parameter in changed}
     return Applied(encoded, buffers, Change(changed | buffers, keys | dict.fromkeys(buffers, to_json(recipe))))
+
+
+def _smaller(study: Study, encoded: Mapping[str, Encoded], buffers: Mapping[str, Tensor]) -> Applied:
+    model, known = study.loaded.model, study.known
+    made = narrowing.narrow(model, known, (encoded, buffers), study.bench.inputs[:2])
+    tensors = weights(known, made.encoded) | dict(made.buffers)
+    return Applied(made.encoded, made.buffers, Change(tensors, {}, made.small.module), made.small)
 
 
 def corrected_biases(study: Study, changed: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -146,11 +160,16 @@ def files(study: Study, recipe: Recipe, applied: Applied, tally: Tally) -> dict[
     made = {"name": study.loaded.name, "sha256": study.loaded.sha256}
     head = {"format": report.FORMAT, "model": made, "data": study.data, "calibration_images": len(study.calibration)}
     measured = report.Measured(known, applied.encoded, study.uses, tally, (len(data), dense_bytes(study)))
-    figures = report.summary(measured, len(study.bench.targets))
+    figures = report.summary(measured, len(study.bench.targets)) | _shrunk_figures(study, applied)
     tail = {"seed": SEED, "versions": report.versions()}
     text = json.dumps(head | figures | tail, indent=1, allow_nan=False)
     named = replace(recipe, model=made)
     return dict(zip(FILES, (text.encode(), data, to_json(named).encode()), strict=True))
+
+
+def _shrunk_figures(study: Study, applied: Applied) -> dict[str, object]:
+    """The report's `shrink`, where layers were to shrink."""
+    return {} if applied.small is None else {"shrink": narrowing.figures(study.known, applied.small, study.uses)}
 
 
 def _require_same(study: Study, applied: Applied, data: bytes) -> None:
@@ -179,10 +198,14 @@ def verify(folder: Path, loaded: Loaded, data: Data, calibration_data: Data | No
         raise ValueError(f"'{folder}' was made from another model, {promised['model']}, not from '{loaded.name}'")
     whole = study(loaded, data, recipe, calibration_data)
     encoded, decoded = exporting.deserialize(written, loaded.model, whole.known)
-    _require_made_by(recipe, whole, encoded)
-    tally = measure(whole, Applied(encoded, {}, Change(decoded, dict.fromkeys(decoded, str(folder)))))
+    small = shrunk(loaded.model, decoded, whole.bench.inputs[:2]) if recipe.shrink == "remove" else None
+    _require_made_by(recipe, whole, encoded, small)
+    change = Change(decoded, dict.fromkeys(decoded, str(folder)), small and small.module)
+    applied = Applied(encoded, {}, change, small)
+    tally = measure(whole, applied)
     measured = report.Measured(whole.known, encoded, whole.uses, tally, (len(written), dense_bytes(whole)))
-    figures = json.loads(json.dumps(report.summary(measured, len(whole.bench.targets))))
+    figures = report.summary(measured, len(whole.bench.targets)) | _shrunk_figures(whole, applied)
+    figures = json.loads(json.dumps(figures))
     figures["calibration_images"] = len(whole.calibration)
     _require(
         "its keys", sorted(promised.keys() - figures.keys()), sorted(("format", "model", "data", "seed", "versions"))
@@ -192,11 +215,16 @@ def verify(folder: Path, loaded: Loaded, data: Data, calibration_data: Data | No
     return promised
 
 
-def _require_made_by(recipe: Recipe, whole: Study, encoded: Mapping[str, Encoded]) -> None:
-    """The forms of the file must be those that the recipe asks for, to the number of survivors."""
-    for name, made in encoded_by(whole, recipe).items():
-        if made.form() != encoded[name].form():
-            raise ValueError(f"layer '{name}': model.safetensors holds it in another form than recipe.json asks for")
+def _require_made_by(recipe: Recipe, whole: Study, encoded: Mapping[str, Encoded], small: Shrunk | None) -> None:
+    """The forms of the file must be those that the recipe asks for, to the number of survivors and of channels."""
+    made = encoded_by(whole, recipe)
+    for layer in whole.known:
+        asked = made[layer.name] if small is None else narrowing.narrow_layer(layer, made[layer.name], small)
+        found = encoded[layer.name]
+        if asked.form() != found.form() or not narrowing.same_sides(asked, found):
+            raise ValueError(
+                f"layer '{layer.name}': model.safetensors holds it in another form than recipe.json asks for"
+            )
 
 
 def _read(folder: Path) -> tuple[dict[str, object], Recipe, bytes]:

@@ -2,6 +2,7 @@
 
 from core.encoding.codes import FLOATS, Affine, Codebook, Coded, Rounded, code_counts
 from core.encoding.forms import BYTES, Dense, Encoded, Form, Layout, bits
+from core.encoding.kept import Kept, narrowed
 from core.encoding.packing import count_kept, masked, pack, spread, unpack
 from core.encoding.product import Factored, LowRank, Tucker, leaves, removed_values, shape_of, stored_values
 from core.encoding.sparse import Sparse, Stored
@@ -16,6 +17,7 @@ __all__ = [
     "Encoded",
     "Factored",
     "Form",
+    "Kept",
     "Layout",
     "LowRank",
     "Rounded",
@@ -27,6 +29,7 @@ __all__ = [
     "count_kept",
     "leaves",
     "masked",
+    "narrowed",
     "pack",
     "removed_values",
     "shape_of",
