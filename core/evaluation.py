@@ -2,7 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Hashable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -10,8 +10,10 @@ import torch
 from torch import Tensor, nn
 
 from core.certainty import Certainty, certainty
+from core.encoding import Grid
+from core.inputs import rounding
 from core.statistics import Tally
-from core.tracing import Live, Trace, advance, start, tensors, trace
+from core.tracing import Live, Trace, advance, start, taken_up, tensors, trace
 
 BATCH = 100  # images: larger batches make intermediates that no longer fit the cache
 NOTHING = Tally()
@@ -51,7 +53,7 @@ def bench(model: nn.Module, inputs: np.ndarray, targets: np.ndarray) -> Bench:
     check(model, x, y)
     with torch.no_grad():
         steps = trace(model, x[:2].clone())
-    base = {name: _laid_out(tensor) for name, tensor in model.named_parameters() if tensor.dim() == 4}
+    base = {name: laid_out(tensor) for name, tensor in model.named_parameters() if tensor.dim() == 4}
     return Bench(model, x, y, steps, base if _runs_with(model, base, x[:2]) else {})
 
 
@@ -93,18 +95,20 @@ def _check_outputs(outputs: object, targets: Tensor) -> None:
 class Change:
     """Tensors that replace parameters or buffers, by name, each with a key that says which one it is.
 
-    model: what runs in the place of the model with these tensors, as a smaller one of the same outputs.
+    inputs: grids that the inputs which a weight multiplies are rounded to, by the weight's name; the name's key says
+    which one it is too. model: what runs in the model's place with these tensors: a smaller one of the same outputs.
     """
 
     tensors: Mapping[str, Tensor]
     keys: Mapping[str, Hashable]
+    inputs: Mapping[str, Grid] = field(default_factory=dict)
     model: nn.Module | None = None
 
 
 def tallies(bench: Bench, change: Change, tally: Tally = NOTHING) -> Iterator[Tally]:
     """The tally after each further batch, from where `tally` stopped until all images are measured.
 
-    tally: of earlier batches under the same change. Equal keys must mean equal tensors.
+    tally: of earlier batches under the same change. Equal keys must mean equal tensors and grids.
     """
     done = -(-tally.images // BATCH)
     for batch, now in enumerate(outputs(bench, change, done), done):
@@ -114,13 +118,13 @@ def tallies(bench: Bench, change: Change, tally: Tally = NOTHING) -> Iterator[Ta
 
 def outputs(bench: Bench, change: Change, first: int = 0) -> Iterator[Tensor]:
     """The changed model's logits, (images, classes), for each batch from `first` on. Equal keys mean equal tensors."""
-    lay = _laid_out if bench.base else Tensor.contiguous
-    tensors = bench.base | {name: lay(tensor) for name, tensor in change.tensors.items()}
-    laid = Change(tensors, change.keys, change.model)
-    resume = _resume_step(bench, laid)
+    lay = laid_out if bench.base else Tensor.contiguous
+    laid = {name: lay(tensor) for name, tensor in change.tensors.items()}
+    change = replace(change, tensors=bench.base | laid)
+    resume = _resume_step(bench, change)
     for batch in range(first, bench.batches):
-        with torch.no_grad():
-            found = logits(bench, laid, batch, resume)
+        with torch.no_grad(), rounding(change.model or bench.model, change.tensors, change.inputs):
+            found = logits(bench, change, batch, resume)
         yield found
 
 
@@ -215,7 +219,7 @@ def _remembered(bench: Bench, change: Change, batch: int) -> tuple[int, Live | N
         key = _memo_key(bench, change, step, batch)
         if key in bench.activations:
             bench.activations.move_to_end(key)
-            return step, dict(bench.activations[key])
+            return step, taken_up(bench.steps, change.tensors, bench.activations[key])
     return 0, None
 
 
@@ -233,7 +237,7 @@ def _targets(bench: Bench, batch: int) -> Tensor:
     return bench.targets[batch * BATCH : (batch + 1) * BATCH]
 
 
-def _laid_out(tensor: Tensor) -> Tensor:
+def laid_out(tensor: Tensor) -> Tensor:
     """Convolution weights channels last: they and the layers behind them then run in half the time here.
 
     The strides are written out: for one input channel they are ambiguous, and torch would take them for contiguous.

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from core.compress import weights
-from core.encoding import Encoded, Kept, LowRank, Tucker, leaves, narrowed, shape_of
+from core.encoding import Encoded, Gridded, Kept, LowRank, Tucker, leaves, narrowed, shape_of
 from core.layer import Layer
 from core.shrinking import Shrunk, shrunk
 
@@ -47,6 +47,8 @@ def narrow(
 
 def narrow_layer(layer: Layer, encoded: Encoded, small: Shrunk) -> Encoded:
     """The layer's form without the channels that the smaller model does not have; it still decodes to full shape."""
+    if isinstance(encoded, Gridded):
+        return replace(encoded, matrix=narrow_layer(layer, encoded.matrix, small))
     outputs, inputs = (torch.from_numpy(side) for side in stays(layer, small))
     if layer.groups > 1:  # a row of a depthwise convolution holds its own channel only
         inputs = torch.ones(layer.weight.shape[1], dtype=torch.bool)

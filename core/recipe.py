@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 FORMAT = "prunescope/recipe/1"
 UNCODED = 32
 BITS = (*range(1, 9), 16, UNCODED)
+INPUTS_BITS = BITS[1:]
 RANK_BY = ("fraction", "energy", "error")
 BATCHNORM = ("keep", "recalibrate")
 BIAS = ("keep", "correct")
@@ -27,7 +28,8 @@ class Settings:
     length. scale: what range the even grids of `symmetric` and `affine` span; other coders do not read it. rank,
     (0, 1]: by rank_by the fraction of the full rank kept, the least share of the squared singular values kept (1
     leaves the matrix whole in both), or the largest relative error allowed, of the weights or, for whitened_svd, of
-    the layer's output.
+    the layer's output. inputs_bits: what the layer takes in, on an even grid of 2 to 8 or 16 bits over what it takes in
+    on calibration images; 32 leaves it as it is.
     """
 
     sparsity: float = 0.0
@@ -43,6 +45,7 @@ class Settings:
     factorizer: str = "svd"
     rank_by: str = "fraction"
     compensate: str = "none"
+    inputs_bits: int = UNCODED
 
     def __post_init__(self) -> None:
         for name, (holds, expected) in CHECKS.items():
@@ -95,6 +98,7 @@ CHECKS = {
     "rank": (lambda v: _number(v) and 0 < v <= 1, "a fraction in (0, 1]"),
     "factorizer": (lambda v: isinstance(v, str), "a factorizer's name"),
     "compensate": (lambda v: isinstance(v, str), "a compensation's name"),
+    "inputs_bits": (lambda v: _whole(v) and v in INPUTS_BITS, "2 to 8, 16, or 32 for inputs as they are"),
     "rank_by": (lambda v: v in RANK_BY, f"one of {', '.join(RANK_BY)}"),
 }
 FIELDS = tuple(f.name for f in fields(Settings))

@@ -4,7 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from core import narrowing, pipeline
+from core import narrowing, pipeline, report
 from core.commands import given, texts
 from core.recipe import from_json
 from core.statistics import estimate
@@ -20,6 +20,8 @@ def apply(options: argparse.Namespace) -> str:
     pipeline.exporting.write_folder(Path(options.output), pipeline.files(study, recipe, applied, tally))
     if recipe.model.get("sha256") not in (None, loaded.sha256):
         print(f"note: the recipe was made for another model, {dict(recipe.model)}", file=sys.stderr)
+    for left in report.left_as_they_were(pipeline.left(study, recipe)):
+        print(f"note: {left}", file=sys.stderr)
     found = estimate(tally, tally.images)
     low, high = found.drop_ci95
     return (

@@ -25,6 +25,7 @@ CODED = [
     {"bits": 3, "coder": "kmeans"},
     {"bits": 8, "coder": "float8_e4m3"},
     {"rank": 0.5, "bits": 4},
+    {"bits": 4, "inputs_bits": 8},
 ]
 
 
