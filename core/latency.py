@@ -128,7 +128,7 @@ def _ready_to_time(
     """Variants that run and compute what they should, their largest difference, and why others are left out."""
     built, differences, left_out = {}, {}, {}
     inputs, model = study.bench.inputs[:100], study.loaded.model
-    with torch.inference_mode():
+    with torch.no_grad():  # the model may keep what it computes
         wanted = {changed: run(model, applied.change.tensors if changed else {}, inputs.clone()) for changed in (0, 1)}
     for name, make in variants.items():
         made = make(study, applied)
