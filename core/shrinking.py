@@ -94,9 +94,9 @@ class Flow:
         used = (weight[stay] != 0).any((0, 2))
         constant = used & (numbers != 0) & ~np.isnan(numbers)
         return {
-            f"they are joined with channels that {point.name} reads": used & np.isnan(numbers),
-            f"the constant they leave reaches the padding of {point.name}": constant & point.padded,
-            f"{point.name} has no bias to take over the constant they leave": constant & (self.home(point) is None),
+            f"joined with channels that {point.name} reads": used & np.isnan(numbers),
+            f"a constant left behind reaches the padding of {point.name}": constant & point.padded,
+            f"{point.name} has no bias to take over a constant left behind": constant & (self.home(point) is None),
         }
 
 
@@ -156,9 +156,10 @@ def _stayed(flow: Flow, kept: np.ndarray, why: Mapping[int, str]) -> tuple[str, 
     points = {point.name: point for point in flow.wired.points}
     sentences = []
     for name, module in flow.wired.trace.model.named_modules():
-        if not isinstance(module, LAYERS) or f"{name}.weight" not in flow.state:
+        weight = flow.state.get(f"{name}.weight" if name else "weight")
+        if not isinstance(module, LAYERS) or weight is None:
             continue
-        removed = (flow.state[f"{name}.weight"].flatten(1) == 0).all(1).numpy()
+        removed = (weight.flatten(1) == 0).all(1).numpy()
         if name in points:
             groups = flow.wired.of(points[name].outputs)[removed]
             counts = Counter(why.get(group, ALONE) for group in groups[kept[groups]].tolist())
@@ -167,7 +168,7 @@ def _stayed(flow: Flow, kept: np.ndarray, why: Mapping[int, str]) -> tuple[str, 
         for reason, count in counts.items():
             if count:
                 stay = "channel of {} stays" if count == 1 else "channels of {} stay"
-                sentences.append(f"{count} {stay.format(name)}: {reason}")
+                sentences.append(f"{count} {stay.format(name or 'weight')}: {reason}")
     return tuple(sentences)
 
 

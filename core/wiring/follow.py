@@ -12,7 +12,7 @@ from core.wiring.rules import RULES, harmless
 from core.wiring.walk import Point, Walk, Wiring
 from core.wiring.wires import FIXED, Wire, joined
 
-OUTPUTS = "they are the model's outputs"
+OUTPUTS = "part of the model's outputs"
 
 
 def wiring(model: nn.Module, sample: Tensor) -> Wiring | None:
@@ -62,7 +62,7 @@ def _run(walk: Walk, node: fx.Node) -> None:
         written = any(tensor._version != version for tensor, version in held)
         if written and any(user is not node and user not in walk.values for user in source.users):
             walk.overwritten.add(source)
-            walk.stop(source, f"{named(walk.trace.model, node)} writes into them while others read them")
+            walk.stop(source, f"{named(walk.trace.model, node)} writes into what others read")
 
 
 def _stop_unfollowed(walk: Walk) -> None:
@@ -73,7 +73,7 @@ def _stop_unfollowed(walk: Walk) -> None:
         ended = node.op == "output"
         if not sources or node in walk.wires or node in reading or (not ended and harmless(walk, node)):
             continue
-        why = OUTPUTS if ended else f"they cannot be followed through {named(walk.trace.model, node)}"
+        why = OUTPUTS if ended else f"not to be followed through {named(walk.trace.model, node)}"
         for source in sources:
             walk.stop(source, why)
 

@@ -75,7 +75,7 @@ class Walk:
         """What goes in one goes in the other; what stays for good makes the other stay."""
         self.pairs.append(np.stack([one, other], 1)[(one != FIXED) & (other != FIXED)])
         fixed = (one == FIXED) | (other == FIXED)
-        self.stopped.append((np.concatenate([one[fixed], other[fixed]]), "they are joined with channels that stay"))
+        self.stopped.append((np.concatenate([one[fixed], other[fixed]]), "joined with channels that stay"))
 
     def stop(self, node: fx.Node, why: str) -> None:
         """Nobody may remove the channels of this step's result."""
