@@ -26,9 +26,9 @@ class Bench:
     """A model with the images it is measured on, and what earlier measurements left to resume from.
 
     inputs: (N, ...) float32. targets: (N,) int64. steps: None where the model runs whole. base: the model's own
-    convolution weights, laid out to run fast. The memos are filled as batches are measured: dense answers by batch,
-    dense logits by batch where they were asked for, activations by (step, batch, what changed before it), the last
-    change seen and the step that it began at.
+    convolution weights, laid out to run fast, where it takes them so. The memos are filled as batches are measured:
+    dense answers by batch, dense logits by batch where they were asked for, activations by (step, batch, what changed
+    before it), the last change seen and the step that it began at.
     """
 
     model: nn.Module
@@ -55,7 +55,17 @@ def bench(model: nn.Module, inputs: np.ndarray, targets: np.ndarray) -> Bench:
     with torch.no_grad():
         steps = trace(model, x[:2].clone())
     base = {name: laid_out(tensor) for name, tensor in model.named_parameters() if tensor.dim() == 4}
-    return Bench(model, x, y, steps, base)
+    return Bench(model, x, y, steps, base if _runs_with(model, base, x[:2]) else {})
+
+
+def _runs_with(model: nn.Module, base: dict[str, Tensor], x: Tensor) -> bool:
+    """Whether the model takes convolutions whose channels lie last: a view of their outputs may refuse."""
+    try:
+        with torch.no_grad():
+            torch.func.functional_call(model, base, (x.clone(),))
+    except RuntimeError:
+        return False
+    return True
 
 
 def check(model: nn.Module, x: Tensor, y: Tensor) -> None:
@@ -87,12 +97,13 @@ class Change:
     """Tensors that replace parameters or buffers, by name, each with a key that says which one it is.
 
     inputs: grids that the inputs which a weight multiplies are rounded to, by the weight's name; the name's key says
-    which one it is too.
+    which one it is too. model: what runs in the model's place with these tensors: a smaller one of the same outputs.
     """
 
     tensors: Mapping[str, Tensor]
     keys: Mapping[str, Hashable]
     inputs: Mapping[str, Grid] = field(default_factory=dict)
+    model: nn.Module | None = None
 
 
 def tallies(bench: Bench, change: Change, tally: Tally = NOTHING) -> Iterator[Tally]:
@@ -108,11 +119,12 @@ def tallies(bench: Bench, change: Change, tally: Tally = NOTHING) -> Iterator[Ta
 
 def outputs(bench: Bench, change: Change, first: int = 0) -> Iterator[Tensor]:
     """The changed model's logits, (images, classes), for each batch from `first` on. Equal keys mean equal tensors."""
-    laid = {name: laid_out(tensor) for name, tensor in change.tensors.items()}
+    lay = laid_out if bench.base else Tensor.contiguous
+    laid = {name: lay(tensor) for name, tensor in change.tensors.items()}
     change = replace(change, tensors=bench.base | laid)
     resume = _resume_step(bench, change)
     for batch in range(first, bench.batches):
-        with torch.no_grad(), rounding(bench.model, change.tensors, change.inputs):
+        with torch.no_grad(), rounding(change.model or bench.model, change.tensors, change.inputs):
             found = logits(bench, change, batch, resume)
         yield found
 
@@ -166,6 +178,8 @@ def logits(bench: Bench, change: Change, batch: int, resume: int) -> Tensor:
     resume: the step whose inputs are worth remembering for the next change; 0 remembers nothing.
     """
     inputs = bench.inputs[batch * BATCH : (batch + 1) * BATCH].clone()  # a model may write into what it is given
+    if change.model is not None:
+        return change.model(inputs)
     if bench.steps is None:
         return torch.func.functional_call(bench.model, dict(change.tensors), (inputs,))
     begin, live = _remembered(bench, change, batch)

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.ao.nn.quantized import dynamic
 
 from core import encoding
-from core.encoding import Affine, Coded, Encoded, Factored, LowRank, Rounded, Sparse, bare
+from core.encoding import Affine, Coded, Encoded, Factored, Kept, LowRank, Rounded, Sparse, bare
 from core.evaluation import laid_out
 from core.layer import Layer, place
 from core.pipeline import Applied, Study
@@ -56,6 +56,16 @@ def low_rank(study: Study, applied: Applied) -> Built | str:
     thin = {own.name: _thin_layers(own.module, bare(applied.encoded[own.layer.name])) for own in found}
     names = _listed([f"{own.layer.name} as {len(thin[own.name])}" for own in found])
     return Built(_ready(_replaced(twin, thin)), f"thin float32 layers: {names}")
+
+
+def shrunk(study: Study, applied: Applied) -> Built | str:
+    """The model without the channels that are removed everywhere."""
+    if applied.small is None:
+        return "no layer is to shrink; set the recipe's shrink to 'remove'"
+    if not applied.small.outputs:
+        return "no channel is removed everywhere, so that no layer is smaller"
+    module = _ready(copy.deepcopy(applied.small.module))
+    return Built(module, f"float32 layers without their removed channels: {_listed(list(applied.small.outputs))}")
 
 
 def int8(study: Study, applied: Applied) -> Built | str:
@@ -220,7 +230,8 @@ def executed(module: nn.Module, sample: Tensor) -> int | None:
 
 def forms(applied: Applied) -> str:
     """What the stored matrices are, in words: 'codes of 4 bits and masks'; '' where all are whole and float32."""
-    leaves = [leaf for encoded in applied.encoded.values() for leaf in encoding.leaves(encoded)]
+    held = [leaf for encoded in applied.encoded.values() for leaf in encoding.leaves(encoded)]
+    leaves = [leaf.values if isinstance(leaf, Kept) else leaf for leaf in held]
     coded = [leaf.values if isinstance(leaf, Sparse) else leaf for leaf in leaves]
     widths = {_code_bits(leaf) for leaf in coded if isinstance(leaf, Coded)}
     words = [f"codes of {' and '.join(map(str, sorted(widths)))} bits"] if widths else []
@@ -237,4 +248,4 @@ CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 PLAIN = (nn.Linear, *CONVOLUTIONS, nn.Embedding)
 MULTIPLYING = (nn.Linear, *CONVOLUTIONS, dynamic.Linear)
 Variant = Callable[[Study, Applied], Built | str]
-VARIANTS: dict[str, Variant] = {f.__name__: f for f in (dense, decoded, low_rank, int8)}
+VARIANTS: dict[str, Variant] = {f.__name__: f for f in (dense, decoded, low_rank, shrunk, int8)}

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from core import evaluation
 from core.certainty import certainty, doubt
@@ -264,3 +264,16 @@ def test_a_model_with_open_arguments_is_measured():
     model = Extra().eval().requires_grad_(False)
     *_, last = tallies(bench(model, INPUTS, TARGETS), change_of(model, Recipe()))
     assert last.images == len(INPUTS)
+
+
+def test_a_model_that_views_the_outputs_of_a_convolution_is_measured():
+    model = nn.Sequential(nn.Conv2d(1, 4, 3), Viewed(), nn.Linear(4 * 36, 3)).eval().requires_grad_(False)
+    x = zoo.random(50, 1, 8, 8)
+    measured = bench(model, x.numpy(), model(x).argmax(1).numpy())
+    *_, tally = tallies(measured, Change({"0.weight": model[0].weight.clone()}, {"0.weight": "same"}))
+    assert tally.correct == 50
+
+
+class Viewed(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return x.view(len(x), -1)
