@@ -113,7 +113,11 @@ class Applied:
 
 def apply(study: Study, recipe: Recipe) -> Applied:
     """Encode every layer, then correct biases, recalibrate batch norms and shrink layers where the recipe says so."""
-    encoded = encoded_by(study, recipe)
+    return put_right(study, recipe, encoded_by(study, recipe))
+
+
+def put_right(study: Study, recipe: Recipe, encoded: Mapping[str, Encoded]) -> Applied:
+    """Encoded layers with the biases, batch norms and shapes that the recipe puts right after them."""
     changed, inputs = weights(study.known, encoded), grids(study.known, encoded)
     buffers: dict[str, Tensor] = {}
     if recipe.bias == "correct":
