@@ -199,12 +199,9 @@ def verify(folder: Path, loaded: Loaded, data: Data, calibration_data: Data | No
     """Decode a folder, measure it again and return its report; ValueError names the first figure that does not hold."""
     promised, recipe, written = read(folder, loaded)
     whole = study(loaded, data, recipe, calibration_data)
-    encoded, decoded = exporting.deserialize(written, loaded.model, whole.known)
-    small = shrunk(loaded.model, decoded, whole.bench.inputs[:2]) if recipe.shrink == "remove" else None
-    _require_made_by(recipe, whole, encoded, small)
-    keys, inputs = dict.fromkeys(decoded, str(folder)), grids(whole.known, encoded)
-    applied = Applied(encoded, {}, Change(decoded, keys, inputs, small and small.module), small)
-    measured = _measured(whole, (recipe, encoded), measure(whole, applied), len(written))
+    applied = written_applied(whole, folder, recipe, written)
+    _require_made_by(recipe, whole, applied.encoded, applied.small)
+    measured = _measured(whole, (recipe, applied.encoded), measure(whole, applied), len(written))
     figures = report.summary(measured, len(whole.bench.targets)) | _shrunk_figures(whole, applied)
     figures = json.loads(json.dumps(figures))
     figures["calibration_images"] = len(whole.calibration)
@@ -228,10 +225,13 @@ def _require_made_by(recipe: Recipe, whole: Study, encoded: Mapping[str, Encoded
             )
 
 
-def written_change(study: Study, folder: Path, data: bytes) -> Change:
-    """What the weights of a folder change in the model. data: its `model.safetensors`."""
-    encoded, decoded = exporting.deserialize(data, study.loaded.model, study.known)
-    return Change(decoded, dict.fromkeys(decoded, str(folder)), grids(study.known, encoded))
+def written_applied(study: Study, folder: Path, recipe: Recipe, data: bytes) -> Applied:
+    """What a folder holds of the model, ready to be measured. data: its `model.safetensors`."""
+    model = study.loaded.model
+    encoded, decoded = exporting.deserialize(data, model, study.known)
+    small = shrunk(model, decoded, study.bench.inputs[:2]) if recipe.shrink == "remove" else None
+    keys, inputs = dict.fromkeys(decoded, str(folder)), grids(study.known, encoded)
+    return Applied(encoded, {}, Change(decoded, keys, inputs, small and small.module), small)
 
 
 def read(folder: Path, loaded: Loaded) -> tuple[dict[str, object], Recipe, bytes]:
