@@ -89,7 +89,9 @@ def _linked() -> Position:
         complain(f"The link names the model '{model}', which this page does not have.")
         return start
     plot = query.get("plot", SPECTRUM)
-    plain = Position(model, query.get("data", offers.data_of(model)), Recipe(), plot=plot if plot in PLOTS else SPECTRUM)
+    plain = Position(
+        model, query.get("data", offers.data_of(model)), Recipe(), plot=plot if plot in PLOTS else SPECTRUM
+    )
     if plain.data not in offers.data_sets():
         complain(f"The link names the data '{plain.data}', which this page does not have.")
         return start
