@@ -61,7 +61,7 @@ def rank_of(layer: Layer, settings: Settings, seen: Seen | None = None) -> int:
 def matrices(layer: Layer, settings: Settings, seen: Seen | None = None) -> tuple[Tensor, ...]:
     """The matrices that get pruned and coded: the layer's own, or the factors of a rank below the full one."""
     rank = rank_of(layer, settings, seen)
-    return (layer.matrix,) if rank == layer.full_rank else decomposed(layer, settings, seen).factors(rank)
+    return (layer.matrix,) if rank == layer.full_rank else layer.factors(decomposed(layer, settings, seen), rank)
 
 
 @dataclass(frozen=True, eq=False)
