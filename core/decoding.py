@@ -14,6 +14,7 @@ from core.encoding import (
     Form,
     Grid,
     Gridded,
+    Kept,
     LowRank,
     Rounded,
     Sparse,
@@ -133,6 +134,21 @@ def _read_sparse(form: Form, tensors: dict[str, Tensor]) -> Sparse:
     return Sparse(mask, VALUES[held["kind"]](held, tensors, mask))
 
 
+def _read_kept(form: Form, tensors: dict[str, Tensor]) -> Kept:
+    held, sizes = form["values"], {"rows": form["rows"], "columns": form["columns"]}
+    if held["kind"] not in STORED:
+        raise ValueError(f"what is kept is {held['kind']!r}, expected one of {', '.join(STORED)}")
+    sides = {
+        name: unpack(tensors[name], 1, size).bool() if name in tensors else torch.ones(size, dtype=torch.bool)
+        for name, size in sizes.items()
+    }
+    values = STORED[held["kind"]](held, {name: tensor for name, tensor in tensors.items() if name not in sides})
+    counts = tuple(map(count_kept, sides.values()))
+    if shape_of(values) != counts:
+        raise ValueError(f"rows and columns keep {counts}, their values are {shape_of(values)}")
+    return Kept(*sides.values(), values)
+
+
 def _read_low_rank(form: Form, tensors: dict[str, Tensor]) -> LowRank:
     if form["groups"] < 1:
         raise ValueError(f"groups is {form['groups']}, expected at least 1")
@@ -181,4 +197,5 @@ def _shown(tensor: Tensor) -> str:
 
 VALUES = {"dense": _read_dense, "affine": _read_affine, "codebook": _read_codebook, "rounded": _read_rounded}
 PRODUCTS = {"low_rank": _read_low_rank, "tucker": _read_tucker}
-READERS = {**VALUES, "sparse": _read_sparse, **PRODUCTS, "gridded": _read_gridded}
+STORED = {**VALUES, "sparse": _read_sparse}
+READERS = {**STORED, "kept": _read_kept, **PRODUCTS, "gridded": _read_gridded}

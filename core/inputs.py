@@ -33,7 +33,13 @@ def grid(seen: Seen, bits: int) -> Grid:
 
 
 def rounded(given: Tensor, on: Grid) -> Tensor:
-    """Inputs with each number at the nearest of the grid's; what is no number stays so."""
+    """Inputs with each number at the nearest of the grid's; what is no number stays so.
+
+    Gradients pass straight through, as if nothing were rounded. Bengio et al. 2013, arXiv:1308.3432.
+    """
+    if torch.is_grad_enabled() and given.requires_grad:
+        free = given.detach()
+        return given + (rounded(free, on) - free)
     out = torch.empty_like(given)
     rows = max(1, CHUNK * len(given) // max(1, given.numel()))
     for part, numbers in zip(out.split(rows), given.split(rows), strict=True):

@@ -72,11 +72,11 @@ class Latency(NamedTuple):
 def latency(
     study: Study, applied: Applied, clock: Clock = Clock(), variants: Mapping[str, Variant] = VARIANTS
 ) -> Latency:
-    """Measured milliseconds of each variant, after its logits were held against the compressed model's.
+    """Measured milliseconds of each variant, after its logits were held against those of the compressed weights.
 
     Columns: variant, batch, rounds, `median`, `low` and `high` (quartiles, ms a call), `times` the dense model's time
     (median over rounds of the ratio) with its 95 % interval `times_low`, `times_high`, executed MACs an image, the
-    largest difference from the compressed model's logits, and what torch executes. `dense` is the first variant and
+    largest difference from those logits, and what torch executes. `dense` is the first variant and
     is held against its own model.
     """
     with _threads(clock.threads) as threads:
@@ -98,7 +98,10 @@ def latency(
     table = pd.DataFrame(rows)
     table = table.assign(**{column: table["variant"].map(values) for column, values in more.items()})
     promised = promise(study, applied)
-    return Latency(table, left_out, notes(table, promised), promised, threads)
+    widths = sorted({on.bits for on in applied.change.inputs.values()})
+    inputs = f"inputs are timed as float32: torch has no kernel here for grids of {' and '.join(map(str, widths))} bits"
+    said = (*notes(table, promised), *((inputs,) if widths else ()))
+    return Latency(table, left_out, said, promised, threads)
 
 
 @contextmanager
@@ -125,7 +128,7 @@ def _ready_to_time(
     """Variants that run and compute what they should, their largest difference, and why others are left out."""
     built, differences, left_out = {}, {}, {}
     inputs, model = study.bench.inputs[:100], study.loaded.model
-    with torch.inference_mode():
+    with torch.no_grad():  # the model may keep what it computes
         wanted = {changed: run(model, applied.change.tensors if changed else {}, inputs.clone()) for changed in (0, 1)}
     for name, make in variants.items():
         made = make(study, applied)
@@ -151,7 +154,7 @@ def _checked(made: Built, inputs: Tensor, expected: Tensor) -> tuple[float, str]
     difference = float((found.double() - expected.double()).nan_to_num().abs().max())
     allowed = CLOSE * max(1.0, float(expected.double().nan_to_num().abs().max()))
     if made.exact and difference > allowed:
-        return difference, f"its logits differ by {difference:.3g} from the compressed model's, expected {allowed:.3g}"
+        return difference, f"its logits differ by {difference:.3g} from those they should be, expected {allowed:.3g}"
     return difference, ""
 
 

@@ -11,6 +11,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from core.compress import run
+from core.evaluation import Change
+from core.inputs import rounding
 from core.pipeline import Applied, Study
 from core.seen.activations import Sums, Used, activations
 
@@ -48,28 +50,29 @@ def stability(study: Study, applied: Applied) -> Stability:
     that does not show them.
     """
     images = min(IMAGES, len(study.bench.targets))
-    dense = _passes(study, {}, images)
-    compressed = _passes(study, applied.change.tensors, images)
+    dense = _passes(study, Change({}, {}), images)
+    compressed = _passes(study, applied.change, images)
     order = [*dense.sums, *(layer.name for layer in study.known if layer.name not in dense.sums)]
     table = pd.DataFrame([_row(name, dense, compressed) for name in order])
     table = table.astype({"channels": "Int64", "dead_dense": "Int64", "dead": "Int64"})
     return Stability(table, notes(table, images), images)
 
 
-def _passes(study: Study, changed: Mapping[str, Tensor], images: int) -> Side:
-    """Forward and backward passes of the first images with some tensors changed; no `.grad` of the model is set."""
-    state = study.loaded.model.state_dict()
+def _passes(study: Study, change: Change, images: int) -> Side:
+    """Forward and backward passes of the first images under a change; no `.grad` of the model is set."""
+    model = study.loaded.model
+    state = model.state_dict()
     weights = {
-        layer.name: changed.get(layer.parameter, state[layer.parameter]).detach().requires_grad_()
+        layer.name: change.tensors.get(layer.parameter, state[layer.parameter]).detach().requires_grad_()
         for layer in study.known
     }
-    named = {layer.parameter: weights[layer.name] for layer in study.known}
+    tensors = {**change.tensors, **{layer.parameter: weights[layer.name] for layer in study.known}}
     side = Side({}, {name: torch.zeros_like(weight) for name, weight in weights.items()}, 0.0)
     for start in range(0, images, BATCH):
         chosen = slice(start, min(start + BATCH, images))
         x, y = study.bench.inputs[chosen], study.bench.targets[chosen]
-        with torch.enable_grad():
-            logits, uses = activations(lambda inputs: run(study.loaded.model, {**changed, **named}, inputs), x, weights)
+        with torch.enable_grad(), rounding(model, tensors, change.inputs):
+            logits, uses = activations(lambda inputs: run(model, tensors, inputs), x, weights)
             side = _backward(functional.cross_entropy(logits, y, reduction="sum"), logits, uses, (side, weights))
     return side._replace(weights={name: total / images for name, total in side.weights.items()})
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.ao.nn.quantized import dynamic
 
 from core import encoding
-from core.encoding import Affine, Coded, Encoded, Factored, LowRank, Rounded, Sparse
+from core.encoding import Affine, Coded, Encoded, Factored, Kept, LowRank, Rounded, Sparse, bare
 from core.evaluation import laid_out
 from core.layer import Layer, place
 from core.pipeline import Applied, Study
@@ -28,8 +28,9 @@ class Place(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Built:
-    """A module of its own to run. about: what torch executes. exact: whether it computes the compressed model's logits
-    but for the rounding of float32; otherwise it rounds more, to what `about` says."""
+    """A module of its own to run. about: what torch executes. exact: whether it computes the logits of the compressed
+    weights but for the rounding of float32; otherwise it rounds more, to what `about` says. Inputs are not rounded to
+    the grids of a recipe: no kernel of torch's takes them."""
 
     module: nn.Module
     about: str
@@ -37,24 +38,36 @@ class Built:
 
 
 def dense(study: Study, applied: Applied) -> Built:
-    """A copy of the model as it was, convolutions laid out channels last, as in every variant."""
-    return Built(_ready(copy.deepcopy(study.loaded.model)), "the model as it was, float32")
+    """A copy of the model as it was."""
+    return Built(_ready(study, copy.deepcopy(study.loaded.model)), "the model as it was, float32")
 
 
 def decoded(study: Study, applied: Applied) -> Built:
     """The model with the compressed weights decoded to float32: what runs where torch has no kernel for a form."""
-    return Built(_ready(_twin(study, applied)), "the compressed weights decoded to float32, in the model's own layers")
+    return Built(
+        _ready(study, _twin(study, applied)), "the compressed weights decoded to float32, in the model's own layers"
+    )
 
 
 def low_rank(study: Study, applied: Applied) -> Built | str:
     """The model with two or three thin layers in place of each that is stored as a product."""
     twin = _twin(study, applied)
-    found = [own for own in _places(study, twin) if isinstance(applied.encoded[own.layer.name], Factored)]
+    found = [own for own in _places(study, twin) if isinstance(bare(applied.encoded[own.layer.name]), Factored)]
     if not found:
         return "no layer is stored as a product of factors that a module of its own could run; lower a rank"
-    thin = {own.name: _thin_layers(own.module, applied.encoded[own.layer.name]) for own in found}
+    thin = {own.name: _thin_layers(own.module, bare(applied.encoded[own.layer.name])) for own in found}
     names = _listed([f"{own.layer.name} as {len(thin[own.name])}" for own in found])
-    return Built(_ready(_replaced(twin, thin)), f"thin float32 layers: {names}")
+    return Built(_ready(study, _replaced(twin, thin)), f"thin float32 layers: {names}")
+
+
+def shrunk(study: Study, applied: Applied) -> Built | str:
+    """The model without the channels that are removed everywhere."""
+    if applied.small is None:
+        return "no layer is to shrink; set the recipe's shrink to 'remove'"
+    if not applied.small.outputs:
+        return "no channel is removed everywhere, so that no layer is smaller"
+    module = _ready(study, copy.deepcopy(applied.small.module))
+    return Built(module, f"float32 layers without their removed channels: {_listed(list(applied.small.outputs))}")
 
 
 def int8(study: Study, applied: Applied) -> Built | str:
@@ -71,14 +84,14 @@ def int8(study: Study, applied: Applied) -> Built | str:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # torch names a successor that is no part of it
-            made = {own.name: _int8_linear(own.module, applied.encoded[own.layer.name]) for own in linear}
+            made = {own.name: _int8_linear(own.module, bare(applied.encoded[own.layer.name])) for own in linear}
     except RuntimeError as error:
         return f"torch's int8 engine '{engine}' refuses ({str(error).splitlines()[0]})"
     names = list(dict.fromkeys(own.layer.name for own in linear))
     others = [layer.name for layer in study.known if layer.name not in names]
     about = f"torch's dynamic int8 kernel, engine {engine}: {_listed(names)}"
     return Built(
-        _ready(_replaced(twin, made)), about + (f"; float32: {_listed(others)}" if others else ""), exact=False
+        _ready(study, _replaced(twin, made)), about + (f"; float32: {_listed(others)}" if others else ""), exact=False
     )
 
 
@@ -94,9 +107,10 @@ def _twin(study: Study, applied: Applied) -> nn.Module:
     return twin
 
 
-def _ready(module: nn.Module) -> nn.Module:
+def _ready(study: Study, module: nn.Module) -> nn.Module:
+    """The module in eval mode, convolutions laid out to run fast where the model takes them so."""
     module.eval().requires_grad_(False)
-    for parameter in module.parameters():
+    for parameter in module.parameters() if study.bench.base else ():
         parameter.data = laid_out(parameter.data)
     return module
 
@@ -219,7 +233,9 @@ def executed(module: nn.Module, sample: Tensor) -> int | None:
 
 def forms(applied: Applied) -> str:
     """What the stored matrices are, in words: 'codes of 4 bits and masks'; '' where all are whole and float32."""
-    leaves = [leaf for encoded in applied.encoded.values() for leaf in encoding.leaves(encoded)]
+    held = [leaf for encoded in applied.encoded.values() for leaf in encoding.leaves(encoded)]
+    leaves = [leaf.values if isinstance(leaf, Kept) else leaf for leaf in held]
+    leaves = [leaf.values if isinstance(leaf, Kept) else leaf for leaf in leaves]
     coded = [leaf.values if isinstance(leaf, Sparse) else leaf for leaf in leaves]
     widths = {_code_bits(leaf) for leaf in coded if isinstance(leaf, Coded)}
     words = [f"codes of {' and '.join(map(str, sorted(widths)))} bits"] if widths else []
@@ -236,4 +252,4 @@ CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 PLAIN = (nn.Linear, *CONVOLUTIONS, nn.Embedding)
 MULTIPLYING = (nn.Linear, *CONVOLUTIONS, dynamic.Linear)
 Variant = Callable[[Study, Applied], Built | str]
-VARIANTS: dict[str, Variant] = {f.__name__: f for f in (dense, decoded, low_rank, int8)}
+VARIANTS: dict[str, Variant] = {f.__name__: f for f in (dense, decoded, low_rank, shrunk, int8)}

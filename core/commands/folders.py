@@ -4,7 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from core import pipeline, report
+from core import narrowing, pipeline, report
 from core.commands import given, texts
 from core.recipe import from_json
 from core.statistics import estimate
@@ -26,8 +26,17 @@ def apply(options: argparse.Namespace) -> str:
     low, high = found.drop_ci95
     return (
         f"accuracy {found.accuracy:.4f}, dense {found.accuracy_dense:.4f}, drop {found.drop:.2f} points "
-        f"(95 %: {low:.2f} to {high:.2f}) on {tally.images} images\nwrote {options.output}"
+        f"(95 %: {low:.2f} to {high:.2f}) on {tally.images} images\n{_shrunk(study, applied)}wrote {options.output}"
     )
+
+
+def _shrunk(study: pipeline.Study, applied: pipeline.Applied) -> str:
+    """What became of the layers that were to shrink, a line each; nothing where none were."""
+    if applied.small is None:
+        return ""
+    made = narrowing.figures(study.known, applied.small, study.uses)
+    lines = [f"{row['layer']}: {row['outputs'][0]} of {row['outputs'][1]} channels stay" for row in made["layers"]]
+    return "".join(f"{line}\n" for line in [*lines, *made["stays"]])
 
 
 def verify(options: argparse.Namespace) -> str:

@@ -3,6 +3,7 @@
 from core.encoding.codes import FLOATS, Affine, Codebook, Coded, Rounded, code_counts
 from core.encoding.forms import BYTES, Dense, Encoded, Form, Layout, bits
 from core.encoding.gridded import Grid, Gridded, bare
+from core.encoding.kept import Kept, narrowed
 from core.encoding.packing import count_kept, masked, pack, spread, unpack
 from core.encoding.product import Factored, LowRank, Tucker, leaves, removed_values, shape_of, stored_values
 from core.encoding.sparse import Sparse, Stored
@@ -19,6 +20,7 @@ __all__ = [
     "Form",
     "Grid",
     "Gridded",
+    "Kept",
     "Layout",
     "LowRank",
     "Rounded",
@@ -31,6 +33,7 @@ __all__ = [
     "count_kept",
     "leaves",
     "masked",
+    "narrowed",
     "pack",
     "removed_values",
     "shape_of",

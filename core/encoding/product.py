@@ -1,5 +1,6 @@
 """Forms made of forms: products of two or three stored matrices."""
 
+import math
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -9,6 +10,7 @@ from torch import Tensor
 from core.encoding.codes import Coded
 from core.encoding.forms import Encoded, Form, Layout
 from core.encoding.gridded import bare
+from core.encoding.kept import Kept
 from core.encoding.sparse import Sparse, Stored
 
 
@@ -114,14 +116,15 @@ def stored_values(encoded: Encoded) -> int:
 
 
 def removed_values(encoded: Encoded) -> int:
-    """How many of those numbers a mask removes."""
-    return sum(leaf.mask.numel() - leaf.survivors for leaf in leaves(encoded) if isinstance(leaf, Sparse))
+    """How many of those numbers a mask removes, or lie at rows and columns that are not kept."""
+    masks = [leaf for leaf in leaves(encoded) if isinstance(leaf, Sparse | Kept)]
+    return sum(math.prod(shape_of(leaf)) - leaf.survivors for leaf in masks)
 
 
 def shape_of(leaf: Encoded) -> tuple[int, int]:
     """(out, in) of what a form decodes to, without decoding it."""
     matrix = bare(leaf)
-    if isinstance(matrix, Factored):
+    if isinstance(matrix, Factored | Kept):
         return matrix.shape
     held = matrix.values if isinstance(matrix, Sparse) else matrix
     return tuple((held.codes if isinstance(held, Coded) else held.values).shape)

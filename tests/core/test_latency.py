@@ -33,7 +33,9 @@ def test_every_variant_is_timed_at_every_batch_size() -> None:
     study, applied = studied(*NETS["plain"], Recipe(Settings(rank=0.4)))
     found = latency.latency(study, applied, QUICK)
     table = found.table
-    assert list(zip(table["variant"], table["batch"], strict=True)) == [(v, b) for b in (1, 7) for v in VARIANTS]
+    assert list(zip(table["variant"], table["batch"], strict=True)) == [
+        (v, b) for b in (1, 7) for v in VARIANTS if v != "shrunk"
+    ]
     assert (table["rounds"] == 6).all()
     assert (table["low"] > 0).all()
     assert ((table["low"] <= table["median"]) & (table["median"] <= table["high"])).all()
@@ -42,7 +44,7 @@ def test_every_variant_is_timed_at_every_batch_size() -> None:
     own = table.set_index("variant")["macs"].to_dict()
     assert own["low_rank"] < own["dense"] == own["decoded"] == own["int8"]
     assert found.threads == torch.get_num_threads()
-    assert not found.left_out
+    assert list(found.left_out) == ["shrunk"]
     assert fingerprint(study.loaded.model) == study.loaded.sha256
 
 
@@ -51,7 +53,7 @@ def test_the_identity_differs_by_nothing() -> None:
     found = latency.latency(study, applied, QUICK)
     exact = found.table[found.table["variant"].isin(["dense", "decoded"])]
     assert (exact["difference"] == 0).all()
-    assert list(found.left_out) == ["low_rank"]
+    assert list(found.left_out) == ["low_rank", "shrunk"]
     assert (found.promised.bytes, found.promised.macs) == (1.0, 1.0)
 
 
@@ -171,3 +173,10 @@ def test_a_busy_machine_is_said() -> None:
 def test_a_clock_that_cannot_be_is_refused(wrong: dict) -> None:
     with pytest.raises(ValueError, match=f"{next(iter(wrong))} is"):
         Clock(**wrong)
+
+
+def test_grids_of_inputs_are_said_not_to_run() -> None:
+    study, applied = studied(*NETS["plain"], Recipe(Settings(rank=0.4, inputs_bits=4)))
+    found = latency.latency(study, applied, QUICK)
+    assert list(found.left_out) == ["shrunk"]
+    assert any("grids of 4 bits" in note for note in found.notes)

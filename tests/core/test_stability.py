@@ -182,3 +182,18 @@ def test_batches_add_up(monkeypatch: pytest.MonkeyPatch) -> None:
     for column in ("variance", "gradient", "gain"):
         assert np.allclose(whole[column], parts[column], rtol=1e-4)  # sums of float32 in another order
     assert whole["dead"].equals(parts["dead"])
+
+
+def test_inputs_on_grids_let_gradients_pass_straight_through() -> None:
+    study, applied = studied(*NETS["plain"], Recipe(Settings(inputs_bits=8)))
+    table = stability(study, applied).table
+    ratios = table[["variance_ratio", "gradient_ratio", "gain_ratio"]].to_numpy()
+    assert (ratios != 1).any()
+    assert ((ratios > 0.8) & (ratios < 1.25)).all()  # 8 bits are close to none lost
+
+
+def test_channels_that_a_shrunk_model_lacks_are_dead_ones() -> None:
+    rows = Settings(sparsity=0.5, pattern="row")
+    whole = stability(*studied(*NETS["plain"], Recipe(layers={"conv1": {"sparsity": 0.5, "pattern": "row"}})))
+    small = stability(*studied(*NETS["plain"], Recipe(rows, shrink="remove")))
+    assert small.table["dead"].tolist()[0] == whole.table["dead"].tolist()[0] == 2

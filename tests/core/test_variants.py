@@ -104,7 +104,7 @@ def expected(study: Study, applied: Applied) -> Tensor:
         return run(study.loaded.model, applied.change.tensors, study.bench.inputs.clone())
 
 
-@pytest.mark.parametrize("name", VARIANTS)
+@pytest.mark.parametrize("name", [name for name in VARIANTS if name != "shrunk"])
 @pytest.mark.parametrize("net", NETS)
 def test_every_variant_answers_as_the_compressed_model_and_leaves_the_model(net: str, name: str) -> None:
     study, applied = studied(*NETS[net], Recipe(RANKED))
@@ -206,3 +206,33 @@ def test_corrected_biases_and_statistics_come_along() -> None:
 def test_forms_are_named(settings: Settings, words: str) -> None:
     _, applied = studied(*NETS["bare"], Recipe(settings))
     assert variants.forms(applied) == words
+
+
+def test_a_smaller_model_runs_what_is_left_of_it_and_says_so() -> None:
+    study, applied = studied(*NETS["plain"], Recipe(Settings(sparsity=0.5, pattern="row"), shrink="remove"))
+    built = variants.shrunk(study, applied)
+    torch.testing.assert_close(said(built.module, study), expected(study, applied), **FLOAT)
+    sample = study.bench.inputs[:1]
+    assert variants.executed(built.module, sample) < variants.executed(study.loaded.model, sample)
+    assert built.about.startswith("float32 layers without their removed channels: ")
+
+
+@pytest.mark.parametrize(
+    ("recipe", "why"), [(Recipe(), "set the recipe's shrink"), (Recipe(shrink="remove"), "no channel")]
+)
+def test_a_model_that_has_not_shrunk_says_why(recipe: Recipe, why: str) -> None:
+    assert why in variants.shrunk(*studied(*NETS["plain"], recipe))
+
+
+def test_a_model_that_refuses_views_of_channels_last_is_still_timed() -> None:
+    class Views(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv, self.fc = nn.Conv2d(2, 4, 3), nn.Linear(4 * 36, 3)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.fc(self.conv(x).view(len(x), -1))
+
+    study, applied = studied(Views(), (2, 8, 8), Recipe(RANKED))
+    for name in ("dense", "decoded", "low_rank", "int8"):
+        said(VARIANTS[name](study, applied).module, study)
