@@ -62,9 +62,8 @@ def _balance(row: np.ndarray) -> None:
 
 def words_of(counts: np.ndarray, table: np.ndarray) -> int:
     """Words that suffice for symbols of these counts beside the final states, both (contexts, symbols)."""
-    met = counts > 0
-    cost = float((counts[met] * (SCALE - np.log2(table[met]))).sum())
-    return int((max(0.0, cost) + EXCESS * int(counts.sum())) / WORD)
+    cost = float((counts * (SCALE - np.log2(np.maximum(1, table)))).sum())
+    return int((cost + EXCESS * int(counts.sum())) / WORD)
 
 
 def lanes_of(words: int, segments: int) -> int:

@@ -17,7 +17,7 @@ from core.encoding.streams import Plan, bytes_of, planned, read, shorts, written
 from core.entropy import bits_of
 
 CLASSES, CLASS_BITS, TABLE_BITS = 8, 3, 16
-SMALL = 1024  # weights below which no context pays for its table
+LARGE = 1 << 15  # weights from which on neighbours are looked at
 FARTHEST = 128  # distance of a neighbour that is looked for
 SAMPLED = 1 << 14  # weights in which it is looked for
 ROWS, COLUMNS, LEFT, FAR = 1, 2, 4, 8  # bits of the stream's first byte
@@ -29,15 +29,35 @@ def plan_mask(mask: np.ndarray) -> Plan:
     """The stream of a mask, (rows, columns) bool with at least one weight, by the contexts that make it smallest."""
     bits = mask.view(np.uint8)
     kept = np.bitwise_count(np.packbits(mask, 1)).sum(1, dtype=np.int64), _column_sums(bits)
-    if mask.size < SMALL:
-        true = int(kept[1].sum())
-        return _planned(b"\0\0", np.array([[mask.size - true, true]]), len(mask))
-    classes = tuple(map(_classes, kept))
-    far = _far(bits)
-    counts = _mask_counts(bits, *classes, far)
-    flags = _smallest(counts, mask.shape)
+    classes, far = tuple(map(_classes, kept)), 0
+    if mask.size < LARGE:
+        options = _by_class(kept, classes)
+        flags = min(options, key=lambda flags: bits_of(options[flags]).sum() + _head_bits(flags, mask.shape))
+        counts = options[flags]
+    else:
+        far = _far(bits)
+        every = _mask_counts(bits, *classes, far)
+        flags = _smallest(every, mask.shape)
+        counts = _chosen(every, flags)
     packed = [pack(torch.from_numpy(classes[i]), CLASS_BITS).numpy().tobytes() for i in (0, 1) if flags >> i & 1]
-    return _planned(bytes([flags, far]) + b"".join(packed), _chosen(counts, flags), len(mask))
+    return _planned(bytes([flags, far]) + b"".join(packed), counts, len(mask))
+
+
+def _by_class(kept: tuple[np.ndarray, np.ndarray], classes: tuple[np.ndarray, np.ndarray]) -> dict[int, np.ndarray]:
+    """The counts of a mask, by flags, without contexts, by classes of rows and by classes of columns."""
+    true = int(kept[0].sum())
+    options = {0: np.array([[len(kept[0]) * len(kept[1]) - true, true]])}
+    for axis, flag in enumerate((ROWS, COLUMNS)):
+        inside = np.bincount(classes[axis], kept[axis], CLASSES).astype(np.int64)
+        whole = np.bincount(classes[axis], minlength=CLASSES) * len(kept[1 - axis])
+        options[flag] = np.stack([whole - inside, inside], 1)
+    return options
+
+
+def _head_bits(flags: int, shape: tuple[int, int]) -> int:
+    """Bits of the classes and frequencies of a stream with these contexts."""
+    contexts = math.prod(size for i, size in enumerate((CLASSES, CLASSES, 2, 2)) if flags >> i & 1)
+    return TABLE_BITS * contexts + CLASS_BITS * sum(size for i, size in enumerate(shape) if flags >> i & 1)
 
 
 def _planned(head: bytes, counts: np.ndarray, rows: int) -> Plan:
@@ -170,9 +190,6 @@ def _smallest(counts: np.ndarray, shape: tuple[int, int]) -> int:
     for axis, side in enumerate(sides):
         bits = np.add.reduceat(bits, [0, side], axis)
     for flags in range(16):
-        used = [flags >> axis & 1 for axis in range(4)]
-        contexts = math.prod(side if use else 1 for side, use in zip(sides, used, strict=True))
-        classes = sum(CLASS_BITS * size * use for size, use in zip(shape, used[:2], strict=True))
-        bits[tuple(1 - use for use in used)] += TABLE_BITS * contexts + classes
+        bits[tuple(1 - (flags >> axis & 1) for axis in range(4))] += _head_bits(flags, shape)
     best = np.unravel_index(np.argmin(bits), bits.shape)
     return sum(1 << axis for axis, merged in enumerate(best) if not merged)

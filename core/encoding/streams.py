@@ -13,6 +13,7 @@ from core.encoding import ans
 from core.encoding.packing import bincount
 from core.entropy import bits_of
 
+TABLE_BITS = 16  # of a frequency
 FEW_CODES = 16  # up to which the code before is looked at
 SEGMENT = 2048  # codes, the first of which have none before
 
@@ -72,8 +73,10 @@ def plan_codes(codes: np.ndarray, size: int) -> tuple[Plan, np.ndarray]:
         return _codes_plan(counts[None], np.zeros(size, np.uint8), len(codes)), counts
     joint, first = _pairs(codes, size)
     counts = joint.sum(0) + first
-    options = [_grouped(joint, first, _groups(counts, groups)) for groups in sorted({1, 2, 4, size}) if groups <= size]
-    best = min(options, key=lambda option: bits_of(option[0]).sum() + 16 * option[0].size)
+    least = float(bits_of(counts))
+    tried = [groups for groups in (2, 4, size) if groups <= size and TABLE_BITS * groups * size < least / 4]
+    options = [_grouped(joint, first, _groups(counts, groups)) for groups in (1, *tried)]
+    best = min(options, key=lambda option: bits_of(option[0]).sum() + TABLE_BITS * option[0].size)
     return _codes_plan(*best, len(codes)), counts
 
 
@@ -101,8 +104,8 @@ def _groups(counts: np.ndarray, groups: int) -> np.ndarray:
 
 
 def _grouped(joint: np.ndarray, first: np.ndarray, groups: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    counts = np.zeros((int(groups.max()) + 1, len(first)), np.int64)
-    np.add.at(counts, groups, joint)
+    of_group = np.eye(int(groups.max()) + 1)[groups].T  # (groups, codes): float64 counts exactly
+    counts = (of_group @ joint).astype(np.int64)
     counts[0] += first
     return counts, groups
 
