@@ -4,7 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from core import pipeline
+from core import narrowing, pipeline, report
 from core.commands import given, texts
 from core.recipe import from_json
 from core.statistics import estimate
@@ -20,12 +20,23 @@ def apply(options: argparse.Namespace) -> str:
     pipeline.exporting.write_folder(Path(options.output), pipeline.files(study, recipe, applied, tally))
     if recipe.model.get("sha256") not in (None, loaded.sha256):
         print(f"note: the recipe was made for another model, {dict(recipe.model)}", file=sys.stderr)
+    for left in report.left_as_they_were(pipeline.left(study, recipe)):
+        print(f"note: {left}", file=sys.stderr)
     found = estimate(tally, tally.images)
     low, high = found.drop_ci95
     return (
         f"accuracy {found.accuracy:.4f}, dense {found.accuracy_dense:.4f}, drop {found.drop:.2f} points "
-        f"(95 %: {low:.2f} to {high:.2f}) on {tally.images} images\nwrote {options.output}"
+        f"(95 %: {low:.2f} to {high:.2f}) on {tally.images} images\n{_shrunk(study, applied)}wrote {options.output}"
     )
+
+
+def _shrunk(study: pipeline.Study, applied: pipeline.Applied) -> str:
+    """What became of the layers that were to shrink, a line each; nothing where none were."""
+    if applied.small is None:
+        return ""
+    made = narrowing.figures(study.known, applied.small, study.uses)
+    lines = [f"{row['layer']}: {row['outputs'][0]} of {row['outputs'][1]} channels stay" for row in made["layers"]]
+    return "".join(f"{line}\n" for line in [*lines, *made["stays"]])
 
 
 def verify(options: argparse.Namespace) -> str:

@@ -2,6 +2,8 @@
 
 from core.encoding.codes import Affine, Codebook, Coded, Rounded, code_counts
 from core.encoding.forms import ANS, BYTES, FLOATS, Dense, Encoded, Form, Layout, Survey, bits, meaning
+from core.encoding.gridded import Grid, Gridded, bare
+from core.encoding.kept import Kept, narrowed
 from core.encoding.masks import read_mask
 from core.encoding.packing import count_kept, masked, pack, spread, unpack
 from core.encoding.product import Factored, LowRank, Tucker, leaves, removed_values, shape_of, stored_values
@@ -19,6 +21,9 @@ __all__ = [
     "Encoded",
     "Factored",
     "Form",
+    "Grid",
+    "Gridded",
+    "Kept",
     "Layout",
     "LowRank",
     "Rounded",
@@ -26,12 +31,14 @@ __all__ = [
     "Stored",
     "Survey",
     "Tucker",
+    "bare",
     "bits",
     "code_counts",
     "count_kept",
     "leaves",
     "masked",
     "meaning",
+    "narrowed",
     "pack",
     "read_codes",
     "read_mask",
