@@ -60,6 +60,7 @@ FLOORS = {
     "dashboard.figures": 10,
     "dashboard.insights": 11,
     "dashboard.offers": 9,
+    "dashboard.work": 1,
     "dashboard.state": 10,
     "dashboard.head": 11,
     "dashboard.trail": 11,
