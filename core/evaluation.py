@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from core.certainty import Certainty, certainty
 from core.encoding import Grid
@@ -132,18 +133,22 @@ def counted(bench: Bench, batch: int, now: Tensor) -> Tally:
     """The tally of one batch, from a changed model's logits for it."""
     after, before = _answers(now, _targets(bench, batch)), dense_answers(bench, batch)
     lost, gained = int((before.right & ~after.right).sum()), int((after.right & ~before.right).sum())
-    return Tally(len(after.right), int(after.right.sum()), lost, gained, (before.sure, after.sure))
+    divergence = float(functional.kl_div(after.logs, before.logs, reduction="sum", log_target=True))
+    return Tally(len(after.right), int(after.right.sum()), lost, gained, divergence, (before.sure, after.sure))
 
 
 class Answers(NamedTuple):
-    """Which images of a batch are answered right, (images,) bool, and how sure the model is of them."""
+    """Which images of a batch are answered right, (images,) bool; the logarithms of their probabilities, (images,
+    classes); and how sure the model is of them."""
 
     right: Tensor
+    logs: Tensor
     sure: Certainty
 
 
 def _answers(outputs: Tensor, targets: Tensor) -> Answers:
-    return Answers(outputs.argmax(1) == targets, certainty(outputs, targets))
+    logs = torch.log_softmax(outputs.nan_to_num(), 1)
+    return Answers(outputs.argmax(1) == targets, logs, certainty(outputs, targets))
 
 
 def dense_answers(bench: Bench, batch: int) -> Answers:

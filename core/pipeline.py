@@ -126,11 +126,15 @@ class Applied:
 
 def apply(study: Study, recipe: Recipe) -> Applied:
     """Encode every layer, then correct biases, recalibrate batch norms and shrink layers where the recipe says so."""
+    return put_right(study, recipe, encoded_by(study, recipe))
+
+
+def put_right(study: Study, recipe: Recipe, encoded: Mapping[str, Encoded]) -> Applied:
+    """Encoded layers with the biases, batch norms and shapes that the recipe puts right after them."""
     if (recipe.equalize == "ranges") != (study.equalized is not None):
         raise ValueError(
             f"equalize is {recipe.equalize!r}, but this study was not made for it; make it with the recipe"
         )
-    encoded = encoded_by(study, recipe)
     changed, inputs = weights(study.known, encoded), grids(study.known, encoded)
     buffers: dict[str, Tensor] = {}
     if recipe.bias == "correct":
@@ -213,12 +217,9 @@ def verify(folder: Path, loaded: Loaded, data: Data, calibration_data: Data | No
     """Decode a folder, measure it again and return its report; ValueError names the first figure that does not hold."""
     promised, recipe, written = read(folder, loaded)
     whole = study(loaded, data, recipe, calibration_data)
-    encoded, decoded = exporting.deserialize(written, whole.model, whole.known)
-    small = shrunk(whole.model, decoded, whole.bench.inputs[:2]) if recipe.shrink == "remove" else None
-    _require_made_by(recipe, whole, encoded, small)
-    keys, inputs = dict.fromkeys(decoded, str(folder)), grids(whole.known, encoded)
-    applied = Applied(encoded, {}, Change(decoded, keys, inputs, small and small.module), small)
-    measured = _measured(whole, (recipe, encoded), measure(whole, applied), len(written))
+    applied = written_applied(whole, folder, recipe, written)
+    _require_made_by(recipe, whole, applied.encoded, applied.small)
+    measured = _measured(whole, (recipe, applied.encoded), measure(whole, applied), len(written))
     figures = report.summary(measured, len(whole.bench.targets)) | _wiring_figures(whole, applied)
     figures = json.loads(json.dumps(figures))
     figures["calibration_images"] = len(whole.calibration)
@@ -242,10 +243,12 @@ def _require_made_by(recipe: Recipe, whole: Study, encoded: Mapping[str, Encoded
             )
 
 
-def written_change(study: Study, folder: Path, data: bytes) -> Change:
-    """What the weights of a folder change in the model. data: its `model.safetensors`."""
+def written_applied(study: Study, folder: Path, recipe: Recipe, data: bytes) -> Applied:
+    """What a folder holds of the model, ready to be measured. data: its `model.safetensors`."""
     encoded, decoded = exporting.deserialize(data, study.model, study.known)
-    return Change(decoded, dict.fromkeys(decoded, str(folder)), grids(study.known, encoded))
+    small = shrunk(study.model, decoded, study.bench.inputs[:2]) if recipe.shrink == "remove" else None
+    keys, inputs = dict.fromkeys(decoded, str(folder)), grids(study.known, encoded)
+    return Applied(encoded, {}, Change(decoded, keys, inputs, small and small.module), small)
 
 
 def read(folder: Path, loaded: Loaded) -> tuple[dict[str, object], Recipe, bytes]:

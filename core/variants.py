@@ -38,13 +38,15 @@ class Built:
 
 
 def dense(study: Study, applied: Applied) -> Built:
-    """A copy of the model as it was, convolutions laid out channels last, as in every variant."""
-    return Built(_ready(copy.deepcopy(study.loaded.model)), "the model as it was, float32")
+    """A copy of the model as it was."""
+    return Built(_ready(study, copy.deepcopy(study.loaded.model)), "the model as it was, float32")
 
 
 def decoded(study: Study, applied: Applied) -> Built:
     """The model with the compressed weights decoded to float32: what runs where torch has no kernel for a form."""
-    return Built(_ready(_twin(study, applied)), "the compressed weights decoded to float32, in the model's own layers")
+    return Built(
+        _ready(study, _twin(study, applied)), "the compressed weights decoded to float32, in the model's own layers"
+    )
 
 
 def low_rank(study: Study, applied: Applied) -> Built | str:
@@ -55,7 +57,7 @@ def low_rank(study: Study, applied: Applied) -> Built | str:
         return "no layer is stored as a product of factors that a module of its own could run; lower a rank"
     thin = {own.name: _thin_layers(own.module, bare(applied.encoded[own.layer.name])) for own in found}
     names = _listed([f"{own.layer.name} as {len(thin[own.name])}" for own in found])
-    return Built(_ready(_replaced(twin, thin)), f"thin float32 layers: {names}")
+    return Built(_ready(study, _replaced(twin, thin)), f"thin float32 layers: {names}")
 
 
 def shrunk(study: Study, applied: Applied) -> Built | str:
@@ -64,7 +66,7 @@ def shrunk(study: Study, applied: Applied) -> Built | str:
         return "no layer is to shrink; set the recipe's shrink to 'remove'"
     if not applied.small.outputs:
         return "no channel is removed everywhere, so that no layer is smaller"
-    module = _ready(copy.deepcopy(applied.small.module))
+    module = _ready(study, copy.deepcopy(applied.small.module))
     return Built(module, f"float32 layers without their removed channels: {_listed(list(applied.small.outputs))}")
 
 
@@ -89,7 +91,7 @@ def int8(study: Study, applied: Applied) -> Built | str:
     others = [layer.name for layer in study.known if layer.name not in names]
     about = f"torch's dynamic int8 kernel, engine {engine}: {_listed(names)}"
     return Built(
-        _ready(_replaced(twin, made)), about + (f"; float32: {_listed(others)}" if others else ""), exact=False
+        _ready(study, _replaced(twin, made)), about + (f"; float32: {_listed(others)}" if others else ""), exact=False
     )
 
 
@@ -105,9 +107,10 @@ def _twin(study: Study, applied: Applied) -> nn.Module:
     return twin
 
 
-def _ready(module: nn.Module) -> nn.Module:
+def _ready(study: Study, module: nn.Module) -> nn.Module:
+    """The module in eval mode, convolutions laid out to run fast where the model takes them so."""
     module.eval().requires_grad_(False)
-    for parameter in module.parameters():
+    for parameter in module.parameters() if study.bench.base else ():
         parameter.data = laid_out(parameter.data)
     return module
 

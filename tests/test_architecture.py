@@ -48,6 +48,8 @@ FLOORS = {
     "core.promises": 7,
     "core.pipeline": 8,
     "core.variants": 9,
+    "core.sensitivity": 9,
+    "core.search": 10,
     "core.latency": 10,
     "core.stability": 9,
     "core.live": 9,

@@ -118,11 +118,11 @@ def _both(options: argparse.Namespace) -> tuple[Answered, Answered]:
     if len(folders) > 2:
         raise ValueError(f"compare: {len(folders)} folders, expected one to hold against the dense model, or two")
     held = [pipeline.read(folder, loaded) for folder in folders]
-    recipe = next((recipe for _, recipe, _ in held if pipeline.calibrates(recipe)), Recipe())
-    study = pipeline.study(loaded, given.data(options, loaded), recipe, given.calibration(options))
+    calibrated = next((recipe for _, recipe, _ in held if pipeline.calibrates(recipe)), Recipe())
+    study = pipeline.study(loaded, given.data(options, loaded), calibrated, given.calibration(options))
     answers = [
-        behaviour.answered(study.bench, pipeline.written_change(study, folder, data))[1]
-        for folder, (_, _, data) in zip(folders, held, strict=True)
+        behaviour.answered(study.bench, pipeline.written_applied(study, folder, recipe, data).change)[1]
+        for folder, (_, recipe, data) in zip(folders, held, strict=True)
     ]
     before, after = answers if len(answers) == 2 else (behaviour.dense_answered(study.bench), *answers)
     return before, after

@@ -36,7 +36,7 @@ def predicted(folder: Path, left_out: int = 0) -> np.ndarray:
     loaded, data = load_model(MODEL[1]), load_data(ON[3])
     _, recipe, weights = pipeline.read(folder, loaded)
     study = pipeline.study(loaded, data, recipe)
-    change = pipeline.written_change(study, folder, weights)
+    change = pipeline.written_applied(study, folder, recipe, weights).change
     return run(loaded.model, change.tensors, torch.from_numpy(data.inputs[left_out:])).argmax(1).numpy()
 
 
@@ -59,6 +59,13 @@ def test_compare_rounds_inputs_as_the_report_did(capsys, tmp_path):
     found = json.loads(printed(capsys, "compare", str(folder), *ON, "--json"))
     assert report["accuracy"] < 1
     assert (found["images"], found["accuracy_after"]) == (report["images"], report["accuracy"])
+
+
+def test_compare_of_a_shrunk_model_is_that_of_its_report(capsys, tmp_path):
+    folder = written(tmp_path / "a", "sparsity=0.4", "pattern=row", shrink="remove")
+    report = json.loads((folder / "report.json").read_text())
+    found = json.loads(printed(capsys, "compare", str(folder), *ON, "--json"))
+    assert found["accuracy_after"] == report["accuracy"] < 1
 
 
 def test_compare_of_two_folders(capsys, tmp_path):
@@ -88,7 +95,8 @@ def test_latency_says_what_ran_and_what_did_not(capsys, tmp_path):
     folder = written(tmp_path / "a", "rank=0.3", "bits=4")
     how = ["latency", *ON, "--recipe", str(folder / "recipe.json"), "--rounds", "5", "--threads", "1"]
     found = json.loads(printed(capsys, *how, "--json"))
-    assert [row["variant"] for row in found["variants"][: len(VARIANTS) - 1]] == [v for v in VARIANTS if v != "shrunk"]
+    ran = [name for name in VARIANTS if name != "shrunk"]
+    assert [(row["variant"], row["batch"]) for row in found["variants"]] == [(v, b) for b in (1, 100) for v in ran]
     assert (found["threads"], list(found["left_out"])) == (1, ["shrunk"])
     text = printed(capsys, *how)
     assert text.startswith("1 thread, 5 rounds")

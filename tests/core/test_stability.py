@@ -190,3 +190,10 @@ def test_inputs_on_grids_let_gradients_pass_straight_through() -> None:
     ratios = table[["variance_ratio", "gradient_ratio", "gain_ratio"]].to_numpy()
     assert (ratios != 1).any()
     assert ((ratios > 0.8) & (ratios < 1.25)).all()  # 8 bits are close to none lost
+
+
+def test_channels_that_a_shrunk_model_lacks_are_dead_ones() -> None:
+    rows = Settings(sparsity=0.5, pattern="row")
+    whole = stability(*studied(*NETS["plain"], Recipe(layers={"conv1": {"sparsity": 0.5, "pattern": "row"}})))
+    small = stability(*studied(*NETS["plain"], Recipe(rows, shrink="remove")))
+    assert small.table["dead"].tolist()[0] == whole.table["dead"].tolist()[0] == 2
