@@ -10,6 +10,7 @@ ROOT = Path(__file__).parents[1]
 FLOORS = {
     "sample_models": 0,
     "core.recipe": 0,
+    "core.jobs": 0,
     "core.entropy": 0,
     "core.certainty": 0,
     "core.statistics": 1,
@@ -59,7 +60,10 @@ FLOORS = {
     "dashboard.words": 9,
     "dashboard.figures": 10,
     "dashboard.insights": 11,
+    "dashboard.offers": 9,
+    "dashboard.work": 1,
     "dashboard.state": 10,
+    "dashboard.head": 11,
     "dashboard.trail": 11,
     "dashboard.controls": 11,
     "dashboard.rows": 12,
