@@ -143,14 +143,23 @@ def files(study: Study, recipe: Recipe, applied: Applied, tally: Tally) -> dict[
     model, known = study.loaded.model, study.known
     data = exporting.serialize(model, known, applied.encoded, applied.buffers)
     _require_same(study, applied, data)
-    made = {"name": study.loaded.name, "sha256": study.loaded.sha256}
-    head = {"format": report.FORMAT, "model": made, "data": study.data, "calibration_images": len(study.calibration)}
-    measured = report.Measured(known, applied.encoded, study.uses, tally, (len(data), dense_bytes(study)))
-    figures = report.summary(measured, len(study.bench.targets))
-    tail = {"seed": SEED, "versions": report.versions()}
-    text = json.dumps(head | figures | tail, indent=1, allow_nan=False)
-    named = replace(recipe, model=made)
+    text = json.dumps(reported(study, applied, tally, len(data)), indent=1, allow_nan=False)
+    named = replace(recipe, model=made(study))
     return dict(zip(FILES, (text.encode(), data, to_json(named).encode()), strict=True))
+
+
+def reported(study: Study, applied: Applied, tally: Tally, written: int) -> dict[str, object]:
+    """The content of report.json for a model whose file has `written` bytes; `tally` covers all images."""
+    model, images = made(study), len(study.calibration)
+    head = {"format": report.FORMAT, "model": model, "data": study.data, "calibration_images": images}
+    measured = report.Measured(study.known, applied.encoded, study.uses, tally, (written, dense_bytes(study)))
+    figures = report.summary(measured, len(study.bench.targets))
+    return head | figures | {"seed": SEED, "versions": report.versions()}
+
+
+def made(study: Study) -> dict[str, str]:
+    """Which model a recipe or a report is of: name and sha256."""
+    return {"name": study.loaded.name, "sha256": study.loaded.sha256}
 
 
 def _require_same(study: Study, applied: Applied, data: bytes) -> None:

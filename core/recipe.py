@@ -207,12 +207,13 @@ def from_json(text: str) -> Recipe:
 
 def _parsed(text: str) -> object:
     try:
-        return json.loads(text, object_pairs_hook=_once)
+        return json.loads(text, object_pairs_hook=once)
     except (json.JSONDecodeError, RecursionError) as error:
         raise ValueError(f"recipe: not JSON ({error}), expected a file written by 'plan' or the dashboard") from None
 
 
-def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+def once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """The object of a JSON text, as `object_pairs_hook` of json.loads; ValueError where a key stands twice."""
     keys = [key for key, _ in pairs]
     if len(set(keys)) < len(keys):
         twice = next(key for key in keys if keys.count(key) > 1)

@@ -3,7 +3,7 @@
 A command is (function, names of its options); a name of two words is a command within a command.
 """
 
-from core.commands import folders, given, models, plans
+from core.commands import folders, given, kept, models, plans, sweeps
 
-OPTIONS = given.OPTIONS | models.OPTIONS | plans.OPTIONS | folders.OPTIONS
-COMMANDS = models.COMMANDS | plans.COMMANDS | folders.COMMANDS
+OPTIONS = given.OPTIONS | models.OPTIONS | plans.OPTIONS | folders.OPTIONS | sweeps.OPTIONS | kept.OPTIONS
+COMMANDS = models.COMMANDS | plans.COMMANDS | folders.COMMANDS | sweeps.COMMANDS | kept.COMMANDS

@@ -1,0 +1,49 @@
+"""A Dask cluster as the place where recipes are measured; optional, and imported when it is asked for."""
+
+from collections.abc import Iterator
+from concurrent.futures import CancelledError
+from contextlib import contextmanager
+from functools import partial
+
+from core.sweep.parcel import Parcel, measure, with_files
+from core.sweep.workers import Submit, Workers
+
+PATIENCE = 10  # seconds that a scheduler is waited for
+
+
+def cluster(address: str) -> Workers:
+    """The workers of a Dask scheduler at an address such as tcp://127.0.0.1:8786; ValueError where there are none.
+
+    A parcel travels to each worker once, its files included. Dask itself gives a recipe whose worker died to others.
+    """
+    try:
+        from dask import distributed
+    except ImportError:
+        raise ValueError("--scheduler needs Dask, install it with: pip install distributed") from None
+
+    @contextmanager
+    def connected() -> Iterator[distributed.Client]:
+        try:
+            client = distributed.Client(address, timeout=PATIENCE, set_as_default=False)
+        except (OSError, ValueError, TypeError) as error:
+            raise ValueError(
+                f"scheduler '{address}' does not answer ({error}); start one with: dask scheduler"
+            ) from None
+        with client:
+            yield client
+
+    @contextmanager
+    def opened(parcel: Parcel) -> Iterator[Submit]:
+        with connected() as client:
+            executor = client.get_executor(pure=False)
+            try:
+                travelled = client.scatter(with_files(parcel), broadcast=True, hash=False)
+                yield partial(executor.submit, measure, travelled)
+            finally:
+                executor.shutdown(wait=False)
+
+    with connected() as client:
+        count = sum(client.nthreads().values())
+    if not count:
+        raise ValueError(f"scheduler '{address}' has no workers, start some with: dask worker {address}")
+    return Workers(count, opened, (distributed.KilledWorker, CancelledError))
