@@ -1,5 +1,6 @@
 """A Dask cluster as the place where recipes are measured; optional, and imported when it is asked for."""
 
+import warnings
 from collections.abc import Iterator
 from concurrent.futures import CancelledError
 from contextlib import contextmanager
@@ -9,6 +10,10 @@ from core.sweep.parcel import Parcel, measure, with_files
 from core.sweep.workers import Submit, Workers
 
 PATIENCE = 10  # seconds that a scheduler is waited for
+
+
+def _same(parcel: Parcel) -> Parcel:
+    return parcel
 
 
 def cluster(address: str) -> Workers:
@@ -32,18 +37,25 @@ def cluster(address: str) -> Workers:
         with client:
             yield client
 
+    def sent(client: distributed.Client, parcel: Parcel) -> distributed.Future:
+        """The parcel as the result of a task, which the scheduler has made anew where all workers that held it died."""
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Sending large graph", UserWarning)
+            return client.submit(_same, with_files(parcel), pure=False)
+
     @contextmanager
     def opened(parcel: Parcel) -> Iterator[Submit]:
         with connected() as client:
             executor = client.get_executor(pure=False)
             try:
-                travelled = client.scatter(with_files(parcel), broadcast=True, hash=False)
-                yield partial(executor.submit, measure, travelled)
+                yield partial(executor.submit, measure, sent(client, parcel))
             finally:
                 executor.shutdown(wait=False)
 
     with connected() as client:
+        try:
+            client.wait_for_workers(1, timeout=PATIENCE)
+        except TimeoutError:
+            raise ValueError(f"scheduler '{address}' has no workers, start some: dask worker {address}") from None
         count = sum(client.nthreads().values())
-    if not count:
-        raise ValueError(f"scheduler '{address}' has no workers, start some with: dask worker {address}")
     return Workers(count, opened, (distributed.KilledWorker, CancelledError))

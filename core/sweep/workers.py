@@ -47,13 +47,15 @@ def processes(count: int) -> Workers:
     """Processes of this machine, which share its processors evenly; ValueError for fewer than one."""
     _check(count)
     context = multiprocessing.get_context("spawn")  # a fork would inherit torch's threads in the middle of their work
-    return workers_of(lambda: ProcessPoolExecutor(count, context, _settled, (_threads(count),)), count)
+    return workers_of(lambda: ProcessPoolExecutor(count, context, _settled, (processor_share(count),)), count)
 
 
 def threads(count: int) -> Workers:
     """Threads of this process, which share its processors evenly; ValueError for fewer than one."""
     _check(count)
-    return workers_of(lambda: ThreadPoolExecutor(count, "sweep", torch.set_num_threads, (_threads(count),)), count)
+    return workers_of(
+        lambda: ThreadPoolExecutor(count, "sweep", torch.set_num_threads, (processor_share(count),)), count
+    )
 
 
 def _check(count: int) -> None:
@@ -61,7 +63,8 @@ def _check(count: int) -> None:
         raise ValueError(f"workers is {count}, expected 1 or more")
 
 
-def _threads(workers: int) -> int:
+def processor_share(workers: int) -> int:
+    """How many of this machine's processors each of several workers computes on."""
     return max(1, (os.cpu_count() or 1) // workers)
 
 
