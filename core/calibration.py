@@ -2,9 +2,13 @@
 
 import copy
 from collections.abc import Mapping
+from types import MappingProxyType
 
 import torch
 from torch import Tensor, nn
+
+from core.encoding import Grid
+from core.inputs import rounding
 
 BATCH = 200
 MOST = 1000  # images: batch-norm statistics gain little from more
@@ -42,8 +46,13 @@ def calibration_images(total: int) -> int:
     return min(MOST, total // 5)
 
 
-def recalibrated(model: nn.Module, changed: Mapping[str, Tensor], inputs: Tensor) -> dict[str, Tensor]:
-    """Running means and variances of every batch norm for the changed model, from `inputs` (N, ...), by buffer name."""
+def recalibrated(
+    model: nn.Module, changed: Mapping[str, Tensor], inputs: Tensor, grids: Mapping[str, Grid] = MappingProxyType({})
+) -> dict[str, Tensor]:
+    """Running means and variances of every batch norm for the changed model, from `inputs` (N, ...), by buffer name.
+
+    grids: of the inputs of layers, by parameter name.
+    """
     twin = copy.deepcopy(model)
     twin.load_state_dict(dict(changed), strict=False)
     norms = {name: m for name, m in twin.named_modules() if isinstance(m, NORMS) and m.track_running_stats}
@@ -51,7 +60,7 @@ def recalibrated(model: nn.Module, changed: Mapping[str, Tensor], inputs: Tensor
         norm.reset_running_stats()
         norm.momentum = None  # a plain average over the batches
         norm.train()
-    with torch.no_grad():
+    with torch.no_grad(), rounding(twin, {}, grids):
         for batch in inputs.tensor_split(-(-len(inputs) // BATCH)):  # of equal size: each counts the same
             twin(batch)
     return {

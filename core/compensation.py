@@ -21,6 +21,15 @@ def outputs(weight: Tensor, mask: Tensor, seen: Sight | None) -> Tensor:
     return refit(weight, mask, require_sight(seen, "compensate 'outputs'").moments)
 
 
+def columns(weight: Tensor, mask: Tensor, seen: Sight | None) -> Tensor:
+    """The column sweep alone: close to the exact refit in a fraction of its time. Frantar & Alistarh 2023, 2301.00774.
+
+    Codes are swept too.
+    """
+    moments = require_sight(seen, "compensate 'columns'").moments
+    return sweep(weight, mask, lambda values, first: values, moments)
+
+
 def loss(weight: Tensor, mask: Tensor, seen: Sight | None) -> Tensor:
     """Least second-order change of the loss, by blocks of an empirical Fisher. Singh & Alistarh 2020, arXiv:2004.14340.
 
@@ -35,7 +44,7 @@ def swept(weight: Tensor, mask: Tensor | None, coded: Coded, seen: Sight | None)
     def quantize(values: Tensor, first: int) -> Tensor:
         return coded.at(coded.nearest(values, first), first)
 
-    found = sweep(weight, mask, quantize, require_sight(seen, "compensate 'outputs'").moments)
+    found = sweep(weight, mask, quantize, require_sight(seen, "compensation").moments)
     return replace(coded, codes=coded.nearest(found, 0))
 
 
@@ -48,5 +57,5 @@ def operations(layer_shape: tuple[int, int], settings: Settings) -> float:
 
 
 SHARED = ("row", "column")  # patterns that give all rows the same mask
-COMPENSATIONS = {f.__name__: f for f in (none, outputs, loss)}
-SWEEPING = ("outputs",)  # what moves the errors of codes too
+COMPENSATIONS = {f.__name__: f for f in (none, outputs, columns, loss)}
+SWEEPING = ("outputs", "columns")  # what moves the errors of codes too

@@ -7,11 +7,11 @@ from types import MappingProxyType
 import torch
 from torch import Tensor, nn
 
-from core import compensation, index, patterns
+from core import compensation, index, inputs, patterns
 from core.coding import CODERS, SCALES, check_width
 from core.compensation import COMPENSATIONS, SWEEPING
-from core.encoding import Coded, Dense, Encoded, LowRank, Sparse, Stored, Tucker, leaves
-from core.factoring import ALLOWED, CALIBRATED, FACTORIZERS, Decomposed, kept_rank, least_rank
+from core.encoding import Coded, Dense, Encoded, Grid, Gridded, LowRank, Sparse, Stored, Tucker, leaves
+from core.factoring import ALLOWED, CALIBRATED, FACTORIZERS, OF_KERNELS, Decomposed, kept_rank, least_rank
 from core.layer import Layer, require_finite
 from core.patterns import PATTERNS, Wanted
 from core.pruning import CRITERIA, FREE, Sight
@@ -49,7 +49,7 @@ def decomposed(layer: Layer, settings: Settings, seen: Seen | None = None) -> De
 
 def rank_of(layer: Layer, settings: Settings, seen: Seen | None = None) -> int:
     """The rank that the Settings leave the layer, 1 to its full one; only a fraction needs no decomposition."""
-    if layer.full_rank == 1 or not settings.factors:
+    if not settings.factors or _rank_stays(layer, settings, seen):
         return layer.full_rank
     if settings.rank_by == "fraction":
         return kept_rank(layer.full_rank, settings.rank)
@@ -82,6 +82,7 @@ def encode(layer: Layer, settings: Settings, seen: Seen | None = None) -> Encode
     check_width(settings)
     if settings.prunes or settings.bits < UNCODED:
         require_finite(layer)
+    on = _grid(layer, settings, seen)
     try:
         parts = _stored_all(matrices(layer, settings, seen), settings, layer, seen)
     except torch.linalg.LinAlgError:
@@ -89,7 +90,49 @@ def encode(layer: Layer, settings: Settings, seen: Seen | None = None) -> Encode
             f"layer '{layer.name}': what it sees of the calibration images cannot be inverted, as where it overflows; "
             "choose magnitude and no compensation for it"
         ) from None
-    return _product(parts, layer) if len(parts) > 1 else parts[0]
+    matrix = _product(parts, layer) if len(parts) > 1 else parts[0]
+    return matrix if on is None else Gridded(matrix, on)
+
+
+def _grid(layer: Layer, settings: Settings, seen: Seen | None) -> Grid | None:
+    """The grid of the layer's inputs; None where they stay as they are."""
+    if settings.inputs_bits == UNCODED or _inputs_stay(layer, settings, seen):
+        return None
+    if seen is None:
+        raise ValueError(f"layer '{layer.name}': inputs_bits needs calibration images")
+    require_finite(layer)
+    return inputs.grid(seen, settings.inputs_bits)
+
+
+def note(layer: Layer, settings: Settings, seen: Seen | None = None) -> str:
+    """What the Settings ask for that the layer is left without, and why; '' where it gets all."""
+    return "; ".join(why for stays in STAYS if (why := stays(layer, settings, seen)))
+
+
+def notes(
+    known: tuple[Layer, ...], recipe: Recipe, seen: Mapping[str, Seen | None] = MappingProxyType({})
+) -> dict[str, str]:
+    """The `note` of each layer, by layer name."""
+    return {layer.name: note(layer, recipe.settings(layer.name), seen.get(layer.name)) for layer in known}
+
+
+def _rank_stays(layer: Layer, settings: Settings, seen: Seen | None) -> str:
+    if not settings.factors:
+        return ""
+    if layer.full_rank == 1:
+        return "its rank stays: it is 1 already"
+    if settings.factorizer in OF_KERNELS and layer.kernel == 1:
+        return f"its rank stays full: {settings.factorizer} needs a kernel of 2 positions or more; svd can lower it"
+    return ""
+
+
+def _inputs_stay(layer: Layer, settings: Settings, seen: Seen | None) -> str:
+    if settings.inputs_bits == UNCODED:
+        return ""
+    if layer.kind == "Embedding":
+        return "its inputs stay as they are: an embedding takes indices"
+    why = seen and seen.refusal
+    return f"its inputs stay as they are: {why}" if why else ""
 
 
 def _stored_all(values: tuple[Tensor, ...], settings: Settings, layer: Layer, seen: Seen | None) -> list[Stored]:
@@ -113,7 +156,8 @@ def _needs_sight(settings: Settings) -> bool:
 
 def needs_images(settings: Settings) -> bool:
     """Whether these Settings rest on calibration images."""
-    return _needs_sight(settings) or (settings.factors and settings.factorizer in CALIBRATED)
+    inputs_coded = settings.inputs_bits < UNCODED
+    return inputs_coded or _needs_sight(settings) or (settings.factors and settings.factorizer in CALIBRATED)
 
 
 def _product(factors: list[Stored], layer: Layer) -> LowRank | Tucker:
@@ -204,16 +248,23 @@ def weights(known: tuple[Layer, ...], encoded: Mapping[str, Encoded]) -> dict[st
     }
 
 
+def grids(known: tuple[Layer, ...], encoded: Mapping[str, Encoded]) -> dict[str, Grid]:
+    """Parameter name -> the grid of the layer's inputs, for every layer that has one."""
+    forms = {layer.parameter: encoded[layer.name] for layer in known}
+    return {parameter: form.inputs for parameter, form in forms.items() if isinstance(form, Gridded)}
+
+
 def unchanged(layer: Layer, encoded: Encoded) -> bool:
     """Whether the encoded form is the layer's own matrix."""
     return isinstance(encoded, Dense) and encoded.values is layer.matrix
 
 
-def run(model: nn.Module, changed: Mapping[str, Tensor], inputs: Tensor) -> Tensor:
+def run(model: nn.Module, changed: Mapping[str, Tensor], images: Tensor) -> Tensor:
     """The model's outputs with the named parameters replaced; the model stays as it was."""
-    return torch.func.functional_call(model, dict(changed), (inputs,))
+    return torch.func.functional_call(model, dict(changed), (images,))
 
 
+STAYS = (_rank_stays, _inputs_stay)  # why something that is asked for is not done to a layer
 INDEXED = ("magnitude", "element")  # what the layer's sorted weights answer at once
 TABLES = {
     "criterion": CRITERIA,

@@ -1,5 +1,7 @@
 """Stored tensors back into the encoded form they were written from; never trusts them."""
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -10,6 +12,9 @@ from core.encoding import (
     Dense,
     Encoded,
     Form,
+    Grid,
+    Gridded,
+    Kept,
     LowRank,
     Rounded,
     Sparse,
@@ -19,6 +24,7 @@ from core.encoding import (
     shape_of,
     unpack,
 )
+from core.recipe import INPUTS_BITS
 
 
 def from_tensors(form: Form, tensors: dict[str, Tensor]) -> Encoded:
@@ -128,6 +134,21 @@ def _read_sparse(form: Form, tensors: dict[str, Tensor]) -> Sparse:
     return Sparse(mask, VALUES[held["kind"]](held, tensors, mask))
 
 
+def _read_kept(form: Form, tensors: dict[str, Tensor]) -> Kept:
+    held, sizes = form["values"], {"rows": form["rows"], "columns": form["columns"]}
+    if held["kind"] not in STORED:
+        raise ValueError(f"what is kept is {held['kind']!r}, expected one of {', '.join(STORED)}")
+    sides = {
+        name: unpack(tensors[name], 1, size).bool() if name in tensors else torch.ones(size, dtype=torch.bool)
+        for name, size in sizes.items()
+    }
+    values = STORED[held["kind"]](held, {name: tensor for name, tensor in tensors.items() if name not in sides})
+    counts = tuple(map(count_kept, sides.values()))
+    if shape_of(values) != counts:
+        raise ValueError(f"rows and columns keep {counts}, their values are {shape_of(values)}")
+    return Kept(*sides.values(), values)
+
+
 def _read_low_rank(form: Form, tensors: dict[str, Tensor]) -> LowRank:
     if form["groups"] < 1:
         raise ValueError(f"groups is {form['groups']}, expected at least 1")
@@ -150,11 +171,31 @@ def _read_tucker(form: Form, tensors: dict[str, Tensor]) -> Tucker:
 
 def _side(form: Form, tensors: dict[str, Tensor], prefix: str) -> Stored:
     own = form[prefix.removesuffix(".")]
-    if own["kind"] in PRODUCTS:
+    if own["kind"] in PRODUCTS or own["kind"] == "gridded":
         raise ValueError(f"a factor is {own['kind']} itself, expected a matrix")
     return from_tensors(own, {name.removeprefix(prefix): t for name, t in tensors.items() if name.startswith(prefix)})
 
 
+def _read_gridded(form: Form, tensors: dict[str, Tensor]) -> Gridded:
+    own, bits = form["matrix"], form["inputs_bits"]
+    scale, zero = tensors["inputs.scale"], tensors["inputs.zero"]
+    if own["kind"] == "gridded":
+        raise ValueError("its matrix is gridded itself, expected a matrix")
+    if type(bits) is not int or bits not in INPUTS_BITS[:-1]:
+        raise ValueError(f"inputs_bits is {bits!r}, expected 2 to 8, or 16")
+    if scale.dtype != torch.float32 or scale.shape != (1,) or not 0 < float(scale) < math.inf:
+        raise ValueError(f"inputs.scale is {_shown(scale)}, expected one float32 above 0")
+    if zero.dtype != torch.int32 or zero.shape != (1,) or not 0 <= int(zero) < 2**bits:
+        raise ValueError(f"inputs.zero is {_shown(zero)}, expected one int32 from 0 to {2**bits - 1}")
+    parts = {name: tensor for name, tensor in tensors.items() if not name.startswith("inputs.")}
+    return Gridded(from_tensors(own, parts), Grid(float(scale), int(zero), bits))
+
+
+def _shown(tensor: Tensor) -> str:
+    return f"{tensor.item()} in {_kind(tensor)}" if tensor.numel() == 1 else _kind(tensor)
+
+
 VALUES = {"dense": _read_dense, "affine": _read_affine, "codebook": _read_codebook, "rounded": _read_rounded}
 PRODUCTS = {"low_rank": _read_low_rank, "tucker": _read_tucker}
-READERS = {**VALUES, "sparse": _read_sparse, **PRODUCTS}
+STORED = {**VALUES, "sparse": _read_sparse}
+READERS = {**STORED, "kept": _read_kept, **PRODUCTS, "gridded": _read_gridded}

@@ -2,16 +2,19 @@
 
 from collections import OrderedDict
 from collections.abc import Hashable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from core.certainty import Certainty, certainty
+from core.encoding import Grid
+from core.inputs import rounding
 from core.statistics import Tally
-from core.tracing import Live, Trace, advance, start, tensors, trace
+from core.tracing import Live, Trace, advance, start, taken_up, tensors, trace
 
 BATCH = 100  # images: larger batches make intermediates that no longer fit the cache
 NOTHING = Tally()
@@ -23,9 +26,9 @@ class Bench:
     """A model with the images it is measured on, and what earlier measurements left to resume from.
 
     inputs: (N, ...) float32. targets: (N,) int64. steps: None where the model runs whole. base: the model's own
-    convolution weights, laid out to run fast. The memos are filled as batches are measured: dense answers by batch,
-    dense logits by batch where they were asked for, activations by (step, batch, what changed before it), the last
-    change seen and the step that it began at.
+    convolution weights, laid out to run fast, where it takes them so. The memos are filled as batches are measured:
+    dense answers by batch, dense logits by batch where they were asked for, activations by (step, batch, what changed
+    before it), the last change seen and the step that it began at.
     """
 
     model: nn.Module
@@ -51,8 +54,18 @@ def bench(model: nn.Module, inputs: np.ndarray, targets: np.ndarray) -> Bench:
     check(model, x, y)
     with torch.no_grad():
         steps = trace(model, x[:2].clone())
-    base = {name: _laid_out(tensor) for name, tensor in model.named_parameters() if tensor.dim() == 4}
-    return Bench(model, x, y, steps, base)
+    base = {name: laid_out(tensor) for name, tensor in model.named_parameters() if tensor.dim() == 4}
+    return Bench(model, x, y, steps, base if _runs_with(model, base, x[:2]) else {})
+
+
+def _runs_with(model: nn.Module, base: dict[str, Tensor], x: Tensor) -> bool:
+    """Whether the model takes convolutions whose channels lie last: a view of their outputs may refuse."""
+    try:
+        with torch.no_grad():
+            torch.func.functional_call(model, base, (x.clone(),))
+    except RuntimeError:
+        return False
+    return True
 
 
 def check(model: nn.Module, x: Tensor, y: Tensor) -> None:
@@ -81,16 +94,22 @@ def _check_outputs(outputs: object, targets: Tensor) -> None:
 
 @dataclass(frozen=True, eq=False)
 class Change:
-    """Tensors that replace parameters or buffers, by name, each with a key that says which one it is."""
+    """Tensors that replace parameters or buffers, by name, each with a key that says which one it is.
+
+    inputs: grids that the inputs which a weight multiplies are rounded to, by the weight's name; the name's key says
+    which one it is too. model: what runs in the model's place with these tensors: a smaller one of the same outputs.
+    """
 
     tensors: Mapping[str, Tensor]
     keys: Mapping[str, Hashable]
+    inputs: Mapping[str, Grid] = field(default_factory=dict)
+    model: nn.Module | None = None
 
 
 def tallies(bench: Bench, change: Change, tally: Tally = NOTHING) -> Iterator[Tally]:
     """The tally after each further batch, from where `tally` stopped until all images are measured.
 
-    tally: of earlier batches under the same change. Equal keys must mean equal tensors.
+    tally: of earlier batches under the same change. Equal keys must mean equal tensors and grids.
     """
     done = -(-tally.images // BATCH)
     for batch, now in enumerate(outputs(bench, change, done), done):
@@ -100,11 +119,13 @@ def tallies(bench: Bench, change: Change, tally: Tally = NOTHING) -> Iterator[Ta
 
 def outputs(bench: Bench, change: Change, first: int = 0) -> Iterator[Tensor]:
     """The changed model's logits, (images, classes), for each batch from `first` on. Equal keys mean equal tensors."""
-    laid = Change(bench.base | {name: _laid_out(tensor) for name, tensor in change.tensors.items()}, change.keys)
-    resume = _resume_step(bench, laid)
+    lay = laid_out if bench.base else Tensor.contiguous
+    laid = {name: lay(tensor) for name, tensor in change.tensors.items()}
+    change = replace(change, tensors=bench.base | laid)
+    resume = _resume_step(bench, change)
     for batch in range(first, bench.batches):
-        with torch.no_grad():
-            found = logits(bench, laid, batch, resume)
+        with torch.no_grad(), rounding(change.model or bench.model, change.tensors, change.inputs):
+            found = logits(bench, change, batch, resume)
         yield found
 
 
@@ -112,18 +133,22 @@ def counted(bench: Bench, batch: int, now: Tensor) -> Tally:
     """The tally of one batch, from a changed model's logits for it."""
     after, before = _answers(now, _targets(bench, batch)), dense_answers(bench, batch)
     lost, gained = int((before.right & ~after.right).sum()), int((after.right & ~before.right).sum())
-    return Tally(len(after.right), int(after.right.sum()), lost, gained, (before.sure, after.sure))
+    divergence = float(functional.kl_div(after.logs, before.logs, reduction="sum", log_target=True))
+    return Tally(len(after.right), int(after.right.sum()), lost, gained, divergence, (before.sure, after.sure))
 
 
 class Answers(NamedTuple):
-    """Which images of a batch are answered right, (images,) bool, and how sure the model is of them."""
+    """Which images of a batch are answered right, (images,) bool; the logarithms of their probabilities, (images,
+    classes); and how sure the model is of them."""
 
     right: Tensor
+    logs: Tensor
     sure: Certainty
 
 
 def _answers(outputs: Tensor, targets: Tensor) -> Answers:
-    return Answers(outputs.argmax(1) == targets, certainty(outputs, targets))
+    logs = torch.log_softmax(outputs.nan_to_num(), 1)
+    return Answers(outputs.argmax(1) == targets, logs, certainty(outputs, targets))
 
 
 def dense_answers(bench: Bench, batch: int) -> Answers:
@@ -153,6 +178,8 @@ def logits(bench: Bench, change: Change, batch: int, resume: int) -> Tensor:
     resume: the step whose inputs are worth remembering for the next change; 0 remembers nothing.
     """
     inputs = bench.inputs[batch * BATCH : (batch + 1) * BATCH].clone()  # a model may write into what it is given
+    if change.model is not None:
+        return change.model(inputs)
     if bench.steps is None:
         return torch.func.functional_call(bench.model, dict(change.tensors), (inputs,))
     begin, live = _remembered(bench, change, batch)
@@ -197,7 +224,7 @@ def _remembered(bench: Bench, change: Change, batch: int) -> tuple[int, Live | N
         key = _memo_key(bench, change, step, batch)
         if key in bench.activations:
             bench.activations.move_to_end(key)
-            return step, dict(bench.activations[key])
+            return step, taken_up(bench.steps, change.tensors, bench.activations[key])
     return 0, None
 
 
@@ -215,7 +242,7 @@ def _targets(bench: Bench, batch: int) -> Tensor:
     return bench.targets[batch * BATCH : (batch + 1) * BATCH]
 
 
-def _laid_out(tensor: Tensor) -> Tensor:
+def laid_out(tensor: Tensor) -> Tensor:
     """Convolution weights channels last: they and the layers behind them then run in half the time here.
 
     The strides are written out: for one input channel they are ambiguous, and torch would take them for contiguous.

@@ -18,7 +18,8 @@ from torch import Tensor, nn
 from core.compress import unchanged
 from core.decoding import from_tensors
 from core.encoding import Encoded, shape_of
-from core.layer import Layer, place
+from core.layer import Layer
+from core.seen.watching import place
 
 FORMAT = "prunescope/weights/1"
 SEPARATOR = ":"  # between a parameter's name and the part of its encoded form; no parameter name holds one

@@ -194,4 +194,5 @@ NOTES = {  # what a common tutorial says, and what is wrong with it
 }
 FACTORIZERS = {f.__name__: f for f in (svd, whitened_svd, tucker2)}
 CALIBRATED = frozenset({"whitened_svd"})  # those that need the moments of what a layer sees
+OF_KERNELS = frozenset({"tucker2"})  # those that need a kernel of 2 positions or more
 ALLOWED = {"energy": lambda kept: 1 - kept, "error": lambda relative: relative**2}  # share of the squared error

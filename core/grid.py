@@ -6,12 +6,11 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from core.recipe import FIELDS, Recipe, Value, from_json, merged, once, with_change
+from core.recipe import AFTERWARDS, FIELDS, Recipe, Value, from_json, merged, once, with_change
 from core.recipe import FORMAT as RECIPE
 
 FORMAT = "prunescope/grid/1"
 KEYS = ("format", "base", "grid")
-AFTERWARDS = ("batchnorm", "bias")
 MOST = 100_000  # recipes
 LAYER = "layers."
 
@@ -52,7 +51,7 @@ def _product(base: Recipe, axes: Mapping[str, object]) -> list[Recipe]:
     """A recipe for every combination, the last axis fastest."""
     for key, values in axes.items():
         if not _is_known(key):
-            known = ", ".join(FIELDS + AFTERWARDS)
+            known = ", ".join(FIELDS + tuple(AFTERWARDS))
             raise ValueError(f"grid: unknown key {key!r}, expected one of {known}, or layers.NAME.FIELD")
         if not isinstance(values, list) or not values:
             raise ValueError(f"grid: {key} is {values!r}, expected a list of values")
@@ -64,7 +63,7 @@ def _product(base: Recipe, axes: Mapping[str, object]) -> list[Recipe]:
 
 def _is_known(key: str) -> bool:
     name, _, field = key.removeprefix(LAYER).rpartition(".")
-    return key in FIELDS + AFTERWARDS or bool(key.startswith(LAYER) and name and field in FIELDS)
+    return key in (*FIELDS, *AFTERWARDS) or bool(key.startswith(LAYER) and name and field in FIELDS)
 
 
 def _at(base: Recipe, point: Mapping[str, Value]) -> Recipe:

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from core import index
 from core.factoring import FACTORIZERS, Decomposed, Spectrum
+from core.seen.watching import place
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,11 +74,6 @@ def layers(model: nn.Module) -> tuple[Layer, ...]:
             groups = module.groups if kind == "Conv" else 1
             found[parameter] = Layer(name or "weight", parameter, kind, module.weight, groups)
     return tuple(found.values())
-
-
-def place(tensor: Tensor) -> tuple[int, tuple[int, ...], tuple[int, ...]]:
-    """Where a tensor's values are: equal for the names of one tensor."""
-    return tensor.data_ptr(), tuple(tensor.shape), tensor.stride()
 
 
 def require_finite(layer: Layer) -> None:

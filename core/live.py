@@ -153,7 +153,8 @@ def _compressed(studio: Studio, recipe: Recipe) -> tuple[dict[str, "Coded"], Cha
     coded = {layer.name: studio.encoders[layer.name](recipe.settings(layer.name)) for layer in study.known}
     changed = {p: coded[name].weight for name, p in studio.parameters.items() if coded[name].weight is not None}
     keys = {p: recipe.settings(name) for name, p in studio.parameters.items() if p in changed}
-    return coded, Change(changed, keys)
+    encoded = {name: each.encoded for name, each in coded.items()}
+    return coded, Change(changed, keys, compress.grids(study.known, encoded))
 
 
 class Coded(NamedTuple):
@@ -167,7 +168,7 @@ class Coded(NamedTuple):
 def _coded(layer: Layer, uses: int | None, seen: Seen | None, settings: Settings) -> Coded:
     encoded = compress.encode(layer, settings, seen)
     weight = compress.weights((layer,), {layer.name: encoded}).get(layer.parameter)
-    return Coded(encoded, weight, report.layer_row(layer, encoded, uses))
+    return Coded(encoded, weight, report.layer_row(layer, encoded, uses, compress.note(layer, settings, seen)))
 
 
 def _tally(studio: Studio, change: Change, seconds: float | None) -> Tally:

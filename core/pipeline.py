@@ -1,23 +1,23 @@
 """The whole way: a recipe applied, measured and written to a folder; a folder read back and held to its report."""
 
 import json
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from core import calibration, evaluation, exporting, report
-from core.compress import compress, needs_images, weights
+from core import biases, calibration, evaluation, exporting, narrowing, report
+from core.compress import compress, grids, needs_images, notes, weights
 from core.encoding import Encoded
 from core.evaluation import Bench, Change
-from core.layer import Layer, layers, place
+from core.layer import Layer, layers
 from core.loading import Data, Loaded
+from core.promises import require
 from core.recipe import Recipe, from_json, to_json
 from core.seen import Calibration, Seen
+from core.shrinking import Shrunk, shrunk
 from core.statistics import Tally
 
 SEED = 0  # of every random choice made here; none is made yet
@@ -100,42 +100,44 @@ def _check_model(loaded: Loaded, known: tuple[Layer, ...]) -> None:
 
 @dataclass(frozen=True, eq=False)
 class Applied:
-    """A recipe carried out: the encoded layers, and the biases and batch-norm statistics put right afterwards."""
+    """A recipe carried out: the encoded layers, and the biases and batch-norm statistics put right afterwards.
+
+    small: the smaller model that is measured, where channels that are removed everywhere are stored no more.
+    """
 
     encoded: Mapping[str, Encoded]
     buffers: Mapping[str, Tensor]
     change: Change
+    small: Shrunk | None = None
 
 
 def apply(study: Study, recipe: Recipe) -> Applied:
-    """Encode every layer, then correct biases and recalibrate the batch norms where the recipe says so."""
-    encoded = encoded_by(study, recipe)
-    changed = weights(study.known, encoded)
-    buffers = corrected_biases(study, changed) if recipe.bias == "correct" else {}
+    """Encode every layer, then correct biases, recalibrate batch norms and shrink layers where the recipe says so."""
+    return put_right(study, recipe, encoded_by(study, recipe))
+
+
+def put_right(study: Study, recipe: Recipe, encoded: Mapping[str, Encoded]) -> Applied:
+    """Encoded layers with the biases, batch norms and shapes that the recipe puts right after them."""
+    changed, inputs = weights(study.known, encoded), grids(study.known, encoded)
+    buffers: dict[str, Tensor] = {}
+    if recipe.bias == "correct":
+        buffers = biases.corrected(study.known, study.loaded.model.state_dict(), (changed, study.seen))
     if recipe.batchnorm == "recalibrate":
-        buffers |= calibration.recalibrated(study.loaded.model, changed | buffers, study.calibration)
+        images = study.calibration
+        buffers |= calibration.recalibrated(study.loaded.model, changed | buffers, images, inputs)
+    if recipe.shrink == "remove":
+        return _smaller(study, encoded, buffers)
     keys = {layer.parameter: recipe.settings(layer.name) for layer in study.known if layer.parameter in changed}
-    return Applied(encoded, buffers, Change(changed | buffers, keys | dict.fromkeys(buffers, to_json(recipe))))
+    keys |= dict.fromkeys(buffers, to_json(recipe))
+    return Applied(encoded, buffers, Change(changed | buffers, keys, inputs))
 
 
-def corrected_biases(study: Study, changed: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The biases with which each changed layer's mean output on the calibration images is the dense layer's again.
-
-    By parameter name; a layer without a bias, or that shares its bias or its weight with another, has none. For the
-    dense layer's inputs: Nagel et al. 2019, arXiv:1906.04721.
-    """
-    found = {}
-    state = study.loaded.model.state_dict()
-    names = Counter(place(tensor) for tensor in state.values())
-    for layer in study.known:
-        name = layer.parameter.removesuffix("weight") + "bias"
-        own = name in state and names[place(state[name])] == names[place(state[layer.parameter])] == 1
-        if layer.parameter in changed and own and layer.kind != "Embedding":
-            mean = study.at(layer.name).mean  # (groups, in)
-            lost = (layer.matrix - changed[layer.parameter].reshape(layer.matrix.shape)).double()
-            rows = lost.reshape(len(mean), -1, lost.shape[1])
-            found[name] = (state[name].double() + (rows @ mean[:, :, None]).flatten()).to(state[name].dtype)
-    return found
+def _smaller(study: Study, encoded: Mapping[str, Encoded], buffers: Mapping[str, Tensor]) -> Applied:
+    model, known = study.loaded.model, study.known
+    made = narrowing.narrow(model, known, (encoded, buffers), study.bench.inputs[:2])
+    tensors = weights(known, made.encoded) | dict(made.buffers)
+    change = Change(tensors, {}, grids(known, made.encoded), made.small.module)
+    return Applied(made.encoded, made.buffers, change, made.small)
 
 
 def files(study: Study, recipe: Recipe, applied: Applied, tally: Tally) -> dict[str, bytes]:
@@ -143,27 +145,39 @@ def files(study: Study, recipe: Recipe, applied: Applied, tally: Tally) -> dict[
     model, known = study.loaded.model, study.known
     data = exporting.serialize(model, known, applied.encoded, applied.buffers)
     _require_same(study, applied, data)
-    text = json.dumps(reported(study, applied, tally, len(data)), indent=1, allow_nan=False)
-    named = replace(recipe, model=made(study))
+    made = {"name": study.loaded.name, "sha256": study.loaded.sha256}
+    head = {"format": report.FORMAT, "model": made, "data": study.data, "calibration_images": len(study.calibration)}
+    measured = _measured(study, (recipe, applied.encoded), tally, len(data))
+    figures = report.summary(measured, len(study.bench.targets)) | _shrunk_figures(study, applied)
+    tail = {"seed": SEED, "versions": report.versions()}
+    text = json.dumps(head | figures | tail, indent=1, allow_nan=False)
+    named = replace(recipe, model=made)
     return dict(zip(FILES, (text.encode(), data, to_json(named).encode()), strict=True))
 
 
-def reported(study: Study, applied: Applied, tally: Tally, written: int) -> dict[str, object]:
-    """The content of report.json for a model whose file has `written` bytes; `tally` covers all images."""
-    model, images = made(study), len(study.calibration)
-    head = {"format": report.FORMAT, "model": model, "data": study.data, "calibration_images": images}
-    measured = report.Measured(study.known, applied.encoded, study.uses, tally, (written, dense_bytes(study)))
-    figures = report.summary(measured, len(study.bench.targets))
-    return head | figures | {"seed": SEED, "versions": report.versions()}
+def _shrunk_figures(study: Study, applied: Applied) -> dict[str, object]:
+    """The report's `shrink`, where layers were to shrink."""
+    return {} if applied.small is None else {"shrink": narrowing.figures(study.known, applied.small, study.uses)}
 
 
-def made(study: Study) -> dict[str, str]:
-    """Which model a recipe or a report is of: name and sha256."""
-    return {"name": study.loaded.name, "sha256": study.loaded.sha256}
+def _measured(
+    study: Study, carried: tuple[Recipe, Mapping[str, Encoded]], tally: Tally, written: int
+) -> report.Measured:
+    recipe, encoded = carried
+    sizes = (written, dense_bytes(study))
+    return report.Measured(study.known, encoded, study.uses, tally, sizes, left(study, recipe))
+
+
+def left(study: Study, recipe: Recipe) -> dict[str, str]:
+    """What the recipe asks of each layer and cannot have, and why, by layer name; '' where it gets all."""
+    seen = {layer.name: study.at(layer.name) for layer in study.known}
+    return notes(study.known, recipe, seen)
 
 
 def _require_same(study: Study, applied: Applied, data: bytes) -> None:
-    _, decoded = exporting.deserialize(data, study.loaded.model, study.known)
+    encoded, decoded = exporting.deserialize(data, study.loaded.model, study.known)
+    if grids(study.known, encoded) != applied.change.inputs:
+        raise RuntimeError("the grids of inputs read back from the file as others than were measured")
     for name, tensor in applied.change.tensors.items():
         if not torch.equal(decoded[name], tensor):
             raise RuntimeError(f"{name} reads back from the file with other values than were measured")
@@ -183,32 +197,45 @@ def measure(study: Study, applied: Applied) -> Tally:
 
 def verify(folder: Path, loaded: Loaded, data: Data, calibration_data: Data | None = None) -> dict[str, object]:
     """Decode a folder, measure it again and return its report; ValueError names the first figure that does not hold."""
-    promised, recipe, written = _read(folder)
-    if promised["model"]["sha256"] != loaded.sha256:
-        raise ValueError(f"'{folder}' was made from another model, {promised['model']}, not from '{loaded.name}'")
+    promised, recipe, written = read(folder, loaded)
     whole = study(loaded, data, recipe, calibration_data)
-    encoded, decoded = exporting.deserialize(written, loaded.model, whole.known)
-    _require_made_by(recipe, whole, encoded)
-    tally = measure(whole, Applied(encoded, {}, Change(decoded, dict.fromkeys(decoded, str(folder)))))
-    measured = report.Measured(whole.known, encoded, whole.uses, tally, (len(written), dense_bytes(whole)))
-    figures = json.loads(json.dumps(report.summary(measured, len(whole.bench.targets))))
+    applied = written_applied(whole, folder, recipe, written)
+    _require_made_by(recipe, whole, applied.encoded, applied.small)
+    measured = _measured(whole, (recipe, applied.encoded), measure(whole, applied), len(written))
+    figures = report.summary(measured, len(whole.bench.targets)) | _shrunk_figures(whole, applied)
+    figures = json.loads(json.dumps(figures))
     figures["calibration_images"] = len(whole.calibration)
-    _require(
+    require(
         "its keys", sorted(promised.keys() - figures.keys()), sorted(("format", "model", "data", "seed", "versions"))
     )
     for name, value in figures.items():
-        _require(name, promised.get(name), value)
+        require(name, promised.get(name), value)
     return promised
 
 
-def _require_made_by(recipe: Recipe, whole: Study, encoded: Mapping[str, Encoded]) -> None:
-    """The forms of the file must be those that the recipe asks for, to the number of survivors."""
-    for name, made in encoded_by(whole, recipe).items():
-        if made.form() != encoded[name].form():
-            raise ValueError(f"layer '{name}': model.safetensors holds it in another form than recipe.json asks for")
+def _require_made_by(recipe: Recipe, whole: Study, encoded: Mapping[str, Encoded], small: Shrunk | None) -> None:
+    """The forms of the file must be those that the recipe asks for, to the number of survivors and of channels."""
+    made = encoded_by(whole, recipe)
+    for layer in whole.known:
+        asked = made[layer.name] if small is None else narrowing.narrow_layer(layer, made[layer.name], small)
+        found = encoded[layer.name]
+        if asked.form() != found.form() or not narrowing.same_sides(asked, found):
+            raise ValueError(
+                f"layer '{layer.name}': model.safetensors holds it in another form than recipe.json asks for"
+            )
 
 
-def _read(folder: Path) -> tuple[dict[str, object], Recipe, bytes]:
+def written_applied(study: Study, folder: Path, recipe: Recipe, data: bytes) -> Applied:
+    """What a folder holds of the model, ready to be measured. data: its `model.safetensors`."""
+    model = study.loaded.model
+    encoded, decoded = exporting.deserialize(data, model, study.known)
+    small = shrunk(model, decoded, study.bench.inputs[:2]) if recipe.shrink == "remove" else None
+    keys, inputs = dict.fromkeys(decoded, str(folder)), grids(study.known, encoded)
+    return Applied(encoded, {}, Change(decoded, keys, inputs, small and small.module), small)
+
+
+def read(folder: Path, loaded: Loaded) -> tuple[dict[str, object], Recipe, bytes]:
+    """The report, the recipe and the weights of a folder; ValueError where it was made from another model."""
     for name in FILES:
         if not (folder / name).is_file():
             raise ValueError(f"'{folder}' lacks {name}, expected a folder that 'apply' wrote")
@@ -222,26 +249,6 @@ def _read(folder: Path) -> tuple[dict[str, object], Recipe, bytes]:
         known = False
     if not known:
         raise ValueError(f"'{folder / 'report.json'}' is no report, expected one in format {report.FORMAT!r}")
+    if promised["model"]["sha256"] != loaded.sha256:
+        raise ValueError(f"'{folder}' was made from another model, {promised['model']}, not from '{loaded.name}'")
     return promised, recipe, (folder / "model.safetensors").read_bytes()
-
-
-def _require(name: str, promised: object, found: object) -> None:
-    """Counts must agree to the digit, sums of logarithms to 12; what rests on logits as float32 sums can agree."""
-    same = type(promised) is type(found)
-    if same and isinstance(found, dict):
-        _require(f"{name}'s keys", sorted(promised), sorted(found))
-        for key in found:
-            _require(f"{name}.{key}", promised[key], found[key])
-    elif same and isinstance(found, list) and len(found) == len(promised):
-        for i, (one, other) in enumerate(zip(promised, found, strict=True)):
-            _require(f"{name}[{i}]", one, other)
-    elif not same or (promised != found and not (isinstance(found, float) and _close(name, promised, found))):
-        raise ValueError(f"report.json: {name} is {promised!r}, measured {found!r}")
-
-
-def _close(name: str, promised: float, found: float) -> bool:
-    """A calibration error moves by up to 2 / images for each image whose confidence crosses a level."""
-    of_logits = name.removesuffix("_dense") in report.SURE
-    return bool(
-        np.isclose(promised, found, rtol=1e-4, atol=1e-3) if of_logits else np.isclose(promised, found, rtol=1e-12)
-    )

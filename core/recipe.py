@@ -8,9 +8,12 @@ from dataclasses import asdict, dataclass, field, fields, replace
 FORMAT = "prunescope/recipe/1"
 UNCODED = 32
 BITS = (*range(1, 9), 16, UNCODED)
+INPUTS_BITS = BITS[1:]
 RANK_BY = ("fraction", "energy", "error")
 BATCHNORM = ("keep", "recalibrate")
 BIAS = ("keep", "correct")
+SHRINK = ("keep", "remove")
+AFTERWARDS = {"batchnorm": BATCHNORM, "bias": BIAS, "shrink": SHRINK}  # what is done beside encoding
 
 Value = float | int | str | None
 
@@ -25,7 +28,8 @@ class Settings:
     length. scale: what range the even grids of `symmetric` and `affine` span; other coders do not read it. rank,
     (0, 1]: by rank_by the fraction of the full rank kept, the least share of the squared singular values kept (1
     leaves the matrix whole in both), or the largest relative error allowed, of the weights or, for whitened_svd, of
-    the layer's output.
+    the layer's output. inputs_bits: what the layer takes in, on an even grid of 2 to 8 or 16 bits over what it takes in
+    on calibration images; 32 leaves it as it is.
     """
 
     sparsity: float = 0.0
@@ -41,6 +45,7 @@ class Settings:
     factorizer: str = "svd"
     rank_by: str = "fraction"
     compensate: str = "none"
+    inputs_bits: int = UNCODED
 
     def __post_init__(self) -> None:
         for name, (holds, expected) in CHECKS.items():
@@ -93,6 +98,7 @@ CHECKS = {
     "rank": (lambda v: _number(v) and 0 < v <= 1, "a fraction in (0, 1]"),
     "factorizer": (lambda v: isinstance(v, str), "a factorizer's name"),
     "compensate": (lambda v: isinstance(v, str), "a compensation's name"),
+    "inputs_bits": (lambda v: _whole(v) and v in INPUTS_BITS, "2 to 8, 16, or 32 for inputs as they are"),
     "rank_by": (lambda v: v in RANK_BY, f"one of {', '.join(RANK_BY)}"),
 }
 FIELDS = tuple(f.name for f in fields(Settings))
@@ -103,21 +109,21 @@ class Recipe:
     """Default Settings, what differs from them by layer, and what is put right afterwards.
 
     layers: layer name -> the fields that differ from `default`. batchnorm: 'recalibrate' takes new running statistics,
-    bias: 'correct' gives each layer's output its mean back, both from calibration images. model: name and sha256 of
-    the model it was made for.
+    bias: 'correct' gives each layer's output its mean back, both from calibration images. shrink: 'remove' stores no
+    channel that is removed everywhere. model: name and sha256 of the model it was made for.
     """
 
     default: Settings = Settings()
     layers: Mapping[str, Mapping[str, Value]] = field(default_factory=dict)
     batchnorm: str = "keep"
     bias: str = "keep"
+    shrink: str = "keep"
     model: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if self.bias not in BIAS:
-            raise ValueError(f"bias is {self.bias!r}, expected one of {', '.join(BIAS)}")
-        if self.batchnorm not in BATCHNORM:
-            raise ValueError(f"batchnorm is {self.batchnorm!r}, expected one of {', '.join(BATCHNORM)}")
+        for name, known in AFTERWARDS.items():
+            if getattr(self, name) not in known:
+                raise ValueError(f"{name} is {getattr(self, name)!r}, expected one of {', '.join(known)}")
         for name in self.layers:
             self.settings(name)
 
@@ -176,8 +182,7 @@ def to_json(recipe: Recipe, *, indent: int | None = 1) -> str:
     document["default"] = _differing(Settings(), recipe.default)
     document["layers"] = {name: dict(override) for name, override in recipe.layers.items()}
     document["batchnorm"] = recipe.batchnorm
-    if recipe.bias != "keep":
-        document["bias"] = recipe.bias
+    document |= {name: value for name in AFTERWARDS if (value := getattr(recipe, name)) != "keep"}
     separators = None if indent else (",", ":")
     return json.dumps(document, indent=indent, separators=separators, allow_nan=False)
 
@@ -187,7 +192,7 @@ def from_json(text: str) -> Recipe:
     document = _object(_parsed(text), "the recipe")
     if document.get("format") != FORMAT:
         raise ValueError(f"recipe: format is {document.get('format')!r}, expected {FORMAT!r}")
-    known = ("format", "model", "default", "layers", "batchnorm", "bias")
+    known = ("format", "model", "default", "layers", *AFTERWARDS)
     for key in document:
         if key not in known:
             raise ValueError(f"recipe: unknown key {key!r}, expected one of {', '.join(known)}")
@@ -199,7 +204,7 @@ def from_json(text: str) -> Recipe:
     default = _object(document.get("default", {}), "default")
     overrides = {name: _object(layers[name], f"layer '{name}'") for name in layers}
     try:
-        afterwards = {key: document[key] for key in ("batchnorm", "bias") if key in document}
+        afterwards = {key: document[key] for key in AFTERWARDS if key in document}
         return Recipe(merged(Settings(), default), overrides, model=model, **afterwards)
     except (ValueError, TypeError) as error:
         raise ValueError(f"recipe: {error}") from None

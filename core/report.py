@@ -3,7 +3,7 @@
 import math
 import platform
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -13,15 +13,17 @@ from torch import Tensor
 from core import encoding, index
 from core.certainty import doubt
 from core.compress import INDEXED, Held, indexed
-from core.encoding import Affine, Codebook, Encoded, Factored, Sparse
+from core.encoding import Affine, Codebook, Encoded, Factored, Gridded, Sparse
 from core.factoring import Decomposed, Spectrum
 from core.layer import Layer
+from core.recipe import UNCODED
 from core.statistics import Tally, estimate
 
 Row = dict[str, int | float | str | None]
 
 FORMAT = "prunescope/report/1"
 SURE = {"predictive_entropy": "entropy", "calibration_error": "error", "loss": "loss"}  # figures of the answers
+NAMED = 4  # layers in a sentence
 BINS = 81  # odd, so that the middle bin is centred on 0
 
 
@@ -30,6 +32,7 @@ class Measured:
     """A compressed model and what was counted of it.
 
     uses: how often one input uses each weight, by layer name. written: bytes of the compressed and the dense file.
+    notes: what a layer was left without, by layer name.
     """
 
     known: tuple[Layer, ...]
@@ -37,17 +40,18 @@ class Measured:
     uses: Mapping[str, int | None]
     tally: Tally
     written: tuple[int, int]
+    notes: Mapping[str, str] = field(default_factory=dict)
 
 
-def layer_row(layer: Layer, encoded: Encoded, uses: int | None) -> Row:
+def layer_row(layer: Layer, encoded: Encoded, uses: int | None, note: str = "") -> Row:
     """Weights, stored and removed numbers, sparsity, bits and entropy a weight, MACs by non-zeros of one layer.
 
-    uses: how often one input uses each weight, None where nobody knows. Plain values: a pandas table would take
-    longer than the measuring.
+    uses: how often one input uses each weight, None where nobody knows. note: what the layer was left without. Plain
+    values: a pandas table would take longer than the measuring.
     """
     weights = layer.matrix.numel()
     numbers, removed = encoding.stored_values(encoded), encoding.removed_values(encoded)
-    written = encoding.bits(encoded)
+    written, matrix = encoding.bits(encoded), encoding.bare(encoded)
     return {
         "layer": layer.name,
         "kind": layer.kind,
@@ -61,9 +65,24 @@ def layer_row(layer: Layer, encoded: Encoded, uses: int | None) -> Row:
         "bytes": written // 8,
         "macs": None if uses is None else (numbers - removed) * uses,
         "macs_dense": None if uses is None else weights * uses,
-        "rank": encoding.shape_of(encoded.factors["left"])[1] if isinstance(encoded, Factored) else layer.full_rank,
+        "rank": encoding.shape_of(matrix.factors["left"])[1] if isinstance(matrix, Factored) else layer.full_rank,
         "full_rank": layer.full_rank,
+        "inputs_bits": encoded.inputs.bits if isinstance(encoded, Gridded) else UNCODED,
+        "note": note,
     }
+
+
+def left_as_they_were(notes: Mapping[str, str]) -> list[str]:
+    """A sentence for each note, with the names of the layers it holds for."""
+    names: dict[str, list[str]] = {}
+    for layer, note in notes.items():
+        if note:
+            names.setdefault(note, []).append(layer)
+    return [f"{_listed(layers)}: {note}" for note, layers in names.items()]
+
+
+def _listed(layers: list[str]) -> str:
+    return ", ".join(layers) if len(layers) <= NAMED else f"{', '.join(layers[:NAMED])} and {len(layers) - NAMED} more"
 
 
 def bin_edges(layer: Layer, decomposed: Decomposed | None) -> np.ndarray:
@@ -162,8 +181,9 @@ def spectrum(decomposed: Spectrum) -> pd.DataFrame:
 
 def summary(measured: Measured, total: int) -> dict[str, object]:
     """The figures of report.json. total: images there are; accuracies are fractions, drops are points."""
-    known, uses = measured.known, measured.uses
-    rows = [layer_row(layer, measured.encoded[layer.name], uses[layer.name]) for layer in known]
+    encoded, uses, notes = measured.encoded, measured.uses, measured.notes
+    names = ((layer, layer.name) for layer in measured.known)
+    rows = [layer_row(layer, encoded[name], uses[name], notes.get(name, "")) for layer, name in names]
     found = estimate(measured.tally, total)
     written, dense = measured.written
     return {

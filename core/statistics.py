@@ -10,15 +10,17 @@ PLANNED = 1000  # images at which the anytime interval is tightest
 
 
 class Tally(NamedTuple):
-    """Counts over the images measured so far. lost, gained: right only in the dense, only in the compressed model.
+    """Sums over the images measured so far. lost, gained: right only in the dense, only in the compressed model.
 
-    sure: how sure the dense and the compressed model are of their answers.
+    divergence: summed Kullback-Leibler divergence of the compressed from the dense answers, in nats. sure: how sure the
+    dense and the compressed model are of their answers.
     """
 
     images: int = 0
     correct: int = 0
     lost: int = 0
     gained: int = 0
+    divergence: float = 0.0
     sure: tuple[Certainty, Certainty] | None = None
 
     def plus(self, other: "Tally") -> "Tally":

@@ -39,7 +39,7 @@ def laws(held: Held) -> list[Law]:
 def eckart_young(held: Held, energy: float) -> Law | None:
     """Truncation: the squared singular values that the rank leaves out. Eckart & Young 1936."""
     layer = held.layer
-    if not isinstance(held.encoded, LowRank) or held.settings.factorizer != "svd":
+    if not isinstance(encoding.bare(held.encoded), LowRank) or held.settings.factorizer != "svd":
         return None
     left, right = held.values
     rank = left.shape[1]

@@ -69,6 +69,12 @@ def start(traced: Trace, inputs: Tensor) -> Live:
     return {next(node for node in traced.nodes if node.op == "placeholder"): inputs}
 
 
+def taken_up(traced: Trace, changed: Mapping[str, Tensor], live: Live) -> Live:
+    """A copy of what an earlier run left, with this run's own tensors where it holds parameters, of equal values."""
+    own = {node: _get_attr(traced.model, changed, (node,)) for node in live if node.op == "get_attr"}
+    return {**live, **own}
+
+
 def advance(traced: Trace, changed: Mapping[str, Tensor], live: Live, span: tuple[int, int]) -> object:
     """Run the steps span[0] to span[1] on `live`, which they change; the model's output once the last is run."""
     for i in range(*span):

@@ -13,14 +13,15 @@ from core.layer import Layer
 from core.live import Studio
 from core.patterns import PATTERNS, removed_count
 from core.pruning import CRITERIA
-from core.recipe import UNCODED, Recipe, Settings, Value, with_change
+from core.recipe import INPUTS_BITS, UNCODED, Recipe, Settings, Value, with_change
 from dashboard import state, words
 from dashboard.live.slider import Scale
 from dashboard.state import BELOW, EACH, POOLED, Position
 
 MODES = {EACH: "of each layer", POOLED: "of all together", BELOW: "|w| below"}
 GROUPS = {"channel": "per channel", "tensor": "per layer", "64": "per block of 64"}
-COMPENSATION_NAMES = {"none": "not made good", "outputs": "by the outputs", "loss": "by the loss"}
+COMPENSATION_NAMES = {"none": "no refit", "outputs": "by the outputs", "loss": "by the loss"}
+INPUTS_NAMES = {str(bits): f"inputs: {bits} bits" for bits in INPUTS_BITS[:-1]} | {str(UNCODED): "inputs: 32-bit"}
 SCALE_NAMES = {"range": "whole range", "percentile": "99.9th percentile", "squared_error": "least squared error"}
 CODER_NAMES = {name: name for name in CODERS}
 CRITERION_NAMES = {name: name for name in CRITERIA}

@@ -2,7 +2,8 @@
 
 from dataclasses import replace
 
-from core.live import Studio
+from core import report
+from core.live import Look, Studio
 from core.recipe import Recipe, without_override
 from dashboard import controls, state
 from dashboard.live.board import Part
@@ -40,9 +41,9 @@ def of(studio: Studio, position: Position) -> dict[str, tuple[Item, ...]]:
         ),
         "plot": (
             _select("compensate", "What makes good the loss", controls.COMPENSATION_NAMES, settings.compensate),
+            _select("inputs_bits", "What layers take in", controls.INPUTS_NAMES, str(settings.inputs_bits)),
             _select("plot", "What the lower left plot shows", controls.PLOT_NAMES, position.plot),
         ),
-        "note": (Item("note", "note", controls.note(position)),),
         "foot": (
             Item("button", "undo", "Undo", disabled=not state.can_undo()),
             Item("button", "reset", f"Reset {subject}", disabled=not own),
@@ -69,9 +70,16 @@ def _select(name: str, label: str, options: dict[str, str], value: str) -> Item:
     return Item("select", name, label, tuple(known.items()), value)
 
 
-def parts(studio: Studio, position: Position) -> dict[str, Part]:
-    """The rows for the board."""
-    return {name: part(items) for name, items in of(studio, position).items()}
+def parts(studio: Studio, position: Position, looked: Look) -> dict[str, Part]:
+    """The rows for the board, with what is to be said of the methods at work."""
+    rows = of(studio, position) | {"note": (Item("note", "note", said(position, looked)),)}
+    return {name: part(items) for name, items in rows.items()}
+
+
+def said(position: Position, looked: Look) -> str:
+    """Which of the shown layers cannot have what is asked for, else what is to be said of the method at work."""
+    shown = {row["layer"]: row["note"] for row in looked.rows if position.layer in (ALL, row["layer"])}
+    return "; ".join(report.left_as_they_were(shown)) or controls.note(position)
 
 
 def carry_out(studio: Studio) -> str:
@@ -111,6 +119,11 @@ def _field(studio: Studio, choice: Picked) -> None:
     state.settle(replace(here, recipe=controls.changed(here, {choice.name: choice.value})))
 
 
+def _inputs(studio: Studio, choice: Picked) -> None:
+    here = state.position()
+    state.settle(replace(here, recipe=controls.changed(here, {"inputs_bits": int(choice.value)})))
+
+
 def _undo(studio: Studio, choice: Picked) -> None:
     state.undo()
 
@@ -148,6 +161,7 @@ DEEDS = {
     "factorizer": _field,
     "rank_by": _ranked_by,
     "compensate": _field,
+    "inputs_bits": _inputs,
     "group": _field,
     "scale": _field,
     "plot": _plot,

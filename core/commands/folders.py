@@ -6,7 +6,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from core import behaviour, pipeline, runs
+from core import behaviour, narrowing, pipeline, report, runs
 from core.commands import given, texts
 from core.recipe import from_json
 from core.statistics import estimate
@@ -24,13 +24,16 @@ def apply(options: argparse.Namespace) -> str:
     pipeline.exporting.write_folder(Path(options.output), files)
     if recipe.model.get("sha256") not in (None, loaded.sha256):
         print(f"note: the recipe was made for another model, {dict(recipe.model)}", file=sys.stderr)
+    for left in report.left_as_they_were(pipeline.left(study, recipe)):
+        print(f"note: {left}", file=sys.stderr)
     run = runs.asked(runs.subject(loaded, data, calibration), recipe)
     kept = _kept(options, replace(run, report=json.loads(files["report.json"])), answers)
     found = estimate(tally, tally.images)
     low, high = found.drop_ci95
     return (
         f"accuracy {found.accuracy:.4f}, dense {found.accuracy_dense:.4f}, drop {found.drop:.2f} points "
-        f"(95 %: {low:.2f} to {high:.2f}) on {tally.images} images\nwrote {options.output}{kept}"
+        f"(95 %: {low:.2f} to {high:.2f}) on {tally.images} images\n"
+        f"{_shrunk(study, applied)}wrote {options.output}{kept}"
     )
 
 
@@ -41,6 +44,15 @@ def _kept(options: argparse.Namespace, run: runs.Run, answers: behaviour.Answere
     except ValueError as error:
         print(f"note: the run is not kept, {error}", file=sys.stderr)
         return ""
+
+
+def _shrunk(study: pipeline.Study, applied: pipeline.Applied) -> str:
+    """What became of the layers that were to shrink, a line each; nothing where none were."""
+    if applied.small is None:
+        return ""
+    made = narrowing.figures(study.known, applied.small, study.uses)
+    lines = [f"{row['layer']}: {row['outputs'][0]} of {row['outputs'][1]} channels stay" for row in made["layers"]]
+    return "".join(f"{line}\n" for line in [*lines, *made["stays"]])
 
 
 def verify(options: argparse.Namespace) -> str:

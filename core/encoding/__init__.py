@@ -2,6 +2,8 @@
 
 from core.encoding.codes import FLOATS, Affine, Codebook, Coded, Rounded, code_counts
 from core.encoding.forms import BYTES, Dense, Encoded, Form, Layout, bits
+from core.encoding.gridded import Grid, Gridded, bare
+from core.encoding.kept import Kept, narrowed
 from core.encoding.packing import count_kept, masked, pack, spread, unpack
 from core.encoding.product import Factored, LowRank, Tucker, leaves, removed_values, shape_of, stored_values
 from core.encoding.sparse import Sparse, Stored
@@ -16,17 +18,22 @@ __all__ = [
     "Encoded",
     "Factored",
     "Form",
+    "Grid",
+    "Gridded",
+    "Kept",
     "Layout",
     "LowRank",
     "Rounded",
     "Sparse",
     "Stored",
     "Tucker",
+    "bare",
     "bits",
     "code_counts",
     "count_kept",
     "leaves",
     "masked",
+    "narrowed",
     "pack",
     "removed_values",
     "shape_of",

@@ -1,5 +1,6 @@
 """Forms made of forms: products of two or three stored matrices."""
 
+import math
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -8,6 +9,8 @@ from torch import Tensor
 
 from core.encoding.codes import Coded
 from core.encoding.forms import Encoded, Form, Layout
+from core.encoding.gridded import bare
+from core.encoding.kept import Kept
 from core.encoding.sparse import Sparse, Stored
 
 
@@ -103,7 +106,8 @@ class Tucker:
 
 def leaves(encoded: Encoded) -> tuple[Stored, ...]:
     """The matrices that are really stored: the factors of a product, otherwise the matrix itself."""
-    return tuple(encoded.factors.values()) if isinstance(encoded, Factored) else (encoded,)
+    held = bare(encoded)
+    return tuple(held.factors.values()) if isinstance(held, Factored) else (held,)
 
 
 def stored_values(encoded: Encoded) -> int:
@@ -112,15 +116,17 @@ def stored_values(encoded: Encoded) -> int:
 
 
 def removed_values(encoded: Encoded) -> int:
-    """How many of those numbers a mask removes."""
-    return sum(leaf.mask.numel() - leaf.survivors for leaf in leaves(encoded) if isinstance(leaf, Sparse))
+    """How many of those numbers a mask removes, or lie at rows and columns that are not kept."""
+    masks = [leaf for leaf in leaves(encoded) if isinstance(leaf, Sparse | Kept)]
+    return sum(math.prod(shape_of(leaf)) - leaf.survivors for leaf in masks)
 
 
 def shape_of(leaf: Encoded) -> tuple[int, int]:
     """(out, in) of what a form decodes to, without decoding it."""
-    if isinstance(leaf, Factored):
-        return leaf.shape
-    held = leaf.values if isinstance(leaf, Sparse) else leaf
+    matrix = bare(leaf)
+    if isinstance(matrix, Factored | Kept):
+        return matrix.shape
+    held = matrix.values if isinstance(matrix, Sparse) else matrix
     return tuple((held.codes if isinstance(held, Coded) else held.values).shape)
 
 

@@ -11,7 +11,7 @@ from core import behaviour, calibration, evaluation, exporting, pipeline, report
 from core.behaviour import Answered
 from core.loading import Data, Loaded, data_fingerprint
 from core.pipeline import Study
-from core.recipe import Recipe, Settings, Value, from_json, to_json
+from core.recipe import AFTERWARDS, Recipe, Settings, Value, from_json, to_json
 
 MEASURED = "measured"
 PROBED = 100  # images whose dense answers tell apart models that share names and values
@@ -107,8 +107,8 @@ def measured(study: Study, run: Run) -> tuple[Run, Answered]:
     """The run with its report, measured on all images of its study, and the compressed model's answers to them."""
     applied = pipeline.apply(study, run.recipe)
     tally, answers = behaviour.answered(study.bench, applied.change)
-    written = exporting.file_bytes(study.loaded.model, study.known, applied.encoded)
-    return replace(run, report=pipeline.reported(study, applied, tally, written)), answers
+    files = pipeline.files(study, run.recipe, applied, tally)
+    return replace(run, report=json.loads(files["report.json"])), answers
 
 
 def _canonical(recipe: Recipe) -> dict[str, object]:
@@ -118,8 +118,7 @@ def _canonical(recipe: Recipe) -> dict[str, object]:
     return {
         "default": _differing(default, asdict(Settings())),
         "layers": {name: changes for name, changes in layers.items() if changes},
-        "batchnorm": recipe.batchnorm,
-        "bias": recipe.bias,
+        **{name: value for name in AFTERWARDS if (value := getattr(recipe, name)) != "keep"},
     }
 
 
@@ -134,7 +133,7 @@ def described(run: Run) -> str:
     document = json.loads(run.written)
     parts = [_words(document.get("default", {}))]
     parts += [f"{name} {_words(changes)}" for name, changes in document.get("layers", {}).items()]
-    afterwards = {key: document[key] for key in ("batchnorm", "bias") if document.get(key, "keep") != "keep"}
+    afterwards = {key: document[key] for key in AFTERWARDS if document.get(key, "keep") != "keep"}
     return "; ".join(part for part in (*parts, _words(afterwards)) if part) or "nothing"
 
 

@@ -97,7 +97,7 @@ class Calibration:
         totals = {
             layer.name: gradients.running(layer.matrix.shape)
             for layer in self.known
-            if not self._refusal(layer.name, multiplied=False)
+            if not self.refusal(layer.name, multiplied=False)
         }
         for images, uses in passes.backward(self._source(totals), self._batch):
             for name, arrived in uses.items():
@@ -149,11 +149,12 @@ class Calibration:
     def require(self, name: str, *, multiplied: bool) -> None:
         """ValueError where a layer has no statistics. multiplied: where they are of inputs that meet its rows."""
         self.at(name)
-        why = self._refusal(name, multiplied=multiplied)
+        why = self.refusal(name, multiplied=multiplied)
         if why:
             raise ValueError(why)
 
-    def _refusal(self, name: str, *, multiplied: bool) -> str | None:
+    def refusal(self, name: str, *, multiplied: bool) -> str | None:
+        """Why a layer has no statistics, in a sentence; None where it has."""
         return passes.refusal(self._survey, name, multiplied)
 
     def _source(self, names: object) -> passes.Source:
@@ -170,7 +171,7 @@ class Calibration:
 
     @cached_property
     def _multiplied(self) -> list[Known]:
-        return [layer for layer in self.known if not self._refusal(layer.name, multiplied=True)]
+        return [layer for layer in self.known if not self.refusal(layer.name, multiplied=True)]
 
     @cached_property
     def _batch(self) -> int:
@@ -206,6 +207,11 @@ class Seen:
     def ranges(self) -> Ranges:
         """What the layer's inputs lie between."""
         return self._asked(multiplied=True).seen[self.layer.name].ranges
+
+    @property
+    def refusal(self) -> str | None:
+        """Why nothing is known of inputs that multiply the layer's weight, in a sentence; None where they are known."""
+        return self.calibration.refusal(self.layer.name, multiplied=True)
 
     @property
     def gradients(self) -> Gradients:

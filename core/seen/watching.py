@@ -91,15 +91,16 @@ def _followed(arguments: Mapping[str, object]) -> dict[str, object]:
 def weight_names(model: nn.Module, known: Iterable[Known]) -> dict[int, str]:
     """Layer name by the id of each tensor of the model that holds its weight: shared weights have several."""
     state = model.state_dict(keep_vars=True)
-    names = {_place(state[layer.parameter]): layer.name for layer in known}
-    return {id(tensor): names[_place(tensor)] for tensor in state.values() if _place(tensor) in names}
+    names = {place(state[layer.parameter]): layer.name for layer in known}
+    return {id(tensor): names[place(tensor)] for tensor in state.values() if place(tensor) in names}
 
 
-def _place(tensor: Tensor) -> tuple[int, tuple[int, ...], tuple[int, ...]]:
+def place(tensor: Tensor) -> tuple[int, tuple[int, ...], tuple[int, ...]]:
+    """Where a tensor's values are: equal for the names of one tensor."""
     return tensor.data_ptr(), tuple(tensor.shape), tensor.stride()
 
 
-def watch(model: nn.Module, inputs: Tensor, watched: Pass) -> Tensor:
+def watch(model: Callable[[Tensor], Tensor], inputs: Tensor, watched: Pass) -> Tensor:
     """The model's outputs for a batch, each use of a known weight visited on the way; gradients as the caller has them.
 
     The model gets a copy of the inputs, since it may write into them.

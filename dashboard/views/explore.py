@@ -39,7 +39,7 @@ def explore() -> None:
     if (state.position().model, state.position().data) != (before.model, before.data):
         st.rerun()
     studio, position, looked = _look(state.position())
-    parts, plots = rows.parts(studio, position), panels.layer_plots(studio, position, looked)
+    parts, plots = rows.parts(studio, position, looked), panels.layer_plots(studio, position, looked)
     state.note_shown(position, looked)
     trail.visit(looked)
     resting = all(reading.final for reading in readings.values())

@@ -18,7 +18,7 @@ from core.factoring import FACTORIZERS
 from core.layer import layers
 from core.patterns import PATTERNS
 from core.pruning import CRITERIA
-from core.recipe import RANK_BY, UNCODED, Recipe, Settings
+from core.recipe import INPUTS_BITS, RANK_BY, UNCODED, Recipe, Settings
 from core.seen import Calibration
 from tests.core import zoo
 
@@ -75,6 +75,7 @@ def any_settings(draw: some.DrawFn) -> Settings:
         factorizer=draw(some.sampled_from(list(FACTORIZERS))),
         rank_by=draw(some.sampled_from(RANK_BY)),
         compensate=draw(some.sampled_from(list(COMPENSATIONS))),
+        inputs_bits=draw(some.sampled_from(INPUTS_BITS)),
     )
 
 

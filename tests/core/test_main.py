@@ -128,6 +128,18 @@ def test_batch_norm_recalibration_is_measured_on_images_it_never_saw(tmp_path, r
     assert main(["verify", str(folder), *ON]) == 0
 
 
+def test_a_model_that_shrinks_says_what_each_layer_keeps(capsys, tmp_path, recipe):
+    document = json.loads(recipe.read_text())
+    document |= {"default": {"sparsity": 0.5, "pattern": "row"}, "shrink": "remove"}
+    recipe.write_text(json.dumps(document))
+    folder = tmp_path / "shrunk"
+    assert main(["apply", *ON, "--recipe", str(recipe), "-o", str(folder)]) == 0
+    said = capsys.readouterr().out
+    for row in json.loads((folder / "report.json").read_text())["shrink"]["layers"]:
+        assert f"{row['layer']}: {row['outputs'][0]} of {row['outputs'][1]} channels stay" in said
+    assert main(["verify", str(folder), *ON]) == 0
+
+
 def test_the_identity_changes_nothing(tmp_path):
     recipe, folder = tmp_path / "r.json", tmp_path / "out"
     assert main(["plan", *MODEL, "--planner", "uniform", "-o", str(recipe)]) == 0

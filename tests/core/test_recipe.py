@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.recipe import BITS, Recipe, Settings, from_json, merged, to_json, with_change, without_override
+from core.recipe import AFTERWARDS, BITS, Recipe, Settings, from_json, merged, to_json, with_change, without_override
 
 EXAMPLE = """{"format": "prunescope/recipe/1", "model": {"name": "digits_cnn", "sha256": "abc"},
  "default": {"sparsity": 0.8, "criterion": "magnitude", "pattern": "element", "coder": "symmetric", "bits": 4,
@@ -28,6 +28,13 @@ def test_the_documented_example_reads():
     assert recipe.settings("conv1") == Settings(sparsity=0.3, bits=8)
     assert recipe.settings("fc2") == Settings(sparsity=0.8, bits=4, rank=0.25)
     assert recipe.settings("fc1") == recipe.default
+
+
+@pytest.mark.parametrize("name", AFTERWARDS)
+def test_what_is_done_beside_encoding_survives_a_file(name):
+    recipe = Recipe(**{name: AFTERWARDS[name][1]})
+    assert from_json(to_json(recipe)) == recipe
+    assert (f'"{name}"' in to_json(Recipe())) == (name == "batchnorm")
 
 
 def test_the_default_recipe_is_the_identity():
@@ -95,6 +102,7 @@ def test_an_override_of_one_displaces_the_other():
         ({"default": {"bits": 99}}, "bits is 99"),
         ({"batchnorm": "maybe"}, "maybe"),
         ({"bias": "perhaps"}, "perhaps"),
+        ({"shrink": "grow"}, "grow"),
         ({"model": {"path": "x"}}, "path"),
     ],
 )

@@ -47,4 +47,4 @@ def test_the_anytime_interval_holds_at_every_look(lost, gained):
 
 
 def test_tallies_add_up():
-    assert Tally(1, 2, 3, 4).plus(Tally(10, 20, 30, 40)) == Tally(11, 22, 33, 44)
+    assert Tally(1, 2, 3, 4, 0.5).plus(Tally(10, 20, 30, 40, 0.25)) == Tally(11, 22, 33, 44, 0.75)

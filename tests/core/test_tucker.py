@@ -5,13 +5,13 @@ import torch
 from torch import nn
 
 from core import encoding, report
-from core.compress import compress, encode, matrices, run, unchanged, weights
+from core.compress import compress, encode, matrices, note, notes, run, unchanged, weights
 from core.decoding import from_tensors
 from core.encoding import Tucker
 from core.exporting import deserialize, file_bytes, serialize
 from core.factoring import tucker2
 from core.layer import Layer, layers
-from core.recipe import Recipe, Settings
+from core.recipe import RANK_BY, Recipe, Settings
 from tests.core import zoo
 from tests.core.test_compress import AWKWARD
 
@@ -196,14 +196,39 @@ def test_small_factors_of_a_huge_product_are_refused_before_they_are_multiplied(
         deserialize(data, model, known)
 
 
-@pytest.mark.parametrize("name", ["3x5", "wide"])
-def test_a_linear_layer_is_sent_to_svd(name):
-    with pytest.raises(ValueError, match="layer '0': factorizer 'tucker2' on a weight of .*: use svd"):
-        encode(AWKWARD[name], Settings(rank=0.5, factorizer="tucker2"))
+FLAT = {"linear": AWKWARD["wide"], "1x1": convolution(6, 4, 1, 1)}
 
 
-def test_a_kernel_of_one_position_is_sent_to_svd():
-    layer = convolution(6, 4, 1, 1)
+@pytest.mark.parametrize("by", RANK_BY)
+@pytest.mark.parametrize("layer", FLAT.values(), ids=FLAT)
+def test_a_kernel_of_one_position_stays_whole_and_says_why(layer, by):
+    wanted = Settings(rank=0.5, factorizer="tucker2", rank_by=by)
+    assert unchanged(layer, encode(layer, wanted))
+    assert note(layer, wanted) == "its rank stays full: tucker2 needs a kernel of 2 positions or more; svd can lower it"
+    assert note(layer, Settings(factorizer="tucker2")) == ""
+
+
+def test_what_a_layer_cannot_have_leaves_it_the_rest():
+    layer = FLAT["linear"]
+    wanted = Settings(rank=0.5, factorizer="tucker2", sparsity=0.5, bits=4)
+    assert torch.equal(encode(layer, wanted).decode(), encode(layer, Settings(sparsity=0.5, bits=4)).decode())
+
+
+def test_the_factorizer_itself_refuses_a_kernel_of_one_position():
     with pytest.raises(ValueError, match="weight of 6x4x1x1, expected a kernel of 2 positions or more: use svd"):
-        encode(layer, Settings(rank=0.5, factorizer="tucker2"))
-    assert unchanged(layer, encode(layer, Settings(factorizer="tucker2")))
+        tucker2(FLAT["1x1"].weight, 1)
+
+
+def test_a_default_of_tucker2_factors_the_convolutions_and_the_report_names_the_others():
+    model = zoo.net()
+    recipe = Recipe(Settings(rank=0.5, factorizer="tucker2"))
+    encoded = compress(layers(model), recipe)
+    assert {name for name, form in encoded.items() if isinstance(form, Tucker)} == {"conv1", "conv2"}
+    left = notes(layers(model), recipe)
+    assert (left["conv1"], left["conv2"]) == ("", "")
+    assert report.left_as_they_were(left) == [f"fc: {left['fc']}"]
+
+
+def test_a_sentence_names_a_few_layers_and_counts_the_rest():
+    notes = {f"fc{i}": "its rank stays" for i in range(6)} | {"conv": "", "last": "its inputs stay"}
+    assert report.left_as_they_were(notes) == ["fc0, fc1, fc2, fc3 and 2 more: its rank stays", "last: its inputs stay"]

@@ -139,7 +139,14 @@ def test_models_with_the_same_weights_that_answer_differently_are_told_apart():
     assert len({runs.asked(replace(subject, model="same"), Recipe()).key for subject in subjects}) == 2
 
 
-@pytest.mark.parametrize("recipe", [Recipe(Settings(sparsity=0.5, bits=4)), Recipe(batchnorm="recalibrate")])
+@pytest.mark.parametrize(
+    "recipe",
+    [
+        Recipe(Settings(sparsity=0.5, bits=4)),
+        Recipe(batchnorm="recalibrate"),
+        Recipe(Settings(sparsity=0.5, pattern="row"), shrink="remove"),
+    ],
+)
 def test_a_measured_run_is_what_apply_reports(recipe):
     loaded, data = load_model(MODEL), load_data(DATA)
     study = pipeline.study(loaded, data, recipe)

@@ -1,0 +1,129 @@
+"""`sensitivity` and `search`: what each layer bears, and the recipe that bears most within a goal."""
+
+import argparse
+import sys
+from dataclasses import replace
+
+import pandas as pd
+
+from core import pipeline
+from core import sensitivity as each
+from core.commands import given, texts
+from core.recipe import Settings, merged, to_json
+from core.search import Goal, Point, best, confirmed, front, holds, parts
+from core.search import search as walk
+
+
+def sensitivity(options: argparse.Namespace) -> str:
+    """Measure each layer alone at ladders of sparsity, bits and rank, and say in which order they break."""
+    loaded = given.model(options)
+    base = merged(Settings(), dict(map(given.pair, options.settings)))
+    study = pipeline.study(
+        loaded, given.data(options, loaded), each.calibrates(base, each.LADDERS), given.calibration(options)
+    )
+    rows = []
+    for row in each.sensitivity(study, base, each.LADDERS, options.images):
+        _tell(f"{len(rows) + 1} of {len(study.known) * CELLS}")
+        rows.append(row)
+    table = each.table(rows)
+    if options.table:
+        texts.write(options.table, table.to_csv(index=False).rstrip("\n"))
+    grids = [_grid(table[table["technique"] == technique], technique) for technique in each.LADDERS]
+    images = int(table["images"].max())
+    return "\n\n".join([f"drop in points on {images} images, one layer at a time", *grids, _order(rows)])
+
+
+def _grid(table: pd.DataFrame, technique: str) -> str:
+    """Layers down, settings across."""
+    rows = []
+    for layer, cells in table.groupby("layer", sort=False):
+        drops = {f"{cell.setting:g}": "-" if pd.isna(cell.drop) else f"{cell.drop:.1f}" for cell in cells.itertuples()}
+        rows.append({technique: layer} | drops)
+    return texts.aligned([dict(zip(rows[0], rows[0], strict=True)), *rows])
+
+
+def _order(rows: list[dict[str, object]]) -> str:
+    lines = []
+    for technique, held in each.breaking(rows).groupby("technique", sort=False):
+        names = [
+            f"{row.layer} ({'never' if pd.isna(row.setting) else f'{row.setting:g}'})" for row in held.itertuples()
+        ]
+        lines.append(f"{technique}: {', '.join(names)}")
+    return f"the order in which they lose over {each.BROKEN:g} point\n" + "\n".join(lines)
+
+
+def search(options: argparse.Namespace) -> str:
+    """Find, by measuring, the recipe with the smallest file within a drop, or the least loss within a size."""
+    goal = Goal(options.drop, options.bytes, options.seconds, options.cost, options.seed)
+    loaded = given.model(options)
+    study, others = parts(loaded, given.data(options, loaded), given.calibration(options), options.seed)
+    points: list[Point] = []
+    try:
+        for step in walk(study, goal):
+            if step.point:
+                points.append(step.point)
+            _tell(f"{step.share:4.0%} {step.doing}{_so_far(best(points, goal))}")
+    except KeyboardInterrupt:  # what was found until then stays
+        print("stopped", file=sys.stderr)
+    found = confirmed(others, points, goal)
+    if not found:
+        raise ValueError(f"no recipe keeps to {_asked(goal)}: allow more, or more than {goal.seconds:g} seconds")
+    named = replace(found[-1].recipe, model={"name": loaded.name, "sha256": loaded.sha256})
+    texts.write(options.output, to_json(named))
+    return "\n".join(
+        [
+            f"{len(points)} recipes measured on {points[0].images} images; the front of them:",
+            _front(points, goal),
+            f"on {found[0].images} other images:",
+            *(_said(point, points[0], goal) for point in found),
+            f"wrote {options.output}",
+        ]
+    )
+
+
+def _tell(doing: str) -> None:
+    """Say on a terminal what is being done, in a line that the next one replaces."""
+    if sys.stderr.isatty():
+        print(f"\r{doing:110.110}\r", end="", file=sys.stderr, flush=True)
+
+
+def _so_far(found: Point | None) -> str:
+    return f", best so far {found.bytes:,} bytes at {found.drop:.2f} points" if found else ""
+
+
+def _asked(goal: Goal) -> str:
+    return f"{goal.bytes} bytes" if goal.drop is None else f"a drop of {goal.drop:g} points"
+
+
+def _front(points: list[Point], goal: Goal) -> str:
+    rows = [
+        {"bytes": f"{point.bytes:,}", "ratio": f"{points[0].bytes / point.bytes:.1f}", "drop": f"{point.drop:.2f}"}
+        for point in front(points, goal.cost)
+    ]
+    return texts.aligned([{"bytes": "bytes", "ratio": "times smaller", "drop": "drop"}, *rows])
+
+
+def _said(point: Point, dense: Point, goal: Goal) -> str:
+    held = "holds" if holds(point, goal) else "does not hold"
+    return (
+        f"{point.bytes:,} bytes, {dense.bytes / point.bytes:.1f} times smaller: accuracy {point.accuracy:.4f}, drop "
+        f"{point.drop:.2f} points (95 %: {point.low:.2f} to {point.high:.2f}), {_asked(goal)} {held}"
+    )
+
+
+CELLS = sum(len(steps) for steps in each.LADDERS.values())
+OPTIONS = {
+    "settings": (("settings",), {"nargs": "*", "metavar": "key=value", "help": "Settings that every cell begins from"}),
+    "images": (("--images",), {"type": int, "default": each.IMAGES, "help": "images a cell is measured on"}),
+    "table": (("-o", "--output"), {"dest": "table", "help": "a CSV file to write"}),
+    "drop": (("--drop",), {"type": float, "help": "points of accuracy that may be lost"}),
+    "bytes": (("--bytes",), {"type": int, "help": "bytes that the file may have"}),
+    "seconds": (("--seconds",), {"type": float, "default": 600.0, "help": "how long to search"}),
+    "cost": (("--cost",), {"default": "bytes", "help": "what is to be small: bytes or macs"}),
+    "seed": (("--seed",), {"type": int, "default": 0, "help": "of the images' division and the search's chance"}),
+}
+SHARED = ("model", "weights", "data", "calibration")
+COMMANDS = {
+    "sensitivity": (sensitivity, (*SHARED, "settings", "images", "table")),
+    "search": (search, (*SHARED, "drop", "bytes", "seconds", "cost", "seed", "output")),
+}

@@ -1,0 +1,49 @@
+"""The form of a layer that takes its inputs on an integer grid."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from core.encoding.forms import Encoded, Form, Layout
+
+
+class Grid(NamedTuple):
+    """Codes 0 to 2^bits - 1 that stand for (code - zero) * scale: 0 is one of them. scale: a float32, over 0."""
+
+    scale: float
+    zero: int
+    bits: int
+
+
+@dataclass(frozen=True, eq=False)
+class Gridded:
+    """A stored matrix, and the grid that the inputs which multiply it are rounded to."""
+
+    matrix: Encoded
+    inputs: Grid
+
+    def decode(self) -> Tensor:
+        return self.matrix.decode()
+
+    def layout(self, kept: int | None = None) -> Layout:
+        return self.matrix.layout() | {SCALE: ("F32", (1,)), ZERO: ("I32", (1,))}
+
+    def tensors(self, mask: Tensor | None = None) -> dict[str, Tensor]:
+        scale, zero = torch.tensor([self.inputs.scale]), torch.tensor([self.inputs.zero], dtype=torch.int32)
+        return self.matrix.tensors() | {SCALE: scale, ZERO: zero}
+
+    def information(self, mask: Tensor | None = None) -> float:
+        return self.matrix.information()
+
+    def form(self) -> Form:
+        return {"kind": "gridded", "inputs_bits": self.inputs.bits, "matrix": self.matrix.form()}
+
+
+def bare(encoded: Encoded) -> Encoded:
+    """The form of the matrix alone."""
+    return encoded.matrix if isinstance(encoded, Gridded) else encoded
+
+
+SCALE, ZERO = "inputs.scale", "inputs.zero"

@@ -1,0 +1,109 @@
+"""The form that keeps some rows and columns of a matrix; the rest of it is 0 and is not stored."""
+
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from core.encoding.codes import Affine, Codebook, Coded, Rounded
+from core.encoding.forms import Dense, Encoded, Form, Layout
+from core.encoding.packing import count_kept, pack, packed_bytes
+from core.encoding.sparse import Sparse, Stored
+
+
+@dataclass(frozen=True, eq=False)
+class Kept:
+    """A smaller matrix in any stored form, at the rows and columns that stay. rows: bool (out,), columns: bool (in,).
+
+    Each side costs a bit a row or column, and nothing where all of them stay.
+    """
+
+    rows: Tensor
+    columns: Tensor
+    values: Stored
+
+    @property
+    def sides(self) -> dict[str, Tensor]:
+        """The sides that have lost something."""
+        return {name: side for name, side in (("rows", self.rows), ("columns", self.columns)) if not side.all()}
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(out, in) of what it decodes to."""
+        return len(self.rows), len(self.columns)
+
+    @property
+    def survivors(self) -> int:
+        """How many weights are left."""
+        if isinstance(self.values, Sparse):
+            return self.values.survivors
+        return count_kept(self.rows) * count_kept(self.columns)
+
+    def decode(self) -> Tensor:
+        whole = torch.zeros(self.shape)
+        whole[self.rows.nonzero(), self.columns.nonzero().flatten()] = self.values.decode()
+        return whole
+
+    def layout(self, kept: int | None = None) -> Layout:
+        sides = {name: ("U8", (packed_bytes(len(side), 1),)) for name, side in self.sides.items()}
+        return sides | self.values.layout()
+
+    def tensors(self, mask: Tensor | None = None) -> dict[str, Tensor]:
+        sides = {name: pack(side.to(torch.uint8), 1) for name, side in self.sides.items()}
+        return sides | self.values.tensors()
+
+    def information(self, mask: Tensor | None = None) -> float:
+        return self.values.information()
+
+    def form(self) -> Form:
+        return {"kind": "kept", "rows": len(self.rows), "columns": len(self.columns), "values": self.values.form()}
+
+
+def narrowed(stored: Stored, rows: Tensor, columns: Tensor) -> Encoded:
+    """The form without the rows and columns that do not stay, which then decode to 0; what stays decodes as before.
+
+    rows: bool (out,), columns: bool (in,). Where columns share scales in blocks, a block stays whole in the file and a
+    mask removes its other columns.
+    """
+    if bool(rows.all() and columns.all()):
+        return stored
+    values = stored.values if isinstance(stored, Sparse) else stored
+    held = _whole_blocks(values, columns)
+    stays = columns[held].expand(count_kept(rows), -1)
+    if isinstance(stored, Sparse):
+        stays = stays & stored.mask[rows][:, held]
+    part = _dense(values, rows, held) if isinstance(values, Dense) else _coded(values, rows, held)
+    if bool(stays.all()):
+        return Kept(rows, held, part)
+    if isinstance(part, Coded) and part.zero_is_a_code:
+        part = replace(part, codes=part.codes.masked_fill(~stays, part.zero))
+    return Kept(rows, held, Sparse(stays.contiguous(), part))
+
+
+def _whole_blocks(values: Dense | Coded, columns: Tensor) -> Tensor:
+    """The columns that stay, with all others of their blocks where there are several."""
+    if isinstance(values, Dense) or values.scale is None or values.scale.shape[1] == 1:
+        return columns
+    starts = torch.arange(len(columns)) // values.block
+    return torch.zeros(values.scale.shape[1], dtype=torch.bool).index_put((starts[columns],), torch.tensor(True))[
+        starts
+    ]
+
+
+def _dense(values: Dense, rows: Tensor, columns: Tensor) -> Dense:
+    return Dense(values.values[rows][:, columns].contiguous())
+
+
+def _coded(values: Coded, rows: Tensor, columns: Tensor) -> Coded:
+    """Codes, scales, offsets and levels of the rows and columns that stay."""
+    codes = values.codes[rows][:, columns].contiguous()
+    parts = {name: part for name in OF_ROWS[type(values)] if (part := getattr(values, name)) is not None}
+    own = {name: part if len(part) == 1 else part[rows] for name, part in parts.items()}
+    if values.scale is None or values.scale.shape[1] == 1:
+        return replace(values, codes=codes, block=max(1, codes.shape[1]), **own)
+    blocks = columns[:: values.block]  # of a block all columns stay or none
+    scaled = {name: part[:, blocks] if name != "levels" else part for name, part in own.items()}
+    return replace(values, codes=codes, block=min(values.block, codes.shape[1]), **scaled)
+
+
+OF_ROWS = {Affine: ("scale", "offset"), Codebook: ("levels", "scale"), Rounded: ("scale",)}

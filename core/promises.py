@@ -1,0 +1,30 @@
+"""Figures of a report held against those that are measured again."""
+
+import numpy as np
+
+from core import report
+
+
+def require(name: str, promised: object, found: object) -> None:
+    """ValueError where a figure is not the promised one.
+
+    Counts must agree to the digit, sums of logarithms to 12; what rests on logits as float32 sums can agree.
+    """
+    same = type(promised) is type(found)
+    if same and isinstance(found, dict):
+        require(f"{name}'s keys", sorted(promised), sorted(found))
+        for key in found:
+            require(f"{name}.{key}", promised[key], found[key])
+    elif same and isinstance(found, list) and len(found) == len(promised):
+        for i, (one, other) in enumerate(zip(promised, found, strict=True)):
+            require(f"{name}[{i}]", one, other)
+    elif not same or (promised != found and not (isinstance(found, float) and _close(name, promised, found))):
+        raise ValueError(f"report.json: {name} is {promised!r}, measured {found!r}")
+
+
+def _close(name: str, promised: float, found: float) -> bool:
+    """A calibration error moves by up to 2 / images for each image whose confidence crosses a level."""
+    of_logits = name.removesuffix("_dense") in report.SURE
+    return bool(
+        np.isclose(promised, found, rtol=1e-4, atol=1e-3) if of_logits else np.isclose(promised, found, rtol=1e-12)
+    )

@@ -1,0 +1,94 @@
+"""What a search is asked for, and what it has measured."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from core.recipe import Recipe
+from core.statistics import Z95
+
+SURETY = 1.0  # standard errors that a drop must stay below the one allowed
+
+
+@dataclass(frozen=True)
+class Goal:
+    """At most `drop` points lost and then the least cost, or at most `bytes` in the file and then the least loss.
+
+    seconds: to search for. cost: 'bytes' of the file, or 'macs' by non-zero weights; with `bytes` given it is that.
+    """
+
+    drop: float | None = None
+    bytes: int | None = None
+    seconds: float = 600.0
+    cost: str = "bytes"
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if (self.drop is None) == (self.bytes is None):
+            raise ValueError(f"drop is {self.drop!r} and bytes is {self.bytes!r}, expected one of the two")
+        if self.drop is not None and not 0 <= self.drop <= 100:
+            raise ValueError(f"drop is {self.drop!r}, expected points of accuracy from 0 to 100")
+        if self.bytes is not None and self.bytes < 1:
+            raise ValueError(f"bytes is {self.bytes!r}, expected the size of a file, 1 or more")
+        if not 0 < self.seconds < math.inf:
+            raise ValueError(f"seconds is {self.seconds!r}, expected a time above 0")
+        if self.cost not in COSTS:
+            raise ValueError(f"cost is {self.cost!r}, expected one of {', '.join(COSTS)}")
+        if self.bytes is not None and self.cost != "bytes":
+            raise ValueError(f"cost is {self.cost!r} and bytes is {self.bytes!r}, expected a drop with this cost")
+
+
+class Point(NamedTuple):
+    """A recipe as it was measured. bytes: of the whole file. macs: by non-zeros, None where nobody knows. drop: points,
+    with its 95 % interval. divergence: from the dense answers, nats an image."""
+
+    recipe: Recipe
+    bytes: int
+    macs: int | None
+    accuracy: float
+    drop: float
+    low: float
+    high: float
+    divergence: float
+    images: int
+
+
+class Progress(NamedTuple):
+    """How far a search is, from 0 to 1; what it does, in words; and the recipe that it has just measured, if any."""
+
+    share: float
+    doing: str
+    point: Point | None = None
+
+
+def margin(point: Point) -> float:
+    """The standard error of a point's drop, in points."""
+    return (point.high - point.low) / (2 * Z95)
+
+
+def safe(point: Point, goal: Goal) -> bool:
+    """Whether a point keeps to the goal: its drop a standard error below the one allowed, or its file within size."""
+    if goal.drop is None:
+        return point.bytes <= goal.bytes
+    return point.drop + SURETY * margin(point) <= goal.drop
+
+
+def best(points: Sequence[Point], goal: Goal) -> Point | None:
+    """The safe point with the least cost, or with the least divergence where the file's size is the goal."""
+    held = [point for point in points if safe(point, goal)]
+    if goal.drop is None:
+        return min(held, key=lambda point: point.divergence, default=None)
+    return min(held, key=lambda point: COSTS[goal.cost](point), default=None)
+
+
+def front(points: Sequence[Point], cost: str = "bytes") -> list[Point]:
+    """The points that no other beats in cost and accuracy at once, from the least cost on."""
+    kept: list[Point] = []
+    for point in sorted(points, key=lambda point: (COSTS[cost](point), -point.accuracy)):
+        if not kept or point.accuracy > kept[-1].accuracy:
+            kept.append(point)
+    return kept
+
+
+COSTS = {"bytes": lambda point: point.bytes, "macs": lambda point: point.macs or 0}

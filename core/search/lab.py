@@ -1,0 +1,125 @@
+"""What a search has tried: each layer's options measured alone, and whole recipes measured on all images."""
+
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from core import compensation, compress, encoding, exporting, report
+from core.encoding import Encoded
+from core.evaluation import tallies
+from core.layer import Layer
+from core.pipeline import Study, put_right
+from core.recipe import Recipe, Settings
+from core.search.goal import Goal, Point
+from core.search.options import Option, Picks
+from core.sensitivity import alone, differing
+from core.statistics import estimate
+
+ALONE = 1000  # images that an option is measured on
+HELD = 2**29  # bytes of encoded layers that are kept
+PATIENCE = 2e10  # operations of an exact refit; above that the column sweep takes its place
+
+
+@dataclass(frozen=True, eq=False)
+class Lab:
+    """A study, a goal and all that was measured for it. clock: seconds; `begun` by it.
+
+    options: by layer name, those that worked. tried: (layer name, Settings), those that did not too. points: whole
+    recipes, and `made` of which options, by id. after: what every recipe puts right afterwards.
+    """
+
+    study: Study
+    goal: Goal
+    clock: Callable[[], float] = time.monotonic
+    options: dict[str, list[Option]] = field(default_factory=dict)
+    tried: set[tuple[str, Settings]] = field(default_factory=set)
+    points: list[Point] = field(default_factory=list)
+    made: dict[int, Picks] = field(default_factory=dict)
+    forms: OrderedDict[tuple[str, Settings], Encoded] = field(default_factory=OrderedDict)
+    after: dict[str, str] = field(default_factory=dict)
+    begun: list[float] = field(default_factory=list)
+
+    @property
+    def share(self) -> float:
+        """The share of the time that has gone."""
+        if not self.begun:
+            self.begun.append(self.clock())
+        return min(1.0, (self.clock() - self.begun[0]) / self.goal.seconds)
+
+
+def opened(study: Study, goal: Goal) -> Lab:
+    """A lab in which every layer has one option: as it is."""
+    lab = Lab(study, goal)
+    for layer in study.known:
+        lab.options[layer.name] = [Option(Settings(), _cost(lab, layer, compress.encode(layer, Settings())), 0.0)]
+        lab.tried.add((layer.name, Settings()))
+    return lab
+
+
+def affordable(layer: Layer, settings: Settings) -> bool:
+    """Whether an exact refit takes seconds at most."""
+    return compensation.operations(layer.matrix.shape, settings) <= PATIENCE
+
+
+def measure_alone(lab: Lab, layer: Layer, settings: Settings) -> Option | None:
+    """A new option of one layer; None where it was tried before or cannot be had."""
+    key = layer.name, settings
+    if key in lab.tried:
+        return None
+    lab.tried.add(key)
+    try:
+        encoded = _form(lab, layer, settings)
+    except ValueError:
+        return None
+    tally = alone(lab.study, layer, settings, (encoded, min(ALONE, len(lab.study.bench.targets))))
+    option = Option(settings, _cost(lab, layer, encoded), max(0.0, tally.divergence / tally.images))
+    lab.options[layer.name].append(option)
+    return option
+
+
+def measure(lab: Lab, picks: Picks) -> Point:
+    """A whole recipe, measured on all images of the study."""
+    study = lab.study
+    recipe = Recipe(layers={name: differing(option.settings) for name, option in picks.items()}, **lab.after)
+    known = next((point for point in lab.points if point.recipe == recipe), None)
+    if known:
+        return known
+    encoded = {layer.name: _form(lab, layer, picks[layer.name].settings) for layer in study.known}
+    point = measured(study, recipe, encoded)
+    lab.points.append(point)
+    lab.made[id(point)] = picks
+    return point
+
+
+def measured(study: Study, recipe: Recipe, encoded: Mapping[str, Encoded]) -> Point:
+    """A recipe's figures on all images of a study, from its encoded layers."""
+    applied = put_right(study, recipe, encoded)
+    *_, tally = tallies(study.bench, applied.change)
+    found = estimate(tally, tally.images)
+    rows = [report.layer_row(layer, encoded[layer.name], study.uses[layer.name]) for layer in study.known]
+    size = exporting.file_bytes(study.loaded.model, study.known, encoded)
+    divergence = tally.divergence / tally.images
+    macs = report.total_of(rows, "macs")
+    return Point(recipe, size, macs, found.accuracy, found.drop, *found.drop_ci95, divergence, tally.images)
+
+
+def _form(lab: Lab, layer: Layer, settings: Settings) -> Encoded:
+    key = layer.name, settings
+    if key in lab.forms:
+        lab.forms.move_to_end(key)
+        return lab.forms[key]
+    encoded = compress.encode(layer, settings, lab.study.at(layer.name))
+    lab.forms[key] = encoded
+    while len(lab.forms) > len(lab.study.known) and sum(map(_held, lab.forms.values())) > HELD:
+        lab.forms.popitem(last=False)
+    return encoded
+
+
+def _held(encoded: Encoded) -> int:
+    return 2 * encoding.stored_values(encoded)  # a byte a code, a byte of mask
+
+
+def _cost(lab: Lab, layer: Layer, encoded: Encoded) -> float:
+    row = report.layer_row(layer, encoded, lab.study.uses[layer.name])
+    return float(row[lab.goal.cost] or 0)

@@ -1,0 +1,147 @@
+"""The way of a search: options for each layer, whole recipes near the goal, then better options and recipes."""
+
+import math
+import random
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+
+from core.layer import Layer
+from core.pipeline import Study
+from core.recipe import Settings
+from core.search.goal import SURETY, Goal, Progress, best, margin, safe
+from core.search.lab import Lab, affordable, measure, measure_alone, opened
+from core.search.options import Option, Picks, afforded, first, fitted, hull, neighbours
+
+FIRST = 0.35  # share of the time for the options that every layer is tried with at first
+ALWAYS = 3  # options that every layer gets, however little time there is
+HALVINGS = 8
+NEAR = 3.0  # times the best recipe's divergence: up to there it tells how the drop grows
+TRIES = 4  # options between two recipes
+WEARY = 100  # tries without a new option: there are none left
+AROUND = (1.0, 0.9, 1.1, 0.8, 1.2)  # times the divergence sought, in turn
+REPAIRS = ({"bias": "correct"}, {"batchnorm": "recalibrate"}, {"bias": "correct", "batchnorm": "recalibrate"})
+
+
+def search(study: Study, goal: Goal) -> Iterator[Progress]:
+    """Every step of a search for the goal, and with it each recipe that was measured, as it goes.
+
+    It may be left at any step: what came until then is all there is. Layers are measured alone, at settings of every
+    technique; the divergence from the dense answers, which nearly adds up over layers, tells which to combine (a
+    knapsack); every combination is measured, and the layers' options are refined around the best.
+    """
+    lab = opened(study, goal)
+    dense = {name: found[0] for name, found in lab.options.items()}
+    yield Progress(lab.share, "the dense model", measure(lab, dense))
+    for stage in (_options, _halved, _repaired, _refined):
+        yield from stage(lab)
+
+
+def _options(lab: Lab) -> Iterator[Progress]:
+    """Every layer at the settings it is tried with at first, within its part of the time."""
+    ends = np.cumsum([math.sqrt(layer.matrix.numel()) for layer in lab.study.known])
+    for layer, end in zip(lab.study.known, FIRST * ends / ends[-1], strict=True):
+        for number, settings in enumerate(first()):
+            if number >= ALWAYS and lab.share > end:
+                break
+            measure_alone(lab, layer, _payable(layer, settings))
+            yield Progress(lab.share, f"{layer.name} alone: {_words(settings)}")
+
+
+def _payable(layer: Layer, settings: Settings) -> Settings:
+    """The settings, with the column sweep where the exact refit would take too long."""
+    return settings if affordable(layer, settings) else replace(settings, compensate="columns")
+
+
+def _words(settings: Settings) -> str:
+    pruned = f"{settings.sparsity:.0%} pruned by {settings.criterion}, " if settings.prunes else ""
+    ranked = f"rank {settings.rank:.0%}, " if settings.factors else ""
+    return f"{pruned}{ranked}{settings.bits} bits"
+
+
+def _picked(lab: Lab, harm: float) -> Picks:
+    """The corners for a total harm, or for the size where that is the goal."""
+    hulls = {name: hull(found) for name, found in lab.options.items()}
+    if lab.goal.drop is not None:
+        return fitted(hulls, harm)
+    beside = lab.points[0].bytes - sum(found[0].cost for found in lab.options.values())  # what no layer's own
+    return afforded(hulls, lab.goal.bytes - beside)
+
+
+def _halved(lab: Lab) -> Iterator[Progress]:
+    """Recipes on both sides of the goal: the total harm halved between one that holds and one that does not."""
+    low, high = 1e-5, 3.0
+    for _ in range(HALVINGS if lab.goal.drop is not None else 1):
+        harm = math.sqrt(low * high)
+        point = measure(lab, _picked(lab, harm))
+        low, high = (harm, high) if safe(point, lab.goal) else (low, harm)
+        yield Progress(lab.share, "whole recipes near the goal", point)
+        if lab.share >= 1:
+            return
+
+
+def _repaired(lab: Lab) -> Iterator[Progress]:
+    """What is put right afterwards, kept where it brings the answers nearer to the dense model's."""
+    nearest = best(lab.points, lab.goal)
+    if nearest is None or lab.share >= 1:
+        return
+    picks, kept = lab.made[id(nearest)], lab.after
+    for after in REPAIRS:
+        other = measure(replace(lab, after=after), picks)
+        yield Progress(lab.share, "the same, with biases and batch norms put right", other)
+        if other.divergence < nearest.divergence:
+            nearest, kept = other, after
+    lab.after.update(kept)
+
+
+def _refined(lab: Lab) -> Iterator[Progress]:
+    """Better options around the best recipe, and the recipes that they make."""
+    chance, idle, turn = random.Random(lab.goal.seed), 0, 0
+    while lab.share < 1 and idle < WEARY:
+        nearest = best(lab.points, lab.goal) or lab.points[0]
+        picks = lab.made[id(nearest)]
+        layer = _worthwhile(lab, picks, chance)
+        option = _tried(lab, layer, picks, chance)
+        idle = 0 if option else idle + 1
+        if option:
+            yield Progress(lab.share, f"{layer.name} alone: {_words(option.settings)}")
+        turn += 1
+        if turn % TRIES == 0:
+            before = len(lab.points)
+            point = measure(lab, _picked(lab, _sought(lab) * AROUND[turn // TRIES % len(AROUND)]))
+            if len(lab.points) > before:
+                yield Progress(lab.share, "whole recipes near the goal", point)
+
+
+def _worthwhile(lab: Lab, picks: Picks, chance: random.Random) -> Layer:
+    """A layer by chance, the likelier the more it costs or harms in the best recipe."""
+    costs = sum(option.cost for option in picks.values()) or 1.0
+    harms = sum(option.harm for option in picks.values()) or 1.0
+    weights = [picks[layer.name].cost / costs + picks[layer.name].harm / harms + 0.01 for layer in lab.study.known]
+    return chance.choices(lab.study.known, weights)[0]
+
+
+def _tried(lab: Lab, layer: Layer, picks: Picks, chance: random.Random) -> Option | None:
+    """A new option beside the layer's own in the best recipe, or beside another corner of its hull."""
+    corners = hull(lab.options[layer.name])
+    from_here = [picks[layer.name], chance.choice(corners)]
+    for option in from_here:
+        for settings in neighbours(option.settings, chance):
+            payable = _payable(layer, settings)
+            if (layer.name, payable) not in lab.tried:
+                return measure_alone(lab, layer, payable)
+    return None
+
+
+def _sought(lab: Lab) -> float:
+    """The total harm at which the drop is the one allowed, less a standard error: from the recipes measured so far."""
+    nearest = best(lab.points, lab.goal)
+    if lab.goal.drop is None or nearest is None or nearest.divergence <= 0:
+        return 1e-3
+    near = [p for p in lab.points if 0 < p.divergence <= NEAR * nearest.divergence]
+    growth = sum(p.drop * p.divergence for p in near) / sum(p.divergence**2 for p in near)  # points a nat
+    allowed = max(0.0, lab.goal.drop - SURETY * margin(nearest))
+    divergence = allowed / growth if growth > 0 else NEAR * nearest.divergence
+    alone = sum(option.harm for option in lab.made[id(nearest)].values())
+    return min(divergence, NEAR * nearest.divergence) * alone / nearest.divergence

@@ -1,0 +1,139 @@
+"""Each layer alone at a ladder of settings, the others dense: what it costs, measured."""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from typing import NamedTuple
+
+import pandas as pd
+
+from core import compress, report
+from core.compress import needs_images
+from core.encoding import Encoded
+from core.evaluation import Change, tallies
+from core.layer import Layer
+from core.pipeline import Study
+from core.recipe import Recipe, Settings, Value, merged
+from core.statistics import Tally, estimate
+
+IMAGES = 1000  # a cell is measured on, unless another number is asked for
+BROKEN = 1.0  # points of accuracy: a layer that loses more has broken
+
+Changes = Mapping[str, Value]
+Ladders = Mapping[str, Sequence[Changes]]
+
+
+class Cell(NamedTuple):
+    """One layer at one step of one ladder. technique: the ladder's name. setting: where on it, as its own number."""
+
+    layer: Layer
+    technique: str
+    setting: float
+    settings: Settings
+
+
+def cells(known: tuple[Layer, ...], base: Settings, ladders: Ladders) -> tuple[Cell, ...]:
+    """Every layer's cells, a layer after another in the model's order. base: what a step's changes are made to."""
+    return tuple(
+        Cell(layer, technique, float(changes[technique]), merged(base, changes))
+        for layer in known
+        for technique, steps in ladders.items()
+        for changes in steps
+    )
+
+
+def sensitivity(study: Study, base: Settings, ladders: Ladders, images: int = IMAGES) -> Iterator[dict[str, object]]:
+    """A row a cell as soon as it is measured, on the first `images`; what cannot be done has its reason as `note`.
+
+    A row holds layer, technique, setting and the Settings themselves; accuracy, drop with its 95 % interval and the
+    mean divergence from the dense answers (nats an image); the layer's bytes, bits a weight and entropy. Layers come
+    in the model's order and resume where they begin: what lies before a layer is computed once for all its cells.
+    """
+    for cell in cells(study.known, base, ladders):
+        yield _row(study, cell, images)
+
+
+def calibrates(base: Settings, ladders: Ladders) -> Recipe:
+    """A recipe that rests on calibration images where any step of the ladders does: what to make the study with."""
+    steps = [merged(base, changes) for steps in ladders.values() for changes in steps]
+    return Recipe(next((settings for settings in steps if needs_images(settings)), base))
+
+
+def _row(study: Study, cell: Cell, images: int) -> dict[str, object]:
+    layer = cell.layer
+    head = {"layer": layer.name, "technique": cell.technique, "setting": cell.setting, "settings": cell.settings}
+    try:
+        encoded = compress.encode(layer, cell.settings, study.at(layer.name))
+    except ValueError as error:
+        return head | {"note": f"{error}"}
+    tally = alone(study, layer, cell.settings, (encoded, images))
+    found = estimate(tally, tally.images)
+    stored = report.layer_row(layer, encoded, study.uses[layer.name])
+    return head | {
+        "accuracy": found.accuracy,
+        "accuracy_dense": found.accuracy_dense,
+        "drop": found.drop,
+        "low": found.drop_ci95[0],
+        "high": found.drop_ci95[1],
+        "divergence": tally.divergence / tally.images,
+        "images": tally.images,
+        **{name: stored[name] for name in STORED},
+        "note": "",
+    }
+
+
+def alone(study: Study, layer: Layer, settings: Settings, measured: tuple[Encoded, int]) -> Tally:
+    """The tally of the model with one layer compressed. measured: its encoded form, and how many images are wanted."""
+    encoded, images = measured
+    stored = {layer.name: encoded}
+    changed, inputs = compress.weights((layer,), stored), compress.grids((layer,), stored)
+    tally = Tally()
+    for tally in tallies(study.bench, Change(changed, dict.fromkeys(changed, settings), inputs)):
+        if tally.images >= images:
+            break
+    return tally
+
+
+def table(rows: Sequence[Mapping[str, object]]) -> pd.DataFrame:
+    """The rows as a table, the Settings as the JSON fields that differ from the defaults."""
+    plain = [{**row, "settings": differing(row["settings"])} for row in rows]
+    return pd.DataFrame(plain, columns=list(COLUMNS))
+
+
+def differing(settings: Settings) -> dict[str, Value]:
+    """The fields that are not their defaults."""
+    base = asdict(Settings())
+    return {name: value for name, value in asdict(settings).items() if value != base[name]}
+
+
+def breaking(rows: Sequence[Mapping[str, object]]) -> pd.DataFrame:
+    """For each technique its layers in the order in which they break: the first setting that loses over a point.
+
+    A row a technique and layer: `setting` is NaN where every setting held, `step` how many did. Ladders go from mild
+    to harsh.
+    """
+    found: dict[tuple[str, str], dict[str, object]] = {}
+    for row in rows:
+        key = row["technique"], row["layer"]
+        held = found.setdefault(
+            key, {"technique": key[0], "layer": key[1], "setting": math.nan, "drop": math.nan, "step": 0}
+        )
+        if math.isnan(held["setting"]):
+            broken = row.get("drop", 0.0) > BROKEN
+            held |= {"setting": row["setting"], "drop": row["drop"]} if broken else {"step": held["step"] + 1}
+    order = list(dict.fromkeys(technique for technique, _ in found))
+    listed = sorted(found.values(), key=lambda row: (order.index(row["technique"]), row["step"]))
+    return pd.DataFrame(listed, columns=list(BREAKING))
+
+
+STORED = ("weights", "bytes", "bits_per_weight", "entropy_bits_per_weight", "macs", "macs_dense")
+COLUMNS = (
+    *("layer", "technique", "setting", "accuracy", "accuracy_dense", "drop", "low", "high", "divergence", "images"),
+    *(*STORED, "settings", "note"),
+)
+BREAKING = ("technique", "layer", "setting", "drop", "step")
+LADDERS: Ladders = {
+    "sparsity": tuple({"sparsity": s} for s in (0.3, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98)),
+    "bits": tuple({"bits": b} for b in (8, 7, 6, 5, 4, 3, 2, 1)),
+    "rank": tuple({"rank": r} for r in (0.75, 0.5, 0.35, 0.25, 0.15, 0.1, 0.05, 0.02)),
+}
