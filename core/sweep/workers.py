@@ -43,11 +43,12 @@ def workers_of(make: Callable[[], Executor], count: int) -> Workers:
     return Workers(count, opened)
 
 
-def processes(count: int) -> Workers:
-    """Processes of this machine, which share its processors evenly; ValueError for fewer than one."""
+def processes(count: int, each: int | None = None) -> Workers:
+    """Processes of this machine, which share its processors evenly or take `each`; ValueError for fewer than one."""
     _check(count)
+    share = each or processor_share(count)
     context = multiprocessing.get_context("spawn")  # a fork would inherit torch's threads in the middle of their work
-    return workers_of(lambda: ProcessPoolExecutor(count, context, _settled, (processor_share(count),)), count)
+    return workers_of(lambda: ProcessPoolExecutor(count, context, _settled, (share,)), count)
 
 
 def threads(count: int) -> Workers:

@@ -1,7 +1,7 @@
 """A subject, runs of it and a writer to be killed, without measuring."""
 
-import sys
 from dataclasses import replace
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import numpy as np
@@ -32,12 +32,8 @@ def answers(i: int = 0) -> dict[str, np.ndarray]:
     return {"predicted": values.integers(0, 10, 5000, np.uint8), "change": values.random(5000, np.float32)}
 
 
-def write(path: Path, first: int) -> None:
-    """Keep one run after the other and say each number once it is kept, until killed."""
+def write(path: Path, first: int, told: Connection) -> None:
+    """Keep one run after the other and tell each number once it is kept, until killed."""
     store = runs.open_store(path)
     for i in range(first, first + 10**6):
-        print(i, runs.record(store, run(i), answers(i)), flush=True)
-
-
-if __name__ == "__main__":
-    write(Path(sys.argv[1]), int(sys.argv[2]))
+        told.send((i, runs.record(store, run(i), answers(i))))

@@ -4,6 +4,7 @@ import json
 import random
 import sqlite3
 import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
@@ -224,7 +225,7 @@ def test_two_processes_and_their_threads_write_to_one_file(tmp_path):
         "from tests.core.runs import example; first = int(sys.argv[2]); store = runs.open_store(sys.argv[1]);"
         "list(Pool(4).map(lambda i: runs.record(store, example.run(i), example.answers(i)), range(first, first + 25)))"
     )
-    writers = [subprocess.Popen([killing.WRITER[0], "-c", code, str(path), str(first)]) for first in (0, 20)]
+    writers = [subprocess.Popen([sys.executable, "-c", code, str(path), str(first)]) for first in (0, 20)]
     assert [writer.wait() for writer in writers] == [0, 0]
     assert killing.require_whole(path, {}) == 45  # five were measured by both
 

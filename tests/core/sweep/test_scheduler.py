@@ -14,15 +14,18 @@ from core.sweep import scheduler
 from tests.core.sweep.test_sweep import CALIBRATED, DATA, GRID, RECIPES, figures, place
 
 
+def local(workers: int) -> distributed.LocalCluster:
+    """Worker processes of a thread each, heard on this machine alone, without a dashboard."""
+    quiet = {"dashboard": False, "dashboard_address": "127.0.0.1:0"}
+    return distributed.LocalCluster(
+        n_workers=workers, threads_per_worker=1, host="127.0.0.1", dashboard_address=None, scheduler_kwargs=quiet
+    )
+
+
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[distributed.LocalCluster]:
-    """Two worker processes of a thread each, on this machine alone; Dask gives a recipe up that costs it two."""
-    with (
-        dask.config.set({"distributed.scheduler.allowed-failures": 1}),
-        distributed.LocalCluster(
-            n_workers=2, threads_per_worker=1, processes=True, host="127.0.0.1", dashboard_address=None
-        ) as made,
-    ):
+    """Two workers; Dask gives a recipe up that costs it two."""
+    with dask.config.set({"distributed.scheduler.allowed-failures": 1}), local(2) as made:
         yield made
 
 
@@ -105,10 +108,7 @@ def test_what_is_no_address_is_one_sentence(monkeypatch, address):
 
 def test_a_scheduler_without_workers_is_one_sentence(monkeypatch):
     monkeypatch.setattr(scheduler, "PATIENCE", 0.5)
-    with (
-        distributed.LocalCluster(n_workers=0, host="127.0.0.1", dashboard_address=None, processes=False) as empty,
-        pytest.raises(ValueError, match="has no workers"),
-    ):
+    with local(0) as empty, pytest.raises(ValueError, match="has no workers"):
         sweep.cluster(empty.scheduler_address)
 
 
