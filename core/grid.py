@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from core.recipe import AFTERWARDS, FIELDS, Recipe, Value, from_json, merged, once, with_change
+from core.recipe import BESIDE, FIELDS, Recipe, Value, from_json, merged, parsed, with_change
 from core.recipe import FORMAT as RECIPE
 
 FORMAT = "prunescope/grid/1"
@@ -17,10 +17,7 @@ LAYER = "layers."
 
 def read_grid(text: str) -> list[Recipe]:
     """The recipes of a grid file, or of a JSON list of recipes; ValueError names what it does not know or cannot be."""
-    try:
-        document = json.loads(text, object_pairs_hook=once)
-    except (json.JSONDecodeError, RecursionError) as error:
-        raise ValueError(f"grid: not JSON ({error}), expected a grid or a list of recipes") from None
+    document = parsed(text, "grid", "a grid or a list of recipes")
     if isinstance(document, list):
         return _listed(document)
     if not isinstance(document, dict) or document.get("format") != FORMAT:
@@ -51,7 +48,7 @@ def _product(base: Recipe, axes: Mapping[str, object]) -> list[Recipe]:
     """A recipe for every combination, the last axis fastest."""
     for key, values in axes.items():
         if not _is_known(key):
-            known = ", ".join(FIELDS + tuple(AFTERWARDS))
+            known = ", ".join(FIELDS + tuple(BESIDE))
             raise ValueError(f"grid: unknown key {key!r}, expected one of {known}, or layers.NAME.FIELD")
         if not isinstance(values, list) or not values:
             raise ValueError(f"grid: {key} is {values!r}, expected a list of values")
@@ -63,12 +60,12 @@ def _product(base: Recipe, axes: Mapping[str, object]) -> list[Recipe]:
 
 def _is_known(key: str) -> bool:
     name, _, field = key.removeprefix(LAYER).rpartition(".")
-    return key in (*FIELDS, *AFTERWARDS) or bool(key.startswith(LAYER) and name and field in FIELDS)
+    return key in (*FIELDS, *BESIDE) or bool(key.startswith(LAYER) and name and field in FIELDS)
 
 
 def _at(base: Recipe, point: Mapping[str, Value]) -> Recipe:
     """The base with every value of a point: the default first, because a layer keeps what differs from it."""
-    afterwards = {key: value for key, value in point.items() if key in AFTERWARDS}
+    beside = {key: value for key, value in point.items() if key in BESIDE}
     default = {key: value for key, value in point.items() if key in FIELDS}
     layers: dict[str, dict[str, Value]] = {}
     for key, value in point.items():
@@ -76,7 +73,7 @@ def _at(base: Recipe, point: Mapping[str, Value]) -> Recipe:
             name, _, field = key.removeprefix(LAYER).rpartition(".")
             layers.setdefault(name, {})[field] = value
     try:
-        recipe = replace(base, default=merged(base.default, default), **afterwards)
+        recipe = replace(base, default=merged(base.default, default), **beside)
         for name, changes in layers.items():
             recipe = with_change(recipe, name, changes)
     except (ValueError, TypeError) as error:

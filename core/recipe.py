@@ -7,13 +7,21 @@ from dataclasses import asdict, dataclass, field, fields, replace
 
 FORMAT = "prunescope/recipe/1"
 UNCODED = 32
+LONGEST = 80  # characters of a value in a sentence
 BITS = (*range(1, 9), 16, UNCODED)
 INPUTS_BITS = BITS[1:]
 RANK_BY = ("fraction", "energy", "error")
 BATCHNORM = ("keep", "recalibrate")
 BIAS = ("keep", "correct")
 SHRINK = ("keep", "remove")
-AFTERWARDS = {"batchnorm": BATCHNORM, "bias": BIAS, "shrink": SHRINK}  # what is done beside encoding
+EQUALIZE = ("keep", "ranges")
+# what a recipe asks for beside the layers' own Settings, with the values of each
+BESIDE = {
+    "batchnorm": BATCHNORM,
+    "bias": BIAS,
+    "shrink": SHRINK,
+    "equalize": EQUALIZE,
+}
 
 Value = float | int | str | None
 
@@ -51,7 +59,7 @@ class Settings:
         for name, (holds, expected) in CHECKS.items():
             value = getattr(self, name)
             if not holds(value):
-                raise ValueError(f"{name} is {value!r}, expected {expected}")
+                raise ValueError(f"{name} is {_shown(value)}, expected {expected}")
         if self.threshold is not None and self.sparsity > 0:
             raise ValueError(
                 f"sparsity is {self.sparsity!r} and threshold is {self.threshold!r}, expected one of the two"
@@ -68,6 +76,11 @@ class Settings:
         return self.rank < 1 or self.rank_by == "error"
 
 
+def _shown(value: Value) -> str:
+    text = hex(value) if _whole(value) and value.bit_length() > LONGEST else repr(value)  # Python counts its digits
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
+
+
 def _number(value: Value) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < math.inf
 
@@ -79,7 +92,8 @@ def _whole(value: Value) -> bool:
 def _group(value: Value) -> bool:
     if value in ("tensor", "channel"):
         return True
-    return isinstance(value, str) and value.isascii() and value.isdigit() and 0 < int(value) <= 2**31
+    plain = isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= len(str(2**31))
+    return plain and 0 < int(value) <= 2**31
 
 
 CHECKS = {
@@ -110,7 +124,8 @@ class Recipe:
 
     layers: layer name -> the fields that differ from `default`. batchnorm: 'recalibrate' takes new running statistics,
     bias: 'correct' gives each layer's output its mean back, both from calibration images. shrink: 'remove' stores no
-    channel that is removed everywhere. model: name and sha256 of the model it was made for.
+    channel that is removed everywhere. equalize: 'ranges' puts layers in a row on a common scale before all else.
+    model: name and sha256 of the model it was made for.
     """
 
     default: Settings = Settings()
@@ -118,10 +133,11 @@ class Recipe:
     batchnorm: str = "keep"
     bias: str = "keep"
     shrink: str = "keep"
+    equalize: str = "keep"
     model: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for name, known in AFTERWARDS.items():
+        for name, known in BESIDE.items():
             if getattr(self, name) not in known:
                 raise ValueError(f"{name} is {getattr(self, name)!r}, expected one of {', '.join(known)}")
         for name in self.layers:
@@ -182,17 +198,17 @@ def to_json(recipe: Recipe, *, indent: int | None = 1) -> str:
     document["default"] = _differing(Settings(), recipe.default)
     document["layers"] = {name: dict(override) for name, override in recipe.layers.items()}
     document["batchnorm"] = recipe.batchnorm
-    document |= {name: value for name in AFTERWARDS if (value := getattr(recipe, name)) != "keep"}
+    document |= {name: value for name in BESIDE if (value := getattr(recipe, name)) != "keep"}
     separators = None if indent else (",", ":")
     return json.dumps(document, indent=indent, separators=separators, allow_nan=False)
 
 
 def from_json(text: str) -> Recipe:
     """The recipe of a JSON text; ValueError names what it does not know or cannot be."""
-    document = _object(_parsed(text), "the recipe")
+    document = _object(parsed(text, "recipe", "a file written by 'plan' or the dashboard"), "the recipe")
     if document.get("format") != FORMAT:
         raise ValueError(f"recipe: format is {document.get('format')!r}, expected {FORMAT!r}")
-    known = ("format", "model", "default", "layers", *AFTERWARDS)
+    known = ("format", "model", "default", "layers", *BESIDE)
     for key in document:
         if key not in known:
             raise ValueError(f"recipe: unknown key {key!r}, expected one of {', '.join(known)}")
@@ -204,21 +220,27 @@ def from_json(text: str) -> Recipe:
     default = _object(document.get("default", {}), "default")
     overrides = {name: _object(layers[name], f"layer '{name}'") for name in layers}
     try:
-        afterwards = {key: document[key] for key in AFTERWARDS if key in document}
+        afterwards = {key: document[key] for key in BESIDE if key in document}
         return Recipe(merged(Settings(), default), overrides, model=model, **afterwards)
     except (ValueError, TypeError) as error:
         raise ValueError(f"recipe: {error}") from None
 
 
-def _parsed(text: str) -> object:
+def parsed(text: str, what: str, expected: str) -> object:
+    """What a JSON text says; ValueError that calls it `what` where it is none or says a thing twice."""
     try:
-        return json.loads(text, object_pairs_hook=once)
+        return json.loads(text, object_pairs_hook=_once, parse_int=_digits)
     except (json.JSONDecodeError, RecursionError) as error:
-        raise ValueError(f"recipe: not JSON ({error}), expected a file written by 'plan' or the dashboard") from None
+        raise ValueError(f"{what}: not JSON ({error}), expected {expected}") from None
 
 
-def once(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    """The object of a JSON text, as `object_pairs_hook` of json.loads; ValueError where a key stands twice."""
+def _digits(text: str) -> int:
+    if len(text) > LONGEST:
+        raise ValueError(f"recipe: {text[:LONGEST]}… has {len(text)} characters, expected {LONGEST} at most")
+    return int(text)
+
+
+def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
     keys = [key for key, _ in pairs]
     if len(set(keys)) < len(keys):
         twice = next(key for key in keys if keys.count(key) > 1)

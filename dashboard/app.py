@@ -9,7 +9,19 @@ ROOT = str(Path(__file__).resolve().parents[1])
 if ROOT not in sys.path:  # `streamlit run` puts only this file's folder on the path
     sys.path.insert(0, ROOT)
 
+from dashboard import head, panels, state  # noqa: E402
 from dashboard.views import explore  # noqa: E402
 
+VIEWS = {"Explore": explore.page}
+
 st.set_page_config("Prunescope", page_icon="✂️", layout="wide", initial_sidebar_state="collapsed")
-st.navigation([st.Page(explore.page, title="Explore", default=True)], position="hidden").run()
+PAGES = [
+    st.Page(view, title=title, url_path=title.lower(), default=title == next(iter(VIEWS)))
+    for title, view in VIEWS.items()
+]
+chosen = st.navigation(PAGES, position="hidden")
+usable = panels.standing()
+head.head(PAGES, chosen.title)
+if usable:
+    chosen.run()
+    state.write_link()

@@ -1,10 +1,8 @@
 """The parts of the Explore page."""
 
-import html
 from collections.abc import Mapping
 from concurrent.futures import Future, wait
 from dataclasses import replace
-from pathlib import Path
 
 import streamlit as st
 from torch import Tensor
@@ -21,19 +19,8 @@ from dashboard.live.board import Part
 from dashboard.live.readout import Readout
 from dashboard.state import Position
 
-STYLE = Path(__file__).with_name("page.css").read_text("utf-8")
 PATIENCE = 0.3  # seconds
 CARD = {"height": "calc((100vh - 52px - 3 * 16px) / 2)", "phone": "280px"}
-FIRST = "Drag <b>Prune</b>: the accuracy moves while you drag, and every figure is measured."
-
-
-def head(position: Position) -> None:
-    """The page's own css, and its head line: what to do first, and what the model is."""
-    about = html.escape(state.about(position))
-    st.html(f"<style>{STYLE}</style>")
-    st.html(
-        f'<header class="ps-head"><b>Prunescope</b><span>{FIRST}</span><span class="ps-about">{about}</span></header>'
-    )
 
 
 def standing() -> bool:

@@ -5,7 +5,7 @@ from dataclasses import replace
 from core import report
 from core.live import Look, Studio
 from core.recipe import Recipe, without_override
-from dashboard import controls, state
+from dashboard import controls, offers, state
 from dashboard.live.board import Part
 from dashboard.live.row import Item, Picked, part, picked
 from dashboard.state import Position
@@ -21,8 +21,8 @@ def of(studio: Studio, position: Position) -> dict[str, tuple[Item, ...]]:
     own = position.layer in position.recipe.layers if position.layer else position.recipe != Recipe()
     return {
         "model": (
-            _select("model", "Model", {name: name for name in state.models()}, position.model),
-            _select("data", "Images it is measured on", state.data_words(), position.data),
+            _select("model", "Model", {name: name for name in offers.models()}, position.model),
+            _select("data", "Images it is measured on", offers.data_words(), position.data),
         ),
         "layer": (_layer_item(studio, position),),
         "mode": (

@@ -1,9 +1,7 @@
 """The only caches and the only session keys of the page."""
 
-import argparse
 import gc
 import shlex
-import sys
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -16,8 +14,9 @@ from core import compress, live, loading, pipeline, report
 from core.factoring import Decomposed
 from core.layer import Layer
 from core.live import Look, Studio
-from core.recipe import AFTERWARDS, Recipe, Settings, from_json, to_json
+from core.recipe import BESIDE, Recipe, Settings, from_json, to_json
 from core.theory import loss_change
+from dashboard import offers
 
 START = "digits_cnn"
 UNDO = 200
@@ -58,53 +57,16 @@ def studio(model: str, weights: str | None, data: str, calibrated: bool) -> Stud
     return made
 
 
-@st.cache_resource
-def arguments() -> argparse.Namespace:
-    """What stands behind `--` on the command line: the user's own model and data."""
-    parser = argparse.ArgumentParser(prog="streamlit run dashboard/app.py --")
-    parser.add_argument("--model", help="a sample's name, package.module:factory, or a weights file")
-    parser.add_argument("--weights", help="a file with the values for the model")
-    parser.add_argument("--data", help="a data set's name, package.module:factory, or an .npz")
-    return parser.parse_known_args(sys.argv[1:])[0]
-
-
-def models() -> tuple[str, ...]:
-    """The models that the page offers: the command line's own first."""
-    own = arguments().model
-    samples = tuple(sample_models.SAMPLES)
-    return samples if own is None or own in samples else (own, *samples)
-
-
-def data_sets() -> tuple[str, ...]:
-    """The data sets that the page offers: the command line's own first."""
-    own = arguments().data
-    known = tuple(sample_models.DATA)
-    return known if own is None or own in known else (own, *known)
-
-
-def data_words() -> dict[str, str]:
-    """How each data set reads in the picker."""
-    known = sample_models.DATA
-    return {name: f"{name} (online)" if name in known and known[name].online else name for name in data_sets()}
-
-
-def data_of(model: str) -> str:
-    """What a model is measured on at first."""
-    if model == arguments().model and arguments().data:
-        return arguments().data
-    return sample_models.SAMPLES[model].data if model in sample_models.SAMPLES else data_sets()[0]
-
-
 def studio_of(position: Position) -> Studio:
     """The studio of the position's model and data; ValueError or OSError says in a sentence why there is none."""
-    own = position.model == arguments().model
-    weights = arguments().weights if own else None
+    own = position.model == offers.arguments().model
+    weights = offers.arguments().weights if own else None
     return studio(position.model, weights, position.data, pipeline.calibrates(position.recipe))
 
 
 def as_options(position: Position) -> str:
     """The position's model and data as the command line takes them."""
-    weights = arguments().weights if position.model == arguments().model else None
+    weights = offers.arguments().weights if position.model == offers.arguments().model else None
     named = {"model": position.model, "weights": weights, "data": position.data}
     return " ".join(f"--{option} {shlex.quote(value)}" for option, value in named.items() if value)
 
@@ -121,21 +83,23 @@ def position() -> Position:
 
 def _linked() -> Position:
     query = st.query_params
-    model = query.get("model", arguments().model or START)
-    start = Position(START, data_of(START), Recipe())
-    if model not in models():
+    model = query.get("model", offers.arguments().model or START)
+    start = Position(START, offers.data_of(START), Recipe())
+    if model not in offers.models():
         complain(f"The link names the model '{model}', which this page does not have.")
         return start
     plot = query.get("plot", SPECTRUM)
-    plain = Position(model, query.get("data", data_of(model)), Recipe(), plot=plot if plot in PLOTS else SPECTRUM)
-    if plain.data not in data_sets():
+    plain = Position(
+        model, query.get("data", offers.data_of(model)), Recipe(), plot=plot if plot in PLOTS else SPECTRUM
+    )
+    if plain.data not in offers.data_sets():
         complain(f"The link names the data '{plain.data}', which this page does not have.")
         return start
     try:
         recipe = from_json(query["recipe"]) if "recipe" in query else Recipe()
         known = studio_of(plain).study.known
         compress.check(recipe, known)
-        for field, value in ((name, getattr(recipe, name)) for name in AFTERWARDS):
+        for field, value in ((name, getattr(recipe, name)) for name in BESIDE):
             if value != "keep":
                 raise ValueError(f"{field} is {value!r}, which 'python -m core apply' does and this page does not")
         layer = query.get("layer", "")
@@ -233,9 +197,16 @@ def write_link() -> None:
     here = st.session_state["settled"]
     plain = here.recipe == Recipe()
     query = {"model": here.model, "data": here.data, "layer": here.layer, "mode": here.mode, "plot": here.plot}
-    defaults = {"data": data_of(here.model), "layer": "", "mode": EACH, "plot": SPECTRUM}
+    defaults = {"data": offers.data_of(here.model), "layer": "", "mode": EACH, "plot": SPECTRUM}
     query = {key: value for key, value in query.items() if value != defaults.get(key)}
     st.query_params.from_dict(query if plain else query | {"recipe": to_json(here.recipe, indent=None)})
+
+
+def arrive(view: str) -> None:
+    """Stand in a view; its address says the position too."""
+    if st.session_state.get("view") != view:
+        st.session_state["view"] = view
+        st.session_state["link"] = "position" in st.session_state
 
 
 def version() -> str:
@@ -245,7 +216,7 @@ def version() -> str:
 
 def choose_model(name: str) -> None:
     """Stand at another model, dense, on the data that comes with it."""
-    settle(Position(name, data_of(name), Recipe(), plot=position().plot))
+    settle(Position(name, offers.data_of(name), Recipe(), plot=position().plot))
 
 
 def choose_data(name: str) -> None:

@@ -11,7 +11,7 @@ from core import behaviour, calibration, evaluation, exporting, pipeline, report
 from core.behaviour import Answered
 from core.loading import Data, Loaded, data_fingerprint
 from core.pipeline import Study
-from core.recipe import AFTERWARDS, Recipe, Settings, Value, from_json, to_json
+from core.recipe import BESIDE, Recipe, Settings, Value, from_json, to_json
 
 MEASURED = "measured"
 PROBED = 100  # images whose dense answers tell apart models that share names and values
@@ -118,7 +118,7 @@ def _canonical(recipe: Recipe) -> dict[str, object]:
     return {
         "default": _differing(default, asdict(Settings())),
         "layers": {name: changes for name, changes in layers.items() if changes},
-        **{name: value for name in AFTERWARDS if (value := getattr(recipe, name)) != "keep"},
+        **{name: value for name in BESIDE if (value := getattr(recipe, name)) != "keep"},
     }
 
 
@@ -133,8 +133,8 @@ def described(run: Run) -> str:
     document = json.loads(run.written)
     parts = [_words(document.get("default", {}))]
     parts += [f"{name} {_words(changes)}" for name, changes in document.get("layers", {}).items()]
-    afterwards = {key: document[key] for key in AFTERWARDS if document.get(key, "keep") != "keep"}
-    return "; ".join(part for part in (*parts, _words(afterwards)) if part) or "nothing"
+    beside = {key: document[key] for key in BESIDE if document.get(key, "keep") != "keep"}
+    return "; ".join(part for part in (*parts, _words(beside)) if part) or "nothing"
 
 
 def _words(changes: Mapping[str, Value]) -> str:

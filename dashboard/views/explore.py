@@ -19,11 +19,8 @@ READ = "readout"
 
 
 def page() -> None:
-    """The whole view: what stands still, and a fragment that runs at every move of a slider."""
-    usable = panels.standing()
-    panels.head(state.position())
-    if usable:
-        explore()
+    """The whole view: a fragment that runs at every move of a slider."""
+    explore()
 
 
 @st.fragment

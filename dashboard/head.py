@@ -1,0 +1,30 @@
+"""What stands above every view: the way to the others, and what to do first."""
+
+import html
+from collections.abc import Sequence
+from pathlib import Path
+
+import streamlit as st
+from streamlit.navigation.page import StreamlitPage
+
+from dashboard import state
+
+STYLE = Path(__file__).with_name("page.css").read_text("utf-8")
+
+
+def head(pages: Sequence[StreamlitPage], here: str) -> None:
+    """The page's own css, the links to all views, what to do first in this one, and what the model is."""
+    state.arrive(here)
+    st.html(f"<style>{STYLE}</style>")
+    about = html.escape(state.about(state.position()))
+    with st.container(horizontal=True, key="ps-head"):
+        st.html("<b class='ps-brand'>Prunescope</b>")
+        if len(pages) > 1:
+            for page in pages:
+                st.page_link(page, label=page.title, disabled=page.title == here)
+        st.html(f"<span class='ps-first'>{FIRST[here]}</span><span class='ps-about'>{about}</span>")
+
+
+FIRST = {
+    "Explore": "Drag <b>Prune</b>: the accuracy moves while you drag, and every figure is measured.",
+}
