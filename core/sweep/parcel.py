@@ -13,7 +13,7 @@ from core import pipeline, runs
 from core.behaviour import Answered
 from core.loading import Data, Loaded, load_data, load_model
 from core.pipeline import Study
-from core.recipe import Recipe, from_json
+from core.recipe import from_json, to_json
 from core.runs import Run, Subject
 
 LOADING = threading.Lock()
@@ -57,12 +57,12 @@ class Measured(NamedTuple):
 def measure(parcel: Parcel, written: str) -> Measured:
     """A recipe, given as JSON, measured on all images by a worker; ValueError where it cannot be."""
     recipe = from_json(written)
-    study = _study(parcel, pipeline.calibrates(recipe), threading.get_ident())
+    study = _study(parcel, to_json(pipeline.basis(recipe)), threading.get_ident())
     return Measured(*runs.measured(study, runs.asked(parcel.subject, recipe)))
 
 
 @lru_cache(maxsize=8)
-def _study(parcel: Parcel, calibrates: bool, thread: int) -> Study:
+def _study(parcel: Parcel, basis: str, thread: int) -> Study:
     """A study for each thread: what it remembers of its last recipe, and a model that runs, are not to be shared."""
     with LOADING:
         loaded, (data, calibration) = _model(parcel, thread), _images(parcel)
@@ -70,7 +70,7 @@ def _study(parcel: Parcel, calibrates: bool, thread: int) -> Study:
     for name, expected in parcel.subject.held.items():
         if expected != found.held[name]:
             raise ValueError(f"worker: {name} of '{parcel.model}' is {found.held[name]} here, expected {expected}")
-    return pipeline.study(loaded, data, Recipe(batchnorm="recalibrate" if calibrates else "keep"), calibration)
+    return pipeline.study(loaded, data, from_json(basis), calibration)
 
 
 @lru_cache(maxsize=8)

@@ -48,6 +48,21 @@ def test_a_sweep_finds_what_one_recipe_after_the_other_does(tmp_path, workers):
         assert np.array_equal(runs.arrays(where.store, kept.number)["predicted"], answers["predicted"])
 
 
+def test_each_recipe_is_measured_on_a_study_of_its_own_basis(tmp_path):
+    coarse = Settings(bits=2, group="tensor")
+    recipes = [Recipe(coarse, **beside) for beside in ({}, {"equalize": "ranges"}, {"bias": "correct"})]
+    recipes.append(Recipe(coarse, equalize="ranges", batchnorm="recalibrate"))
+    where = place(tmp_path, sweep.threads(1), "tests.core.sweep.models:relu")
+    assert len(list(sweep.sweep(where, recipes))) == len(recipes)
+    loaded, data = load_model(where.parcel.model), load_data(DATA)
+    for recipe in recipes:
+        asked = runs.asked(where.parcel.subject, recipe)
+        alone, _ = runs.measured(pipeline.study(loaded, data, recipe), asked)
+        assert figures(runs.find(where.store, asked)) == figures(alone)
+    drops = [run.report["accuracy"] for run in runs.listed(where.store)]
+    assert len(set(drops)) == len(recipes)  # or the recipes could be taken for each other unseen
+
+
 def test_a_sweep_goes_on_where_it_stopped(tmp_path):
     where = place(tmp_path, sweep.threads(1))
     running = sweep.sweep(where, RECIPES)
