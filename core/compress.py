@@ -160,6 +160,20 @@ def needs_images(settings: Settings) -> bool:
     return inputs_coded or _needs_sight(settings) or (settings.factors and settings.factorizer in CALIBRATED)
 
 
+def further(layer: Layer, settings: Settings, held: tuple[Tensor, Tensor | None], seen: Sight | None = None) -> Stored:
+    """A matrix of the layer as its Settings store it, of which what a mask removed already stays removed.
+
+    held: the matrix (out, in), and the mask or None. Nothing is made good, ValueError where its weights are not finite.
+    """
+    matrix, before = held
+    if not bool(torch.isfinite(matrix).all()):
+        raise ValueError(f"layer '{layer.name}': training made weights that are not finite; lower the learning rate")
+    wanted = Wanted(settings.sparsity, settings.threshold)
+    mask = _mask((matrix, matrix, before), (settings, wanted), layer, seen) if settings.prunes else before
+    values = Dense(matrix) if settings.bits == UNCODED else _coded(matrix, mask, settings, layer)
+    return values if mask is None else Sparse(mask, values)
+
+
 def _product(factors: list[Stored], layer: Layer) -> LowRank | Tucker:
     if len(factors) == 2:
         return LowRank(*factors, layer.groups)

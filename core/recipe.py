@@ -14,6 +14,10 @@ BATCHNORM = ("keep", "recalibrate")
 BIAS = ("keep", "correct")
 SHRINK = ("keep", "remove")
 AFTERWARDS = {"batchnorm": BATCHNORM, "bias": BIAS, "shrink": SHRINK}  # what is done beside encoding
+RECOVERED = (  # what a training that made a model good again can be said to have been
+    *("by", "train", "images", "steps", "batch", "rate", "decay", "seed", "augment", "alpha", "temperature"),
+    *("looks", "patience", "rounds", "schedule", "custom", "rewind", "how", "seek"),
+)
 
 Value = float | int | str | None
 
@@ -110,7 +114,8 @@ class Recipe:
 
     layers: layer name -> the fields that differ from `default`. batchnorm: 'recalibrate' takes new running statistics,
     bias: 'correct' gives each layer's output its mean back, both from calibration images. shrink: 'remove' stores no
-    channel that is removed everywhere. model: name and sha256 of the model it was made for.
+    channel that is removed everywhere. model: name and sha256 of the model it was made for. recovered: the training
+    that made it good, where there was one; its `images` of the data, shuffled by its `seed`, were learned from.
     """
 
     default: Settings = Settings()
@@ -119,8 +124,16 @@ class Recipe:
     bias: str = "keep"
     shrink: str = "keep"
     model: Mapping[str, str] = field(default_factory=dict)
+    recovered: Mapping[str, Value] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        for name, value in self.recovered.items():
+            if name not in RECOVERED or not (isinstance(value, str) or _number(value)):
+                raise ValueError(
+                    f"recovered has {name!r}: {value!r}, expected numbers and texts, {', '.join(RECOVERED)}"
+                )
+            if name in ("images", "seed") and not (_whole(value) and 0 <= value < 2**31):
+                raise ValueError(f"recovered has {name!r}: {value!r}, expected a whole number from 0")
         for name, known in AFTERWARDS.items():
             if getattr(self, name) not in known:
                 raise ValueError(f"{name} is {getattr(self, name)!r}, expected one of {', '.join(known)}")
@@ -183,6 +196,8 @@ def to_json(recipe: Recipe, *, indent: int | None = 1) -> str:
     document["layers"] = {name: dict(override) for name, override in recipe.layers.items()}
     document["batchnorm"] = recipe.batchnorm
     document |= {name: value for name in AFTERWARDS if (value := getattr(recipe, name)) != "keep"}
+    if recipe.recovered:
+        document["recovered"] = dict(recipe.recovered)
     separators = None if indent else (",", ":")
     return json.dumps(document, indent=indent, separators=separators, allow_nan=False)
 
@@ -192,7 +207,7 @@ def from_json(text: str) -> Recipe:
     document = _object(_parsed(text), "the recipe")
     if document.get("format") != FORMAT:
         raise ValueError(f"recipe: format is {document.get('format')!r}, expected {FORMAT!r}")
-    known = ("format", "model", "default", "layers", *AFTERWARDS)
+    known = ("format", "model", "default", "layers", "recovered", *AFTERWARDS)
     for key in document:
         if key not in known:
             raise ValueError(f"recipe: unknown key {key!r}, expected one of {', '.join(known)}")
@@ -203,9 +218,10 @@ def from_json(text: str) -> Recipe:
             raise ValueError(f"recipe: model has {key!r}: {value!r}, expected the texts 'name' and 'sha256'")
     default = _object(document.get("default", {}), "default")
     overrides = {name: _object(layers[name], f"layer '{name}'") for name in layers}
+    recovered = _object(document.get("recovered", {}), "recovered")
     try:
         afterwards = {key: document[key] for key in AFTERWARDS if key in document}
-        return Recipe(merged(Settings(), default), overrides, model=model, **afterwards)
+        return Recipe(merged(Settings(), default), overrides, model=model, recovered=recovered, **afterwards)
     except (ValueError, TypeError) as error:
         raise ValueError(f"recipe: {error}") from None
 

@@ -3,7 +3,9 @@
 A command is (function, names of its options); a name of two words is a command within a command.
 """
 
-from core.commands import folders, given, measures, models, plans, searches
+from core.commands import folders, given, measures, models, plans, recoveries, searches
 
 OPTIONS = given.OPTIONS | models.OPTIONS | plans.OPTIONS | folders.OPTIONS | measures.OPTIONS | searches.OPTIONS
+OPTIONS |= recoveries.OPTIONS
 COMMANDS = models.COMMANDS | plans.COMMANDS | folders.COMMANDS | measures.COMMANDS | searches.COMMANDS
+COMMANDS |= recoveries.COMMANDS

@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from core import narrowing, pipeline, report
@@ -13,6 +14,9 @@ from core.statistics import estimate
 def apply(options: argparse.Namespace) -> str:
     """Compress, measure on all images and write report.json, model.safetensors and recipe.json to a folder."""
     recipe = from_json(texts.read(options.recipe, "recipe"))
+    if recipe.recovered:
+        print("note: 'recover' trained with this recipe; this is the recipe without the training", file=sys.stderr)
+        recipe = replace(recipe, recovered={})
     loaded = given.model(options)
     study = pipeline.study(loaded, given.data(options, loaded), recipe, given.calibration(options))
     applied = pipeline.apply(study, recipe)

@@ -5,7 +5,7 @@ from core.encoding.forms import BYTES, Dense, Encoded, Form, Layout, bits
 from core.encoding.gridded import Grid, Gridded, bare
 from core.encoding.kept import Kept, narrowed
 from core.encoding.packing import count_kept, masked, pack, spread, unpack
-from core.encoding.product import Factored, LowRank, Tucker, leaves, removed_values, shape_of, stored_values
+from core.encoding.product import Factored, LowRank, Tucker, keeps_to, leaves, removed_values, shape_of, stored_values
 from core.encoding.sparse import Sparse, Stored
 
 __all__ = [
@@ -31,6 +31,7 @@ __all__ = [
     "bits",
     "code_counts",
     "count_kept",
+    "keeps_to",
     "leaves",
     "masked",
     "narrowed",
