@@ -18,7 +18,7 @@ from core.pruning import FREE
 from core.recipe import Recipe
 from core.seen import Calibration
 from core.training import adam, checkpoint, moving
-from core.training.images import AUGMENTATIONS, chance, rows
+from core.training.images import AUGMENTATIONS, chance, number, rows
 from core.training.losses import Batch, loss
 from core.training.options import Options, rate_at
 from core.training.rounds import Phase, at, entered, first, phases
@@ -159,7 +159,7 @@ def _stepped(course: Course, state: State, phase: Phase) -> tuple[State, Tensor]
     if options.seek and state.step % options.seek == 0:
         net = sought(net)
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(chance(options.seed, 2, state.phase, state.step).initial_seed())  # of dropout
+        torch.default_generator.manual_seed(number(options.seed, 2, state.phase, state.step))  # of dropout
         lost, gradients, whole = slopes(net, batch, lambda logits, given: loss(logits, given, options.aim))
     part = (state.step + 0.5) / phase.steps
     begin, end = phase.schedule

@@ -15,10 +15,14 @@ SHIFT = 1 / 14  # of a side, at most, either way
 
 def chance(seed: int, *where: int) -> torch.Generator:
     """Random numbers for each place of a run, which never rest on what came before it."""
-    number = seed
+    return torch.Generator().manual_seed(number(seed, *where))
+
+
+def number(seed: int, *where: int) -> int:
+    """A seed of its own for each place of a run."""
     for part in where:
-        number = (number * 1_000_003 + part + 1) % 2**63
-    return torch.Generator().manual_seed(number)
+        seed = (seed * 1_000_003 + part + 1) % 2**63
+    return seed
 
 
 def rows(count: int, batch: int, step: int, seed: int) -> Tensor:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from core.encoding import Sparse, Stored
-from core.training.codes import LEARNERS, Learner, Parts, Place
+from core.training.codes import LEARNERS, Learner, Parts, Place, Way
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,14 +45,23 @@ def seek(leaf: Leaf) -> Leaf:
     return Leaf(leaf.form, leaf.mask, leaf.place, leaf.parts, found)
 
 
+def forward(leaf: Leaf) -> tuple[Tensor, Way]:
+    """The (out, in) float32 matrix that the network runs with, and what the way back needs of the way there.
+
+    Removed weights are exactly 0.
+    """
+    values, way = leaf.learner.at(leaf.form, leaf.parts, leaf.found)
+    return leaf.place.scattered(values), way
+
+
 def matrix(leaf: Leaf) -> Tensor:
-    """The (out, in) float32 matrix that the network runs with; removed weights are exactly 0."""
-    return leaf.place.scattered(leaf.learner.at(leaf.form, leaf.parts, leaf.found))
+    """The (out, in) float32 matrix that the network runs with."""
+    return forward(leaf)[0]
 
 
-def pulled_back(leaf: Leaf, gradient: Tensor) -> Parts:
+def pulled_back(leaf: Leaf, way: Way, gradient: Tensor) -> Parts:
     """The gradients of the leaf's parts, from that of its matrix, (out, in)."""
-    return leaf.learner.back(leaf.form, (leaf.parts, leaf.found), leaf.place.gathered(gradient))
+    return leaf.learner.back(leaf.form, (leaf.parts, leaf.found, way), leaf.place.gathered(gradient))
 
 
 def settled(leaf: Leaf) -> Stored:

@@ -41,7 +41,7 @@ class Options:
     custom: tuple[float, ...] = ()
     rewind: str = "rate"
     how: str = "held"
-    seek: int = 10
+    seek: int = 20
 
     def __post_init__(self) -> None:
         for name, (holds, expected) in CHECKS.items():

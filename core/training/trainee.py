@@ -11,7 +11,7 @@ from core.compress import grids
 from core.encoding import Dense, Encoded, Factored, Grid, Gridded, bare, leaves
 from core.inputs import rounding
 from core.layer import Layer
-from core.training.leaves import Leaf, leaf, matrix, pulled_back, restored, seek, settled
+from core.training.leaves import Leaf, forward, leaf, pulled_back, restored, seek, settled
 from core.training.losses import Batch, Loss
 
 BATCH = 250  # images at a time where nothing is learned
@@ -86,7 +86,8 @@ def slopes(net: Trainee, batch: Batch, loss: Loss) -> tuple[Tensor, dict[str, Te
 
     Running statistics move, as in any training step.
     """
-    matrices = {name: tuple(matrix(one).requires_grad_() for one in held) for name, held in net.leaves.items()}
+    ways = {name: tuple(map(forward, held)) for name, held in net.leaves.items()}
+    matrices = {name: tuple(held.detach().requires_grad_() for held, _ in own) for name, own in ways.items()}
     others = {name: tensor.detach().requires_grad_() for name, tensor in net.others.items()}
     shaped = {layer.parameter: product(net.forms[layer.name], matrices[layer.name]) for layer in net.known}
     tensors = {layer.parameter: shaped[layer.parameter].view(layer.weight.shape) for layer in net.known}
@@ -100,7 +101,7 @@ def slopes(net: Trainee, batch: Batch, loss: Loss) -> tuple[Tensor, dict[str, Te
         f"{name}:{i}:{part}": gradient
         for name, held in net.leaves.items()
         for i, one in enumerate(held)
-        for part, gradient in pulled_back(one, whole[name][i]).items()
+        for part, gradient in pulled_back(one, ways[name][i][1], whole[name][i]).items()
     }
     return lost.detach(), back | {name: next(found) for name in others}, whole
 

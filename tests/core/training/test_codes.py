@@ -6,7 +6,7 @@ from core.coding import CODERS, WIDTHS
 from core.compress import encode
 from core.encoding import Affine, Codebook, Sparse, spread
 from core.recipe import Settings
-from core.training.leaves import leaf, matrix, pulled_back, seek, settled
+from core.training.leaves import Leaf, forward, leaf, matrix, pulled_back, seek, settled
 from tests.core import zoo
 
 CASES = [(coder, bits) for coder, widths in WIDTHS.items() for bits in widths[:3]]
@@ -48,7 +48,12 @@ def test_a_removed_weight_is_zero_and_has_nothing_to_learn(coder):
     one = leaf(stored, values_of(stored))
     assert len(one.parts["values"]) == stored.survivors
     assert (matrix(one)[~stored.mask] == 0).all()
-    assert len(pulled_back(one, zoo.random(6, 10))["values"]) == stored.survivors
+    assert len(back(one, zoo.random(6, 10))["values"]) == stored.survivors
+
+
+def back(one: Leaf, gradient: Tensor) -> dict[str, Tensor]:
+    """The gradients of what learns."""
+    return pulled_back(one, forward(one)[1], gradient)
 
 
 def straight(values: Tensor, rounded: Tensor) -> Tensor:
@@ -63,7 +68,7 @@ def test_even_grids_learn_by_the_gradients_of_learned_step_sizes(coder, bits, gr
     stored = coded(coder, bits, group)
     form: Affine = stored.values
     start, given = 1.3 * values_of(stored), zoo.random(6, 10, seed=8)
-    found = pulled_back(leaf(stored, start), given)
+    found = back(leaf(stored, start), given)
     values = start.clone().requires_grad_()
     growth = torch.zeros_like(form.scale, requires_grad=True)
     offset = None if form.offset is None else form.offset.clone().requires_grad_()
@@ -85,7 +90,7 @@ def test_a_centroid_learns_by_the_sum_over_what_shares_it(group):
     stored = coded("kmeans", 2, group)
     form: Codebook = stored.values
     given = zoo.random(6, 10, seed=8)
-    found = pulled_back(leaf(stored), given)["levels"]
+    found = back(leaf(stored), given)["levels"]
     rows = len(form.levels)
     for row in range(rows):
         mine = stored.mask if rows == 1 else stored.mask & (torch.arange(6) == row)[:, None]
@@ -97,7 +102,7 @@ def test_a_centroid_learns_by_the_sum_over_what_shares_it(group):
 def test_published_levels_stay_and_their_scale_learns(coder):
     stored = coded(coder, WIDTHS[coder][0], "channel")
     given, nudge = zoo.random(6, 10, seed=8).double(), 1e-4
-    found = pulled_back(leaf(stored), given.float())["growth"]
+    found = back(leaf(stored), given.float())["growth"]
     form: Codebook = stored.values
     for row in range(6):
         plain = (form.decode().double() * stored.mask * given)[row].sum()
