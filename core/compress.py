@@ -4,13 +4,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from core import compensation, index, inputs, patterns
-from core.coding import CODERS, SCALES, check_width
+from core.clustering import Sorted
+from core.coding import CLUSTERING, CODERS, SCALES, check_width
 from core.compensation import COMPENSATIONS, SWEEPING
-from core.encoding import Coded, Dense, Encoded, Grid, Gridded, LowRank, Sparse, Stored, Tucker, leaves
+from core.encoding import Coded, Dense, Encoded, Grid, Gridded, LowRank, Sparse, Stored, Tucker, count_kept, leaves
 from core.factoring import ALLOWED, CALIBRATED, FACTORIZERS, OF_KERNELS, Decomposed, kept_rank, least_rank
 from core.layer import Layer, require_finite
 from core.patterns import PATTERNS, Wanted
@@ -59,7 +61,7 @@ def rank_of(layer: Layer, settings: Settings, seen: Seen | None = None) -> int:
 def matrices(layer: Layer, settings: Settings, seen: Seen | None = None) -> tuple[Tensor, ...]:
     """The matrices that get pruned and coded: the layer's own, or the factors of a rank below the full one."""
     rank = rank_of(layer, settings, seen)
-    return (layer.matrix,) if rank == layer.full_rank else decomposed(layer, settings, seen).factors(rank)
+    return (layer.matrix,) if rank == layer.full_rank else layer.factors(decomposed(layer, settings, seen), rank)
 
 
 @dataclass(frozen=True, eq=False)
@@ -160,20 +162,6 @@ def needs_images(settings: Settings) -> bool:
     return inputs_coded or _needs_sight(settings) or (settings.factors and settings.factorizer in CALIBRATED)
 
 
-def further(layer: Layer, settings: Settings, held: tuple[Tensor, Tensor | None], seen: Sight | None = None) -> Stored:
-    """A matrix of the layer as its Settings store it, of which what a mask removed already stays removed.
-
-    held: the matrix (out, in), and the mask or None. Nothing is made good, ValueError where its weights are not finite.
-    """
-    matrix, before = held
-    if not bool(torch.isfinite(matrix).all()):
-        raise ValueError(f"layer '{layer.name}': training made weights that are not finite; lower the learning rate")
-    wanted = Wanted(settings.sparsity, settings.threshold)
-    mask = _mask((matrix, matrix, before), (settings, wanted), layer, seen) if settings.prunes else before
-    values = Dense(matrix) if settings.bits == UNCODED else _coded(matrix, mask, settings, layer)
-    return values if mask is None else Sparse(mask, values)
-
-
 def _product(factors: list[Stored], layer: Layer) -> LowRank | Tucker:
     if len(factors) == 2:
         return LowRank(*factors, layer.groups)
@@ -185,7 +173,7 @@ def _stored(matrix: Tensor, settings: Settings, layer: Layer, seen: Sight | None
     if settings.bits == UNCODED:
         values = Dense(weight)
     else:
-        values = _coded(weight, mask, settings, layer)
+        values = coded(weight, mask, settings, layer)
         if settings.compensate in SWEEPING:
             values = compensation.swept(weight, mask, values, seen)
     return values if mask is None else Sparse(mask, values)
@@ -198,14 +186,16 @@ def _pruned(matrix: Tensor, settings: Settings, layer: Layer, seen: Sight | None
     for step in range(1, steps + 1):
         share = 1 - (1 - settings.sparsity) ** (step / steps)
         wanted = Wanted(settings.sparsity if step == steps else share, settings.threshold)
-        mask = _mask((matrix, weight, mask), (settings, wanted), layer, seen)
+        mask = surviving((matrix, weight, mask), (settings, wanted), layer, seen)
         if mask is not None:
             weight = COMPENSATIONS[settings.compensate](matrix, mask, seen)
     return weight, mask
 
 
-def _coded(matrix: Tensor, mask: Tensor | None, settings: Settings, layer: Layer) -> Coded:
-    coded = CODERS[settings.coder](matrix, mask, settings)
+def coded(matrix: Tensor, mask: Tensor | None, settings: Settings, layer: Layer) -> Coded:
+    """The survivors of a matrix in the form of the Settings' coder; ValueError where it cannot hold them."""
+    ordered = _ordered(matrix, mask, settings, layer)
+    coded = CODERS[settings.coder](matrix, mask, settings, *ordered)
     if not coded.finite():
         raise ValueError(
             f"layer '{layer.name}': its weights span more than a {coded.precision} can; leave its bits at 32"
@@ -213,7 +203,22 @@ def _coded(matrix: Tensor, mask: Tensor | None, settings: Settings, layer: Layer
     return coded
 
 
-def _mask(
+def _ordered(matrix: Tensor, mask: Tensor | None, settings: Settings, layer: Layer) -> tuple[Sorted, ...]:
+    """The survivors in order for a coder that clusters them all together, from the layer's index; () elsewhere."""
+    if settings.coder not in CLUSTERING or settings.group != "tensor" or matrix is not layer.matrix:
+        return ()
+    values = layer.index.values
+    if mask is not None:
+        removed = mask.numel() - count_kept(mask)
+        last = index.magnitude(layer.index, removed)
+        low, high = index.cut(layer.index, np.nextafter(last, np.float32(np.inf)))
+        if not indexed(layer, matrix, settings) or high - low != removed:  # others of the magnitude `last` stay
+            return ()
+        values = np.concatenate([values[:low], values[high:]])
+    return (Sorted(values[None], np.array([values.size])),) if values.size else ()
+
+
+def surviving(
     before: tuple[Tensor, Tensor, Tensor | None], asked: tuple[Settings, Wanted], layer: Layer, seen: Sight | None
 ) -> Tensor | None:
     """Who survives, or None where nobody is removed.

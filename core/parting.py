@@ -3,8 +3,10 @@
 from collections.abc import Mapping
 
 import numpy as np
+import torch
 
-from core.loading import Data
+from core import evaluation
+from core.loading import Data, Loaded
 from core.recipe import Value
 
 
@@ -21,6 +23,14 @@ def parted(data: Data, learned: Mapping[str, Value]) -> tuple[Data, Data]:
         )
     order = np.random.RandomState(int(learned.get("seed", 0))).permutation(len(data.targets))
     return of(data, np.sort(order[count:])) if count else data, of(data, order[:count])
+
+
+def check_images(loaded: Loaded, data: Data, whose: str) -> None:
+    """ValueError that calls the data `whose` where the model cannot take it."""
+    try:
+        evaluation.check(loaded.model, torch.from_numpy(data.inputs), torch.from_numpy(data.targets))
+    except ValueError as error:
+        raise ValueError(f"{whose} '{data.name}': {error}") from None
 
 
 def of(data: Data, chosen: np.ndarray) -> Data:

@@ -7,13 +7,21 @@ from dataclasses import asdict, dataclass, field, fields, replace
 
 FORMAT = "prunescope/recipe/1"
 UNCODED = 32
+LONGEST = 80  # characters of a value in a sentence
 BITS = (*range(1, 9), 16, UNCODED)
 INPUTS_BITS = BITS[1:]
 RANK_BY = ("fraction", "energy", "error")
 BATCHNORM = ("keep", "recalibrate")
 BIAS = ("keep", "correct")
 SHRINK = ("keep", "remove")
-AFTERWARDS = {"batchnorm": BATCHNORM, "bias": BIAS, "shrink": SHRINK}  # what is done beside encoding
+EQUALIZE = ("keep", "ranges")
+# what a recipe asks for beside the layers' own Settings, with the values of each
+BESIDE = {
+    "batchnorm": BATCHNORM,
+    "bias": BIAS,
+    "shrink": SHRINK,
+    "equalize": EQUALIZE,
+}
 RECOVERED = (  # what a training that made a model good again can be said to have been
     *("by", "train", "images", "steps", "batch", "rate", "decay", "seed", "augment", "alpha", "temperature"),
     *("looks", "patience", "rounds", "schedule", "custom", "rewind", "how", "seek"),
@@ -55,7 +63,7 @@ class Settings:
         for name, (holds, expected) in CHECKS.items():
             value = getattr(self, name)
             if not holds(value):
-                raise ValueError(f"{name} is {value!r}, expected {expected}")
+                raise ValueError(f"{name} is {_shown(value)}, expected {expected}")
         if self.threshold is not None and self.sparsity > 0:
             raise ValueError(
                 f"sparsity is {self.sparsity!r} and threshold is {self.threshold!r}, expected one of the two"
@@ -72,6 +80,11 @@ class Settings:
         return self.rank < 1 or self.rank_by == "error"
 
 
+def _shown(value: Value) -> str:
+    text = hex(value) if _whole(value) and value.bit_length() > LONGEST else repr(value)  # Python counts its digits
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
+
+
 def _number(value: Value) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < math.inf
 
@@ -83,7 +96,8 @@ def _whole(value: Value) -> bool:
 def _group(value: Value) -> bool:
     if value in ("tensor", "channel"):
         return True
-    return isinstance(value, str) and value.isascii() and value.isdigit() and 0 < int(value) <= 2**31
+    plain = isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= len(str(2**31))
+    return plain and 0 < int(value) <= 2**31
 
 
 CHECKS = {
@@ -114,8 +128,9 @@ class Recipe:
 
     layers: layer name -> the fields that differ from `default`. batchnorm: 'recalibrate' takes new running statistics,
     bias: 'correct' gives each layer's output its mean back, both from calibration images. shrink: 'remove' stores no
-    channel that is removed everywhere. model: name and sha256 of the model it was made for. recovered: the training
-    that made it good, where there was one; its `images` of the data, shuffled by its `seed`, were learned from.
+    channel that is removed everywhere. equalize: 'ranges' puts layers in a row on a common scale before all else.
+    model: name and sha256 of the model it was made for. recovered: the training that made it good, where there was one;
+    its `images` of the data, shuffled by its `seed`, were learned from.
     """
 
     default: Settings = Settings()
@@ -123,6 +138,7 @@ class Recipe:
     batchnorm: str = "keep"
     bias: str = "keep"
     shrink: str = "keep"
+    equalize: str = "keep"
     model: Mapping[str, str] = field(default_factory=dict)
     recovered: Mapping[str, Value] = field(default_factory=dict)
 
@@ -134,7 +150,7 @@ class Recipe:
                 )
             if name in ("images", "seed") and not (_whole(value) and 0 <= value < 2**31):
                 raise ValueError(f"recovered has {name!r}: {value!r}, expected a whole number from 0")
-        for name, known in AFTERWARDS.items():
+        for name, known in BESIDE.items():
             if getattr(self, name) not in known:
                 raise ValueError(f"{name} is {getattr(self, name)!r}, expected one of {', '.join(known)}")
         for name in self.layers:
@@ -195,7 +211,7 @@ def to_json(recipe: Recipe, *, indent: int | None = 1) -> str:
     document["default"] = _differing(Settings(), recipe.default)
     document["layers"] = {name: dict(override) for name, override in recipe.layers.items()}
     document["batchnorm"] = recipe.batchnorm
-    document |= {name: value for name in AFTERWARDS if (value := getattr(recipe, name)) != "keep"}
+    document |= {name: value for name in BESIDE if (value := getattr(recipe, name)) != "keep"}
     if recipe.recovered:
         document["recovered"] = dict(recipe.recovered)
     separators = None if indent else (",", ":")
@@ -204,10 +220,10 @@ def to_json(recipe: Recipe, *, indent: int | None = 1) -> str:
 
 def from_json(text: str) -> Recipe:
     """The recipe of a JSON text; ValueError names what it does not know or cannot be."""
-    document = _object(_parsed(text), "the recipe")
+    document = _object(parsed(text, "recipe", "a file written by 'plan' or the dashboard"), "the recipe")
     if document.get("format") != FORMAT:
         raise ValueError(f"recipe: format is {document.get('format')!r}, expected {FORMAT!r}")
-    known = ("format", "model", "default", "layers", "recovered", *AFTERWARDS)
+    known = ("format", "model", "default", "layers", "recovered", *BESIDE)
     for key in document:
         if key not in known:
             raise ValueError(f"recipe: unknown key {key!r}, expected one of {', '.join(known)}")
@@ -220,17 +236,24 @@ def from_json(text: str) -> Recipe:
     overrides = {name: _object(layers[name], f"layer '{name}'") for name in layers}
     recovered = _object(document.get("recovered", {}), "recovered")
     try:
-        afterwards = {key: document[key] for key in AFTERWARDS if key in document}
+        afterwards = {key: document[key] for key in BESIDE if key in document}
         return Recipe(merged(Settings(), default), overrides, model=model, recovered=recovered, **afterwards)
     except (ValueError, TypeError) as error:
         raise ValueError(f"recipe: {error}") from None
 
 
-def _parsed(text: str) -> object:
+def parsed(text: str, what: str, expected: str) -> object:
+    """What a JSON text says; ValueError that calls it `what` where it is none or says a thing twice."""
     try:
-        return json.loads(text, object_pairs_hook=_once)
+        return json.loads(text, object_pairs_hook=_once, parse_int=_digits)
     except (json.JSONDecodeError, RecursionError) as error:
-        raise ValueError(f"recipe: not JSON ({error}), expected a file written by 'plan' or the dashboard") from None
+        raise ValueError(f"{what}: not JSON ({error}), expected {expected}") from None
+
+
+def _digits(text: str) -> int:
+    if len(text) > LONGEST:
+        raise ValueError(f"recipe: {text[:LONGEST]}… has {len(text)} characters, expected {LONGEST} at most")
+    return int(text)
 
 
 def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:

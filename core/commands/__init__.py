@@ -3,9 +3,8 @@
 A command is (function, names of its options); a name of two words is a command within a command.
 """
 
-from core.commands import folders, given, measures, models, plans, recoveries, searches
+from core.commands import folders, given, kept, measures, models, plans, recoveries, searches, sweeps
 
-OPTIONS = given.OPTIONS | models.OPTIONS | plans.OPTIONS | folders.OPTIONS | measures.OPTIONS | searches.OPTIONS
-OPTIONS |= recoveries.OPTIONS
-COMMANDS = models.COMMANDS | plans.COMMANDS | folders.COMMANDS | measures.COMMANDS | searches.COMMANDS
-COMMANDS |= recoveries.COMMANDS
+GROUPS = (models, plans, folders, measures, searches, sweeps, recoveries, kept)
+OPTIONS = {name: option for group in (given, *GROUPS) for name, option in group.OPTIONS.items()}
+COMMANDS = {name: command for group in GROUPS for name, command in group.COMMANDS.items()}

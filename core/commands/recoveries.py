@@ -1,12 +1,15 @@
 """`recover`: what a recipe costs, given back by training; prints a line at every look."""
 
 import argparse
+import json
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from core import pipeline, training
+from core import behaviour, pipeline, runs, training
 from core.commands import given, texts
+from core.commands.folders import recorded
 from core.exporting import write_folder
 from core.loading import load_data
 from core.recipe import from_json
@@ -27,7 +30,8 @@ def recover(options: argparse.Namespace) -> str:
     recipe = from_json(texts.read(options.recipe, "recipe"))
     loaded = given.model(options)
     train = load_data(options.train) if options.train else None
-    task = training.task(loaded, given.data(options, loaded), recipe, chosen, train)
+    data = given.data(options, loaded)
+    task = training.task(loaded, data, recipe, chosen, train)
     folder = Path(options.checkpoint) if options.checkpoint else None
     before = pipeline.measure(task.study, pipeline.trained(task.study, task.recipe, *task.start))
     kept = Kept()
@@ -38,7 +42,7 @@ def recover(options: argparse.Namespace) -> str:
         print("stopped", file=sys.stderr)
     if not kept.best:
         raise ValueError("recover: stopped before anything satisfied the recipe, nothing is written")
-    return _written(task, kept.best[0], before, Path(options.output))
+    return _written(options, (task, kept.best[0]), before, runs.subject(loaded, data))
 
 
 def _options(options: argparse.Namespace) -> Options:
@@ -81,19 +85,23 @@ def _parts(task: Task) -> str:
     )
 
 
-def _written(task: Task, outcome: Outcome, before: Tally, folder: Path) -> str:
-    """Measure the outcome on the images that nothing was chosen by, and write it."""
+def _written(options: argparse.Namespace, made: tuple[Task, Outcome], before: Tally, subject: runs.Subject) -> str:
+    """Measure the outcome on the images that nothing was chosen by, write it and keep it among the runs."""
+    (task, outcome), folder = made, Path(options.output)
     applied = training.applied(task, outcome)
-    tally = pipeline.measure(task.study, applied)
+    tally, answers = behaviour.answered(task.study.bench, applied.change)
     files = pipeline.files(task.study, outcome.recipe, applied, tally)
     write_folder(folder, files)
+    run = runs.asked(subject, outcome.recipe, "recovered")
+    figures = {"held_out": outcome.accuracy, "before": before.correct / before.images, "step": outcome.step}
+    kept = recorded(options, replace(run, report=json.loads(files["report.json"]), extra=figures), answers)
     found, plain = estimate(tally, tally.images), estimate(before, before.images)
     low, high = found.drop_ci95
     dense, size = pipeline.dense_bytes(task.study), len(files["model.safetensors"])
     return (
         f"accuracy {found.accuracy:.4f}, before training {plain.accuracy:.4f}, dense {found.accuracy_dense:.4f}, drop "
         f"{found.drop:.2f} points (95 %: {low:.2f} to {high:.2f}) on {tally.images} images\n"
-        f"{size:,} bytes, {dense / size:.1f} times smaller\nwrote {folder}"
+        f"{size:,} bytes, {dense / size:.1f} times smaller\nwrote {folder}{kept}"
     )
 
 
@@ -132,4 +140,4 @@ OPTIONS = {
     "checkpoint": (("--checkpoint",), {"help": "a folder to resume from after a kill"}),
 }
 ON = ("model", "weights", "data", "train", "recipe", "seed", "distil", "checkpoint")
-COMMANDS = {"recover": (recover, (*ON, *NAMES, "output"))}
+COMMANDS = {"recover": (recover, (*ON, *NAMES, "output", "runs"))}

@@ -37,7 +37,7 @@ def key(task: Task, options: Options) -> str:
 
 def write(folder: Path, name: str, task: Task, state: State) -> None:
     """Write a state just after a look; name: its `key`."""
-    loaded, best = task.study.loaded, state.best
+    best = state.best
     head = {"format": FORMAT, "key": name, "phase": state.phase, "step": state.step, "stale": state.stale}
     if best is not None:
         told = {"recipe": to_json(best.recipe), "accuracy": best.accuracy, "phase": best.phase, "step": best.step}
@@ -46,7 +46,7 @@ def write(folder: Path, name: str, task: Task, state: State) -> None:
     if state.ground is not None:
         numbers |= {f"ground/{n}": t for n, t in state.ground.values.items()}
         numbers |= {f"scores/{n}": t for n, t in state.ground.scores.items()}
-    known, model = task.study.known, loaded.model
+    known, model = task.study.known, task.study.model
     parts = (
         json.dumps(head, indent=1).encode(),
         exporting.serialize(model, known, encoded(state.net), beside(state.net)),
@@ -79,7 +79,7 @@ def read(folder: Path, name: str, task: Task) -> State | None:
 def _state(folder: Path, head: Mapping, task: Task) -> State:
     forms, rest = _network(folder / FILES[1], task)
     numbers = safetensors.torch.load((folder / FILES[2]).read_bytes())
-    net = _valued(trainee(task.study.loaded.model, task.study.known, (forms, rest), {}), numbers)
+    net = _valued(trainee(task.study.model, task.study.known, (forms, rest), {}), numbers)
     sides = [{n.removeprefix(s): t for n, t in numbers.items() if n.startswith(s)} for s in ("ground/", "scores/")]
     best = None
     if "best" in head:
@@ -91,7 +91,7 @@ def _state(folder: Path, head: Mapping, task: Task) -> State:
 
 
 def _network(path: Path, task: Task) -> tuple[dict[str, Encoded], dict[str, Tensor]]:
-    forms, tensors = exporting.deserialize(path.read_bytes(), task.study.loaded.model, task.study.known)
+    forms, tensors = exporting.deserialize(path.read_bytes(), task.study.model, task.study.known)
     own = {layer.parameter for layer in task.study.known}
     return forms, {name: tensor for name, tensor in tensors.items() if name not in own}
 

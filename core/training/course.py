@@ -61,13 +61,13 @@ class Course:
     @cached_property
     def base(self) -> Trainee:
         """The network before anything is removed or coded; low ranks are there already."""
-        study, model = self.task.study, self.task.study.loaded.model
+        study, model = self.task.study, self.task.study.model
         whole = at(self.task.recipe, replace(self.plan[0], share=0.0, coded=False))
         return trainee(model, study.known, (encoded_by(study, whole), {}), {})
 
     def taught(self, x: Tensor) -> Tensor:
         """The dense model's logits."""
-        return answers(self.task.study.loaded.model, {}, {}, x)
+        return answers(self.task.study.model, {}, {}, x)
 
     def every(self, phase: Phase) -> int:
         """Steps between two looks."""
@@ -108,14 +108,14 @@ def _keep(kept: Kept, state: State) -> None:
 def _begun(course: Course) -> State:
     task = course.task
     if len(course.plan) == 1 and course.plan[0].coded:
-        net = first(task.study.loaded.model, task.study.known, task.recipe, task.start)
+        net = first(task.study.model, task.study.known, task.recipe, task.start)
         return opened(0, net, None, None)
     return _entered(course, course.base, 0, None)
 
 
 def _entered(course: Course, net: Trainee, number: int, best: Outcome | None) -> State:
     """The state at the beginning of a phase that follows on a network."""
-    phase, task, model = course.plan[number], course.task, course.task.study.loaded.model
+    phase, task, model = course.plan[number], course.task, course.task.study.model
     begins = replace(phase, share=0.0) if phase.moving and course.options.how == "movement" else phase
     recipe = at(task.recipe, begins)
     again = course.base if course.options.rewind == "weights" and number and not phase.coded else None
@@ -130,7 +130,7 @@ def _seen(course: Course, net: Trainee, recipe: Recipe) -> Calibration | None:
     settings = [recipe.settings(layer.name) for layer in net.known]
     if all(own.criterion in FREE or not own.prunes for own in settings):
         return None
-    twin = copy.deepcopy(course.task.study.loaded.model)
+    twin = copy.deepcopy(course.task.study.model)
     twin.load_state_dict(weights(net.known, encoded(net)) | beside(net), strict=False)
     images = course.task.learn
     return Calibration(twin, layers(twin), images.x[:CALIBRATED], images.y[:CALIBRATED], course.options.seed)
@@ -203,7 +203,7 @@ def _looked(course: Course, state: State, lost: float) -> tuple[State, Step]:
     task, phase, net = course.task, course.plan[state.phase], renewed(state.net)
     forms, rest = encoded(net), beside(net)
     tensors = weights(net.known, forms) | rest
-    logits = answers(task.study.loaded.model, tensors, net.inputs, task.held.x)
+    logits = answers(task.study.model, tensors, net.inputs, task.held.x)
     accuracy = float((logits.argmax(1) == course.target).float().mean())
     outcome = Outcome(at(task.recipe, phase), forms, rest, accuracy, state.phase, state.step)
     best = state.best
@@ -234,5 +234,5 @@ def _next(course: Course, state: State) -> State | None:
     if state.phase + 1 == len(course.plan):
         return None
     best = state.best
-    net = trainee(course.task.study.loaded.model, state.net.known, (best.encoded, best.beside), {})
+    net = trainee(course.task.study.model, state.net.known, (best.encoded, best.beside), {})
     return _entered(course, net, state.phase + 1, best)

@@ -3,12 +3,14 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+import torch
 from torch import Tensor, nn
 
-from core.compress import further, matrices, needs_images
-from core.encoding import Encoded, Factored, Gridded, bare
+from core.compress import coded, matrices, needs_images, surviving
+from core.encoding import Dense, Encoded, Factored, Gridded, Sparse, Stored, bare
 from core.layer import Layer
-from core.pruning import FREE
+from core.patterns import Wanted
+from core.pruning import FREE, Sight
 from core.recipe import UNCODED, Recipe, Settings
 from core.seen import Calibration, Seen
 from core.training.leaves import matrix
@@ -99,6 +101,20 @@ def entered(net: Trainee, model: nn.Module, recipe: Recipe, again: Trainee | Non
         forms[layer.name] = _joined(net.forms[layer.name], stored)
         values[layer.name] = tuple(matrix(one) for one in source.leaves[layer.name])
     return trainee(model, net.known, (forms, beside(source)), values)
+
+
+def further(layer: Layer, settings: Settings, held: tuple[Tensor, Tensor | None], seen: Sight | None = None) -> Stored:
+    """A matrix of the layer as its Settings store it, of which what a mask removed already stays removed.
+
+    held: the matrix (out, in), and the mask or None. Nothing is made good, ValueError where its weights are not finite.
+    """
+    matrix, before = held
+    if not bool(torch.isfinite(matrix).all()):
+        raise ValueError(f"layer '{layer.name}': training made weights that are not finite; lower the learning rate")
+    wanted = Wanted(settings.sparsity, settings.threshold)
+    mask = surviving((matrix, matrix, before), (settings, wanted), layer, seen) if settings.prunes else before
+    values = Dense(matrix) if settings.bits == UNCODED else coded(matrix, mask, settings, layer)
+    return values if mask is None else Sparse(mask, values)
 
 
 def _sight(layer: Layer, settings: Settings, held: tuple[int, Calibration | None]) -> Seen | None:

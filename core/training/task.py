@@ -10,7 +10,7 @@ from torch import Tensor
 from core import pipeline
 from core.encoding import Encoded
 from core.loading import Data, Loaded
-from core.parting import of, parted
+from core.parting import check_images, of, parted
 from core.pipeline import Study
 from core.recipe import Recipe
 from core.training.images import pictures
@@ -54,7 +54,7 @@ def task(loaded: Loaded, data: Data, recipe: Recipe, options: Options, train: Da
     said = {"by": "training", **described(options), "images": images}
     if train:
         said["train"] = train.name
-        pipeline.check_images(loaded, train, "train")
+        check_images(loaded, train, "train")
     recovered = replace(recipe, recovered=said)
     whole = pipeline.study(loaded, data, recovered)
     learned = train or parted(data, said)[1]

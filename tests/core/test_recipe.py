@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.recipe import AFTERWARDS, BITS, Recipe, Settings, from_json, merged, to_json, with_change, without_override
+from core.recipe import BESIDE, BITS, Recipe, Settings, from_json, merged, to_json, with_change, without_override
 
 EXAMPLE = """{"format": "prunescope/recipe/1", "model": {"name": "digits_cnn", "sha256": "abc"},
  "default": {"sparsity": 0.8, "criterion": "magnitude", "pattern": "element", "coder": "symmetric", "bits": 4,
@@ -30,9 +30,9 @@ def test_the_documented_example_reads():
     assert recipe.settings("fc1") == recipe.default
 
 
-@pytest.mark.parametrize("name", AFTERWARDS)
+@pytest.mark.parametrize("name", BESIDE)
 def test_what_is_done_beside_encoding_survives_a_file(name):
-    recipe = Recipe(**{name: AFTERWARDS[name][1]})
+    recipe = Recipe(**{name: BESIDE[name][1]})
     assert from_json(to_json(recipe)) == recipe
     assert (f'"{name}"' in to_json(Recipe())) == (name == "batchnorm")
 
@@ -67,6 +67,8 @@ def test_json_round_trip_keeps_every_setting(default, overrides):
         ("bits", 4.0),
         ("bits", [4]),
         ("group", "0"),
+        ("group", "9" * 5000),
+        ("group", str(2**31 + 1)),
         ("group", "row"),
         ("group", 64),
         ("group", "٣"),
@@ -78,6 +80,22 @@ def test_json_round_trip_keeps_every_setting(default, overrides):
 def test_an_impossible_value_is_refused_by_name(field, value):
     with pytest.raises(ValueError, match=f"^{field} is .* expected"):
         Settings(**{field: value})
+
+
+def test_a_value_of_thousands_of_characters_is_shown_by_its_first():
+    with pytest.raises(ValueError, match=r"^group is '9{79}…, expected 'tensor', 'channel' or a block length") as error:
+        Settings(group="9" * 5000)
+    assert len(str(error.value)) < 200
+
+
+@pytest.mark.parametrize("field", ["sparsity", "bits", "rank", "threshold", "steps", "inputs_bits"])
+def test_a_number_of_thousands_of_digits_is_refused_in_our_own_sentence(field):
+    with pytest.raises(ValueError, match=f"^{field} is .* expected") as error:
+        Settings(**{field: 10**5000})
+    assert len(str(error.value)) < 300
+    document = f'{{"format": "prunescope/recipe/1", "default": {{"{field}": {"9" * 5000}}}}}'
+    with pytest.raises(ValueError, match="^recipe: 9+… has 5000 characters, expected 80 at most$"):
+        from_json(document)
 
 
 def test_sparsity_and_threshold_exclude_each_other():

@@ -1,0 +1,39 @@
+"""What the page does in the background: jobs by what they measure, shared by all tabs of the server."""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Iterator
+
+import streamlit as st
+
+from core import jobs
+from core.jobs import Job
+
+MOST = 12  # jobs kept, with all that they found; the oldest go first, those that have ended before those that run
+
+
+@st.cache_resource
+def _kept() -> tuple[OrderedDict[Hashable, Job], threading.Lock]:
+    return OrderedDict(), threading.Lock()
+
+
+def find(key: Hashable) -> Job | None:
+    """The job that measures, or has measured, what the key says."""
+    return _kept()[0].get(key)
+
+
+def job(key: Hashable, steps: Callable[[], Iterator[object]]) -> Job:
+    """The job of the key: the one that runs or came to its end, else a new one.
+
+    key: names all that the outcome depends on. A job that was stopped or failed is started anew; ask `find` before
+    for what it found.
+    """
+    kept, lock = _kept()
+    with lock:
+        found = kept.get(key)
+        if found is None or found.trouble or (found.stopping.is_set() and not found.running):
+            kept[key] = found = jobs.start(steps, "prunescope work")
+        kept.move_to_end(key)
+        while len(kept) > MOST:
+            jobs.stop(kept.pop(next((each for each in kept if not kept[each].running), next(iter(kept)))))
+    return found
