@@ -17,7 +17,7 @@ from core.encoding import Encoded
 from core.evaluation import BATCH, Change, tallies
 from core.layer import Layer
 from core.pipeline import Study, dense_bytes
-from core.recipe import Recipe, Settings
+from core.recipe import Recipe, Settings, to_json
 from core.report import Row
 from core.seen import Seen
 from core.statistics import Estimate, Tally, estimate
@@ -37,13 +37,15 @@ class Studio:
     """A study with what earlier looks left: each layer's last two encoded forms, and every tally.
 
     pace: the seconds that a batch takes, as a running mean. told: the share done of a running calibration pass.
-    worker: the one thread that computes.
+    righted: the last changes with biases or batch norms put right, by the recipe's JSON. worker: the one thread that
+    computes.
     """
 
     study: Study
     measured: OrderedDict[Hashable, Tally] = field(default_factory=OrderedDict)
     pace: dict[str, float] = field(default_factory=lambda: {"batch": 0.02})
     told: dict[str, float] = field(default_factory=lambda: {"share": 0.0})
+    righted: OrderedDict[str, Change] = field(default_factory=OrderedDict)
     worker: ThreadPoolExecutor = field(
         default_factory=lambda: ThreadPoolExecutor(1, "prunescope", _leave_one_processor)
     )
@@ -151,10 +153,22 @@ def _compressed(studio: Studio, recipe: Recipe) -> tuple[dict[str, "Coded"], Cha
     compress.check(recipe, study.known)
     _check_patience(studio, recipe)
     coded = {layer.name: studio.encoders[layer.name](recipe.settings(layer.name)) for layer in study.known}
+    if (recipe.batchnorm, recipe.bias) != ("keep", "keep"):
+        return coded, _righted(studio, recipe, {name: each.encoded for name, each in coded.items()})
     changed = {p: coded[name].weight for name, p in studio.parameters.items() if coded[name].weight is not None}
     keys = {p: recipe.settings(name) for name, p in studio.parameters.items() if p in changed}
     encoded = {name: each.encoded for name, each in coded.items()}
     return coded, Change(changed, keys, compress.grids(study.known, encoded))
+
+
+def _righted(studio: Studio, recipe: Recipe, encoded: dict[str, Encoded]) -> Change:
+    """The change with what the recipe puts right after encoding; the last two are kept, for every look asks anew."""
+    key = to_json(recipe, indent=None)
+    if key not in studio.righted:
+        studio.righted[key] = pipeline.put_right(studio.study, recipe, encoded).change
+        while len(studio.righted) > 2:
+            studio.righted.popitem(last=False)
+    return studio.righted[key]
 
 
 class Coded(NamedTuple):

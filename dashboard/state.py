@@ -14,7 +14,7 @@ from core import compress, live, loading, pipeline, report
 from core.factoring import Decomposed
 from core.layer import Layer
 from core.live import Look, Studio
-from core.recipe import AFTERWARDS, Recipe, Settings, from_json, to_json
+from core.recipe import Recipe, Settings, from_json, to_json
 from core.theory import loss_change
 from dashboard import offers
 
@@ -99,9 +99,8 @@ def _linked() -> Position:
         recipe = from_json(query["recipe"]) if "recipe" in query else Recipe()
         known = studio_of(plain).study.known
         compress.check(recipe, known)
-        for field, value in ((name, getattr(recipe, name)) for name in AFTERWARDS):
-            if value != "keep":
-                raise ValueError(f"{field} is {value!r}, which 'python -m core apply' does and this page does not")
+        if recipe.shrink != "keep":
+            raise ValueError(f"shrink is {recipe.shrink!r}, which 'python -m core apply' does and this page does not")
         layer = query.get("layer", "")
         if layer and layer not in [each.name for each in known]:
             raise ValueError(f"layer '{layer}' is not in the model")

@@ -1,10 +1,11 @@
 """What a search found, on images that it never saw."""
 
 from collections.abc import Sequence
+from statistics import NormalDist
 
 from core import pipeline
 from core.pipeline import Study
-from core.search.goal import COSTS, Goal, Point, safe
+from core.search.goal import COSTS, Goal, Point, margin, safe
 from core.search.lab import measured
 
 TRIES = 3  # recipes that are confirmed at most
@@ -28,6 +29,16 @@ def confirmed(study: Study, points: Sequence[Point], goal: Goal) -> list[Point]:
             least = point.divergence
             found.append(measured(study, point.recipe, pipeline.encoded_by(study, point.recipe)))
     return found
+
+
+def surety(point: Point, goal: Goal) -> float:
+    """How sure the drop of a confirmed recipe, on all images there could be, is at most the one allowed: one-sided.
+
+    By the normal curve of its standard error. With a size as the goal, 1.0 where the file is within it.
+    """
+    if goal.drop is None or not margin(point):
+        return float(holds(point, goal))
+    return NormalDist(point.drop, margin(point)).cdf(goal.drop)
 
 
 def holds(point: Point, goal: Goal) -> bool:

@@ -1,0 +1,152 @@
+"""What a search is asked for and what it found, in words."""
+
+import math
+
+import pandas as pd
+
+from core.recipe import UNCODED, Recipe, Settings
+from core.search import AXES, Goal, Point, Progress, holds, surety
+from dashboard import words
+
+FEW = 4  # layers named, before the rest is counted
+AXIS_WORDS = {name: axis.words for name, axis in AXES.items()}
+NOTHING = "Start measures recipes over all techniques at once"
+
+
+def settings(found: Settings) -> str:
+    """How a layer is stored: '97.0 % removed by wanda, 3 bits by kmeans'; 'dense' where it stays as it is."""
+    parts = []
+    if found.prunes:
+        much = words.percent(found.sparsity) if found.threshold is None else f"|w| below {found.threshold:.3g}"
+        parts.append(f"{much} removed by {found.criterion}")
+    if found.factors:
+        parts.append(f"rank {words.percent(found.rank)} by {found.factorizer}")
+    if found.bits < UNCODED:
+        parts.append(f"{found.bits} bit{'s' if found.bits > 1 else ''} by {found.coder} per {found.group}")
+    if found.compensate != "none" and parts:
+        parts.append(f"refit by {found.compensate}")
+    return ", ".join(parts) or "dense"
+
+
+def layers(recipe: Recipe) -> list[str]:
+    """A sentence for each layer that a recipe names and changes, and one for what is put right afterwards."""
+    changed = [f"{name}: {settings(recipe.settings(name))}" for name in recipe.layers]
+    kept = [said for said in changed if not said.endswith(": dense")]
+    others = [] if recipe.default == Settings() else [f"all layers: {settings(recipe.default)}"]
+    return [*others, *kept, *([afterwards(recipe)] if afterwards(recipe) else [])] or ["the dense model"]
+
+
+def afterwards(recipe: Recipe) -> str:
+    """What a recipe puts right once the layers are encoded; '' where nothing."""
+    done = {"biases corrected": recipe.bias == "correct", "batch norms recalibrated": recipe.batchnorm != "keep"}
+    return " and ".join(what for what, so in done.items() if so)
+
+
+def brief(recipe: Recipe) -> str:
+    """A recipe in a few lines."""
+    said = layers(recipe)
+    return "\n".join(said[:FEW]) + (f"\nand {len(said) - FEW} more" if len(said) > FEW else "")
+
+
+def drop(low: float, middle: float, high: float) -> str:
+    """Points lost, with the 95 % interval; a gain has a minus."""
+    return f"{_points(middle)} points lost (95 %: {_points(low)} to {_points(high)})"
+
+
+def _points(value: float) -> str:
+    return f"{value:.2f}".replace("-", words.MINUS) if round(value, 2) else "0.00"
+
+
+def size(written: float) -> str:
+    """A file's size with its unit."""
+    return " ".join(words.size(int(written)))
+
+
+def times(factor: float) -> str:
+    """How many times smaller, fewer or faster; '–' where nobody knows."""
+    return "–" if math.isnan(factor) else f"{factor:.0f}×" if factor >= 100 else f"{factor:.1f}×"
+
+
+def macs(number: float) -> str:
+    """Multiplications, in short."""
+    return "–" if math.isnan(number) else words.short_count(int(number))
+
+
+def milliseconds(row: pd.Series) -> str:
+    """Measured time at batch 1, by which variant, and whether any is saved; '–' where it was not timed."""
+    if math.isnan(row["milliseconds"]):
+        return "–"
+    return f"{row['milliseconds']:.3g} ms, {row['variant'].replace('_', ' ')}{'' if row['saves'] else ', no time saved'}"
+
+
+def hover(row: pd.Series, point: Point) -> str:
+    """The sentence of a point of the plot."""
+    timed = "" if math.isnan(row["milliseconds"]) else f", {milliseconds(row)}"
+    figures = f"{size(row['bytes'])}, {times(row['smaller'])} smaller, {macs(row['macs'])} MACs{timed}"
+    lost = drop(row["low"], row["drop"], row["high"])
+    return f"{figures}<br>{lost} on {words.count(point.images)} images<br>" + brief(point.recipe).replace("\n", "<br>")
+
+
+def asked(goal: Goal) -> str:
+    """What must be kept to."""
+    return f"at most {size(goal.bytes)}" if goal.drop is None else f"at most {goal.drop:g} points lost"
+
+
+def title(found: pd.DataFrame, goal: Goal) -> str:
+    """The finding of the plot."""
+    best = found[found["best"]]
+    if best.empty:
+        return f"No recipe keeps to {asked(goal)} yet"
+    row = best.iloc[0]
+    if not row["number"]:
+        return f"Only the dense model keeps to {asked(goal)} so far"
+    return f"{times(row['smaller']).rstrip('×')} times smaller for {_points(row['drop'])} points"
+
+
+def plotted(count: int, images: int, axes: tuple[str, str], beyond: int) -> str:
+    """What the plot shows. count: recipes. beyond: those that lie outside the axes."""
+    across, up = (AXIS_WORDS[name] for name in axes)
+    outside = f"; {beyond} outside the axes" if beyond else ""
+    return (
+        f"{count} recipes on {words.count(images)} images, {up} against {across}; line: none is better in both; "
+        f"dotted: dense, dashed: the goal{outside}; click opens a point in Explore"
+    )
+
+
+def front_title(count: int) -> str:
+    """What the table holds."""
+    return "No front yet" if not count else f"{count} recipe{'s' if count > 1 else ''} that no other beats in both axes"
+
+
+def division(searched: int, others: int, calibration: int) -> str:
+    """Which images are for what."""
+    return (
+        f"Found with {words.count(searched)} images, confirmed on {words.count(others)} others that nothing was chosen "
+        f"by. Layers are calibrated on {words.count(calibration)} more. Explore measures on both parts together."
+    )
+
+
+def confirmed(points: tuple[Point, ...], goal: Goal) -> str:
+    """What the other images said of the result."""
+    if not points:
+        return f"No recipe keeps to {asked(goal)}: allow more, or search longer."
+    point = points[-1]
+    held = "holds" if holds(point, goal) else "does NOT hold"
+    lost = drop(point.low, point.drop, point.high)
+    sure = "" if goal.drop is None else f", sure to {words.percent(surety(point, goal))} for images like these"
+    tries = f" It is the {ORDINALS[len(points)]} tried on them." if len(points) > 1 else ""
+    return f"Confirmed on {words.count(point.images)} other images: {lost}; {asked(goal)} {held} there{sure}.{tries}"
+
+
+def left(seconds: float) -> str:
+    """Time left, in words."""
+    whole = math.ceil(seconds)
+    return f"{whole} s left" if whole < 100 else f"{math.ceil(whole / 60)} min left"
+
+
+def doing(step: Progress) -> str:
+    """What a search is at."""
+    return step.doing[:1].upper() + step.doing[1:]
+
+
+ORDINALS = ("", "first", "second", "third")
