@@ -124,7 +124,9 @@ def fastest(study: Study, applied: Applied, clock: Clock) -> Fastest:
     rows = found.table[found.table["batch"] == found.table["batch"].iloc[0]].set_index("variant")
     others = rows.drop(index="dense")
     if others.empty:
-        raise ValueError(f"model '{study.loaded.name}' cannot be timed compressed: {'; '.join(found.left_out.values())}")
+        raise ValueError(
+            f"model '{study.loaded.name}' cannot be timed compressed: {'; '.join(found.left_out.values())}"
+        )
     name = others["median"].idxmin()
     own = others.loc[name]
     saves = bool(own["times_high"] <= 1 / SAVED)

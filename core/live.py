@@ -22,6 +22,7 @@ from core.report import Row
 from core.seen import Seen
 from core.statistics import Estimate, Tally, estimate
 
+LEFT_OUT = ("shrink", "equalize")  # what a recipe may ask for beside its Settings and a look does not do
 KEPT_TALLIES = 4096
 MOST_OPERATIONS = 2.5e11  # of one refit on a page: under a minute
 HASTE = {4: 0.008, 2: 0.035}  # batches a moving hand waits for, where one takes so many seconds at most; else one

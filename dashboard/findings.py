@@ -5,7 +5,7 @@ import math
 import pandas as pd
 
 from core.recipe import UNCODED, Recipe, Settings
-from core.search import AXES, Goal, Point, Progress, holds, surety
+from core.search import AXES, Goal, Point, holds, surety
 from dashboard import words
 
 FEW = 4  # layers named, before the rest is counted
@@ -14,7 +14,7 @@ NOTHING = "Start measures recipes over all techniques at once"
 
 
 def settings(found: Settings) -> str:
-    """How a layer is stored: '97.0 % removed by wanda, 3 bits by kmeans'; 'dense' where it stays as it is."""
+    """How a layer is stored: '97.0 % removed by wanda, 3 bits, refit'; 'dense' where it stays as it is."""
     parts = []
     if found.prunes:
         much = words.percent(found.sparsity) if found.threshold is None else f"|w| below {found.threshold:.3g}"
@@ -22,9 +22,10 @@ def settings(found: Settings) -> str:
     if found.factors:
         parts.append(f"rank {words.percent(found.rank)} by {found.factorizer}")
     if found.bits < UNCODED:
-        parts.append(f"{found.bits} bit{'s' if found.bits > 1 else ''} by {found.coder} per {found.group}")
+        coder = "" if found.coder == Settings().coder else f" by {found.coder}"
+        parts.append(f"{found.bits} bit{'s' if found.bits > 1 else ''}{coder}")
     if found.compensate != "none" and parts:
-        parts.append(f"refit by {found.compensate}")
+        parts.append("refit")
     return ", ".join(parts) or "dense"
 
 
@@ -53,6 +54,21 @@ def drop(low: float, middle: float, high: float) -> str:
     return f"{_points(middle)} points lost (95 %: {_points(low)} to {_points(high)})"
 
 
+def lost(point: Point) -> str:
+    """Points lost and their interval, for a cell."""
+    return f"{_points(point.drop)} ({_points(point.low)} to {_points(point.high)})"
+
+
+def ended(trouble: str) -> str:
+    """What ended some work before its time, as a sentence."""
+    return f"It ended early: {trouble.rstrip('.')}. What was measured until then stays."
+
+
+def ended_with(count: int) -> str:
+    """What a search that is over has done."""
+    return f"Ended: {count} recipe{'' if count == 1 else 's'} measured"
+
+
 def _points(value: float) -> str:
     return f"{value:.2f}".replace("-", words.MINUS) if round(value, 2) else "0.00"
 
@@ -73,10 +89,23 @@ def macs(number: float) -> str:
 
 
 def milliseconds(row: pd.Series) -> str:
-    """Measured time at batch 1, by which variant, and whether any is saved; '–' where it was not timed."""
+    """Measured time at batch 1, by which variant, and whether none is saved; '–' where it was not timed."""
     if math.isnan(row["milliseconds"]):
         return "–"
-    return f"{row['milliseconds']:.3g} ms, {row['variant'].replace('_', ' ')}{'' if row['saves'] else ', no time saved'}"
+    saved = ", no time saved" if row["saves"] is False else ""
+    return f"{row['milliseconds']:.3g} ms, {row['variant'].replace('_', ' ')}{saved}"
+
+
+def time_note(found: pd.DataFrame) -> str:
+    """How many of the timed recipes save bytes and no time; '' where all that were timed save both."""
+    timed = found[found["saves"].notna()]
+    slow = timed[~timed["saves"].astype(bool) & (timed["smaller"] > 1)]
+    if slow.empty:
+        return ""
+    return (
+        f"{len(slow)} of {len(timed)} timed recipes save bytes but no time to speak of on this machine: codes "
+        "and masks run decoded, at float32 speed."
+    )
 
 
 def hover(row: pd.Series, point: Point) -> str:
@@ -92,12 +121,15 @@ def asked(goal: Goal) -> str:
     return f"at most {size(goal.bytes)}" if goal.drop is None else f"at most {goal.drop:g} points lost"
 
 
-def title(found: pd.DataFrame, goal: Goal) -> str:
-    """The finding of the plot."""
+def title(found: pd.DataFrame, goal: Goal, told: Point | None) -> str:
+    """The finding of the plot. told: the result as it was confirmed, None before that."""
     best = found[found["best"]]
     if best.empty:
         return f"No recipe keeps to {asked(goal)} yet"
     row = best.iloc[0]
+    if told:
+        kept = "" if holds(told, goal) else f": {asked(goal)} does not hold"
+        return f"Confirmed: {times(row['smaller']).rstrip('×')} times smaller for {_points(told.drop)} points{kept}"
     if not row["number"]:
         return f"Only the dense model keeps to {asked(goal)} so far"
     return f"{times(row['smaller']).rstrip('×')} times smaller for {_points(row['drop'])} points"
@@ -113,9 +145,11 @@ def plotted(count: int, images: int, axes: tuple[str, str], beyond: int) -> str:
     )
 
 
-def front_title(count: int) -> str:
-    """What the table holds."""
-    return "No front yet" if not count else f"{count} recipe{'s' if count > 1 else ''} that no other beats in both axes"
+def front_title(count: int, beside: bool = False) -> str:
+    """What the table holds. beside: whether the best recipe stands among those on the line though it is not."""
+    if not count:
+        return "No front yet"
+    return f"{count} recipe{'s' if count > 1 else ''} on the line{' and the best one' if beside else ''}"
 
 
 def division(searched: int, others: int, calibration: int) -> str:
@@ -134,7 +168,7 @@ def confirmed(points: tuple[Point, ...], goal: Goal) -> str:
     held = "holds" if holds(point, goal) else "does NOT hold"
     lost = drop(point.low, point.drop, point.high)
     sure = "" if goal.drop is None else f", sure to {words.percent(surety(point, goal))} for images like these"
-    tries = f" It is the {ORDINALS[len(points)]} tried on them." if len(points) > 1 else ""
+    tries = f" It is the {ORDINALS[len(points)]} tried on them, so be a little less sure." if len(points) > 1 else ""
     return f"Confirmed on {words.count(point.images)} other images: {lost}; {asked(goal)} {held} there{sure}.{tries}"
 
 
@@ -142,11 +176,6 @@ def left(seconds: float) -> str:
     """Time left, in words."""
     whole = math.ceil(seconds)
     return f"{whole} s left" if whole < 100 else f"{math.ceil(whole / 60)} min left"
-
-
-def doing(step: Progress) -> str:
-    """What a search is at."""
-    return step.doing[:1].upper() + step.doing[1:]
 
 
 ORDINALS = ("", "first", "second", "third")

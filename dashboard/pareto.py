@@ -8,11 +8,23 @@ import pandas as pd
 
 from core.search import Goal, front_of
 from dashboard import words
-from dashboard.figures import COMPRESSED, DENSE, FLOORS, PAGE, REMOVED, SENTENCE, Figure, drawn, empty, size_ticks
-from dashboard.figures import titled as axis
+from dashboard.figures import (
+    COMPRESSED,
+    DENSE,
+    PAGE,
+    REMOVED,
+    SENTENCE,
+    Figure,
+    drawn,
+    empty,
+    size_ticks,
+    titled,
+)
 from dashboard.trail import Visited
 
 ROUND = (1, 2, 5)  # times a power of ten: where a logarithmic axis may begin
+HALF = 0.005  # half a point of accuracy
+ABOVE = 0.25  # of the accuracy axis below dense: as much lies above
 ROOM = 4.0  # times the drop allowed that the accuracy axis reaches below dense
 
 
@@ -32,7 +44,7 @@ def floor(found: pd.DataFrame, goal: Goal) -> float:
     dense, best = found["accuracy"].iloc[0], found.loc[found["best"], "accuracy"]
     below = max(0.02, ROOM * (goal.drop or 0.0) / 100)
     wanted = min([dense - below, *(best - below / ROOM)])
-    return next(each for each in FLOORS if each <= max(0.0, wanted))
+    return max(0.0, math.floor(wanted / HALF) * HALF)
 
 
 def inside(found: pd.DataFrame, goal: Goal) -> pd.DataFrame:
@@ -65,8 +77,8 @@ def _ends(plane: Plane, shown: pd.DataFrame, name: str) -> tuple[float, float]:
     """The ends of an axis, in the units that it is drawn in."""
     values = _drawn(shown[name], name)
     if name == "accuracy":
-        low = 100 * floor(plane.found, plane.goal)
-        return low, 100 + 0.04 * (100 - low)
+        low, dense = 100 * floor(plane.found, plane.goal), 100 * plane.found["accuracy"].iloc[0]
+        return low, dense + ABOVE * (dense - low)
     if name == "milliseconds":
         return 0.0, 1.15 * values.max()
     low = max(1e-3, values.min() / 1.1)
@@ -77,9 +89,9 @@ def _ends(plane: Plane, shown: pd.DataFrame, name: str) -> tuple[float, float]:
 def _axis(name: str, ends: tuple[float, float]) -> dict:
     low, high = ends
     if name in ("accuracy", "milliseconds"):
-        return axis(TITLES[name], low, high, nticks=6)
+        return titled(TITLES[name], low, high, nticks=6)
     ticks = size_ticks(low, high) if name == "bytes" else _count_ticks(low, high)
-    return axis(TITLES[name], math.log10(low), math.log10(high), type="log", **ticks)
+    return titled(TITLES[name], math.log10(low), math.log10(high), type="log", **ticks)
 
 
 def _count_ticks(low: float, high: float) -> dict:
@@ -144,7 +156,10 @@ def _lines(plane: Plane, shown: pd.DataFrame) -> list[dict]:
     """Dense and the goal across the plot, for the objective that is up."""
     low, high = _ends(plane, shown, plane.across)
     dense, goal = _bounds(plane).get(plane.up, (None, None))
-    looks = ((dense, {"color": DENSE, "dash": "dot", "width": 1.5}), (goal, {"color": REMOVED, "dash": "dash", "width": 1.5}))
+    looks = (
+        (dense, {"color": DENSE, "dash": "dot", "width": 1.5}),
+        (goal, {"color": REMOVED, "dash": "dash", "width": 1.5}),
+    )
     return [
         {"type": "scatter", "mode": "lines", "hoverinfo": "skip", "x": [low, high], "y": [level] * 2, "line": line}
         for level, line in looks

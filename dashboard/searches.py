@@ -14,7 +14,7 @@ from core.jobs import Job
 from core.latency import Clock, Fastest, fastest
 from core.pipeline import Study
 from core.recipe import Recipe, to_json
-from core.search import Confirmed, Goal, Opened, Point, Progress, parts, table, whole
+from core.search import Confirmed, Goal, Opened, Point, Progress, Told, parts, table, whole
 from dashboard import offers, state, work
 from dashboard.state import Position
 
@@ -42,13 +42,15 @@ class Wish:
 
 @dataclass(frozen=True, eq=False)
 class Search:
-    """A search that runs or has run. enough: set to end it with what it has. timings: jobs that time its recipes."""
+    """A search that runs or has run. enough: set to end it with what it has. timings: jobs that time its recipes, and
+    counts: how many each."""
 
     key: tuple
     goal: Goal
     job: Job
     enough: threading.Event
     timings: list[Job] = field(default_factory=list)
+    counts: list[int] = field(default_factory=list)
 
 
 class Found(NamedTuple):
@@ -152,7 +154,14 @@ def time_recipes(search: Search, recipes: Sequence[Recipe]) -> None:
         for key, recipe in wanted.items():
             yield key, fastest(opened.study, pipeline.apply(opened.study, recipe), CLOCK)
 
+    search.counts.append(len(wanted))
     search.timings.append(work.job((*search.key, "times", *wanted), steps))
+
+
+def share_timed(search: Search) -> float:
+    """How far the timing that goes on is, a fraction."""
+    job = timing(search)
+    return len(job.events) / search.counts[-1] if job and search.counts else 1.0
 
 
 def _opened(search: Search) -> Opened | None:
@@ -164,22 +173,17 @@ def _times(search: Search) -> dict[str, Fastest]:
     return dict(event for job in search.timings for event in list(job.events))
 
 
-def times(search: Search, points: Sequence[Point]) -> list[Fastest]:
-    """What was timed of some points."""
-    known = _times(search)
-    return [known[key] for point in points if (key := to_json(point.recipe, indent=None)) in known]
-
-
 def found(search: Search | None) -> Found:
     """What a search has come to by now."""
     events = list(search.job.events) if search else []
     steps = [event for event in events if isinstance(event, Progress)]
     points = tuple(step.point for step in steps if step.point)
     goal = search.goal if search else Goal(drop=0.0)
-    told = next((event for event in events if isinstance(event, Confirmed)), None)
-    made = table(points, goal, _times(search) if search else None)
+    confirmed = next((event for event in events if isinstance(event, Confirmed)), None)
+    result = confirmed.points[-1].recipe if confirmed and confirmed.points else None
+    made = table(points, goal, Told(result, _times(search) if search else {}))
     opened = _opened(search) if search else None
-    return Found(opened, points, made, steps[-1] if steps else Progress(0.0, ""), told)
+    return Found(opened, points, made, steps[-1] if steps else Progress(0.0, ""), confirmed)
 
 
 def seconds_left(search: Search, step: Progress) -> float:

@@ -99,8 +99,9 @@ def _linked() -> Position:
         recipe = from_json(query["recipe"]) if "recipe" in query else Recipe()
         known = studio_of(plain).study.known
         compress.check(recipe, known)
-        if recipe.shrink != "keep":
-            raise ValueError(f"shrink is {recipe.shrink!r}, which 'python -m core apply' does and this page does not")
+        for field, value in ((name, getattr(recipe, name)) for name in live.LEFT_OUT):
+            if value != "keep":
+                raise ValueError(f"{field} is {value!r}, which 'python -m core apply' does and this page does not")
         layer = query.get("layer", "")
         if layer and layer not in [each.name for each in known]:
             raise ValueError(f"layer '{layer}' is not in the model")
@@ -199,6 +200,16 @@ def write_link() -> None:
     defaults = {"data": offers.data_of(here.model), "layer": "", "mode": EACH, "plot": SPECTRUM}
     query = {key: value for key, value in query.items() if value != defaults.get(key)}
     st.query_params.from_dict(query if plain else query | {"recipe": to_json(here.recipe, indent=None)})
+
+
+def turn_to(view: str) -> None:
+    """Leave for another view with the next run of the whole page."""
+    st.session_state["bound"] = view
+
+
+def bound() -> str:
+    """The view that the session has turned to, once; '' where it stays."""
+    return st.session_state.pop("bound", "")
 
 
 def arrive(view: str) -> None:

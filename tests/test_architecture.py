@@ -33,6 +33,7 @@ FLOORS = {
     "core.wiring": 2,
     "core.rebuilding": 3,
     "core.shrinking": 4,
+    "core.equalizing": 4,
     "core.narrowing": 6,
     "core.layer": 4,
     "core.compress": 5,
@@ -65,11 +66,16 @@ FLOORS = {
     "dashboard.head": 11,
     "dashboard.trail": 11,
     "dashboard.controls": 11,
-    "dashboard.rows": 12,
+    "dashboard.findings": 12,
+    "dashboard.pareto": 13,
+    "dashboard.searches": 12,
+    "dashboard.rows": 13,
+    "dashboard.goals": 14,
+    "dashboard.outcome": 14,
     "dashboard.export": 12,
     "dashboard.panels": 12,
-    "dashboard.views": 13,
-    "dashboard.app": 14,
+    "dashboard.views": 15,
+    "dashboard.app": 16,
 }
 FILES = [
     path for folder in ("core", "dashboard", "sample_models", "tests") for path in sorted((ROOT / folder).rglob("*.py"))

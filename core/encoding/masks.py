@@ -111,10 +111,10 @@ def _classes(kept: np.ndarray) -> np.ndarray:
 
 def _far(bits: np.ndarray) -> int:
     """The distance, from 2 to FARTHEST, at which weights of a row are most often kept together; 0 if narrow."""
-    rows, columns = bits.shape
+    sample = bits[:: -(-bits.size // SAMPLED), :SAMPLED]
+    columns = sample.shape[1]
     if columns < 4:
         return 0
-    sample = bits[:: -(-bits.size // SAMPLED) if rows > 1 else 1]
     spectrum = np.abs(np.fft.rfft(sample, 2 * columns, axis=1)) ** 2
     together = np.rint(np.fft.irfft(spectrum.sum(0)))[2 : min(columns // 2, FARTHEST) + 1]
     return 2 + int(np.argmax(together / (columns - 2 - np.arange(len(together)))))

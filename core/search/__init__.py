@@ -3,7 +3,7 @@
 from core.search.confirm import confirmed, holds, surety
 from core.search.goal import COSTS, Goal, Point, Progress, best, front, safe
 from core.search.parts import parts
-from core.search.tables import AXES, front_of, table
+from core.search.tables import AXES, Told, front_of, table
 from core.search.walk import search
 from core.search.whole import Confirmed, Opened, whole
 
@@ -15,6 +15,7 @@ __all__ = [
     "Opened",
     "Point",
     "Progress",
+    "Told",
     "best",
     "confirmed",
     "front",

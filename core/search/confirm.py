@@ -5,7 +5,7 @@ from statistics import NormalDist
 
 from core import pipeline
 from core.pipeline import Study
-from core.search.goal import COSTS, Goal, Point, margin, safe
+from core.search.goal import Goal, Point, margin, safe, worth
 from core.search.lab import measured
 
 TRIES = 3  # recipes that are confirmed at most
@@ -19,10 +19,9 @@ def confirmed(study: Study, points: Sequence[Point], goal: Goal) -> list[Point]:
     the first is free of any choice made on these images. With a size as the goal it is the one with the least
     divergence.
     """
-    key = COSTS[goal.cost] if goal.drop is not None else (lambda point: point.divergence)
     found: list[Point] = []
     least = float("inf")
-    for point in sorted((point for point in points if safe(point, goal)), key=key):
+    for point in sorted((point for point in points if safe(point, goal)), key=lambda point: worth(point, goal)):
         if len(found) == TRIES or (found and holds(found[-1], goal)):
             break
         if point.divergence <= SAFER * least:

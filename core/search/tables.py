@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from core.latency import Fastest
-from core.recipe import to_json
+from core.recipe import Recipe, to_json
 from core.search.goal import Goal, Point, best, safe
 
 
@@ -18,20 +18,37 @@ class Axis(NamedTuple):
     more: bool = False
 
 
-def table(points: Sequence[Point], goal: Goal, times: Mapping[str, Fastest] | None = None) -> pd.DataFrame:
+class Told(NamedTuple):
+    """What became known of a search's points after it: the recipe that was confirmed last, None before that, and times
+    by the recipe's JSON on one line."""
+
+    result: Recipe | None = None
+    times: Mapping[str, Fastest] = {}
+
+
+def table(points: Sequence[Point], goal: Goal, told: Told | None = None) -> pd.DataFrame:
     """A row a point, in the order they were measured; the first is the dense model.
 
     Columns: number, those of AXES (NaN where nobody knows), drop, low, high (points), smaller, fewer and faster (the
     dense model's bytes, MACs and milliseconds over the recipe's), variant, saves (time, by its whole interval), safe,
-    best. times: by the recipe's JSON on one line.
+    best: the result, or before there is one the best safe point.
     """
-    chosen, known = best(points, goal), times or {}
-    rows = [_row(point, points[0], known.get(to_json(point.recipe, indent=None))) for point in points]
-    found = pd.DataFrame(rows, columns=COLUMNS)
+    told, chosen = told or Told(), best(points, goal)
+    if told.result is not None:
+        chosen = next((point for point in points if point.recipe == told.result), chosen)
+    found = pd.DataFrame([_row(point, points[0], _time(point, told)) for point in points], columns=COLUMNS)
     found["number"] = np.arange(len(points))
     found["safe"] = [safe(point, goal) for point in points]
     found["best"] = [point is chosen for point in points]
+    if told.times and len(found):
+        dense = next(iter(told.times.values())).dense
+        found.loc[0, ["milliseconds", "faster", "variant"]] = [dense, 1.0, "dense"]
     return found
+
+
+def _time(point: Point, told: Told) -> Fastest | None:
+    """How long a point takes, where it was timed."""
+    return told.times.get(to_json(point.recipe, indent=None)) if told.times else None
 
 
 def _row(point: Point, dense: Point, time: Fastest | None) -> dict[str, float | str | bool | None]:

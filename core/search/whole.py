@@ -1,4 +1,4 @@
-"""A whole search from the files to what was confirmed, as one iterator that can be paused and told when it is enough."""
+"""A whole search, from the files to what was confirmed: one iterator that can be paused and told when to end."""
 
 import time
 from collections.abc import Callable, Iterator

@@ -14,7 +14,7 @@ from core import live, loading, pipeline
 from core.coding import CODERS
 from core.compress import check
 from core.live import Studio
-from core.recipe import AFTERWARDS, Recipe, Settings, from_json, to_json
+from core.recipe import BESIDE, Recipe, Settings, from_json, to_json
 from dashboard import controls, rows, state
 from dashboard.live import slider
 from dashboard.state import BELOW, EACH, POOLED, Position
@@ -231,11 +231,22 @@ def test_a_link_that_recalibrates_is_exported_as_it_is_measured() -> None:
     assert live.look(studio, here.recipe, 60.0).estimate.accuracy == report["accuracy"]
 
 
-@pytest.mark.parametrize("name", AFTERWARDS)
+@pytest.mark.parametrize("change", [{"bias": "correct"}, {"batchnorm": "recalibrate", "bias": "correct"}])
+def test_what_is_put_right_after_encoding_is_measured_as_the_command_line_does(change: dict[str, str]) -> None:
+    recipe = Recipe(Settings(sparsity=0.85, bits=3), **change)
+    data, loaded = loading.load_data("digits"), loading.load_model("digits_resnet")
+    studio = Studio(pipeline.study(loaded, data, recipe))
+    expected = pipeline.measure(studio.study, pipeline.apply(studio.study, recipe))
+    without = live.look(studio, replace(recipe, bias="keep", batchnorm="keep"), 60.0).tally
+    for _ in range(2):
+        assert live.look(studio, recipe, 60.0).tally.correct == expected.correct != without.correct
+
+
+@pytest.mark.parametrize("name", live.LEFT_OUT)
 def test_a_link_that_asks_for_what_the_page_does_not_do_is_refused_in_a_sentence(name: str) -> None:
-    at = link(to_json(Recipe(**{name: AFTERWARDS[name][1]})))
+    at = link(to_json(Recipe(**{name: BESIDE[name][1]})))
     assert recipe_of(at) == Recipe()
-    assert f"{name} is '{AFTERWARDS[name][1]}', which 'python -m core apply' does" in at.error[0].value
+    assert f"{name} is '{BESIDE[name][1]}', which 'python -m core apply' does" in at.error[0].value
 
 
 def test_a_link_for_all_weights_together_never_moves_other_layers_than_the_chosen() -> None:
