@@ -1,6 +1,7 @@
 """What a search is asked for and what it found, in words."""
 
 import math
+from collections import Counter
 
 import pandas as pd
 
@@ -30,11 +31,20 @@ def settings(found: Settings) -> str:
 
 
 def layers(recipe: Recipe) -> list[str]:
-    """A sentence for each layer that a recipe names and changes, and one for what is put right afterwards."""
-    changed = [f"{name}: {settings(recipe.settings(name))}" for name in recipe.layers]
-    kept = [said for said in changed if not said.endswith(": dense")]
-    others = [] if recipe.default == Settings() else [f"all layers: {settings(recipe.default)}"]
-    return [*others, *kept, *([afterwards(recipe)] if afterwards(recipe) else [])] or ["the dense model"]
+    """What each layer that a recipe changes becomes, many layers by what they share; then what is put right after."""
+    said = {name: settings(recipe.settings(name)) for name in recipe.layers}
+    changed = {name: what for name, what in said.items() if what != settings(Settings())}
+    rest = [] if recipe.default == Settings() else [f"other layers: {settings(recipe.default)}"]
+    after = [f"{afterwards(recipe)} afterwards"] if afterwards(recipe) else []
+    each = [f"{name}: {what}" for name, what in changed.items()]
+    return [*(each if len(each) <= FEW else _shared(changed)), *rest, *after] or ["the dense model"]
+
+
+def _shared(changed: dict[str, str]) -> list[str]:
+    """The layers that become the same, counted, the most first; a single one by its name."""
+    counts = Counter(changed.values())
+    alone = {what: name for name, what in changed.items() if counts[what] == 1}
+    return [f"{alone[what]}: {what}" if what in alone else f"{n} layers: {what}" for what, n in counts.most_common()]
 
 
 def afterwards(recipe: Recipe) -> str:
