@@ -15,7 +15,7 @@ from dashboard.pareto import Plane
 from dashboard.searches import Found, Search
 
 CARD = {"height": "calc(56vh - 40px)", "phone": "320px"}
-FRONT = "calc(44vh - 44px)"
+FRONT = "calc(44vh - 62px)"
 HEAD = ("file", "smaller", "MACs", "fewer", "points lost", "confirmed", "one image", "what each layer becomes")
 UNKNOWN = "–"
 DIVISION = "Half of the images search and half confirm what was found; the first ones calibrate and do neither."
