@@ -226,7 +226,8 @@ def test_an_extreme_number_in_a_link_is_measured_or_refused_in_a_sentence(place:
 def test_a_link_that_recalibrates_is_exported_as_it_is_measured() -> None:
     recipe = Recipe(Settings(sparsity=0.5), batchnorm="recalibrate")
     here = link(to_json(recipe), model="digits_resnet").session_state["position"]
-    studio = Studio(pipeline.study(loading.load_model(here.model), loading.load_data(here.data), Recipe()))
+    assert here.recipe == recipe
+    studio = Studio(pipeline.study(loading.load_model(here.model), loading.load_data(here.data), recipe))
     report = json.loads(live.files(studio, here.recipe, lambda share: None)["report.json"])
     assert live.look(studio, here.recipe, 60.0).estimate.accuracy == report["accuracy"]
 
@@ -235,11 +236,14 @@ def test_a_link_that_recalibrates_is_exported_as_it_is_measured() -> None:
 def test_what_is_put_right_after_encoding_is_measured_as_the_command_line_does(change: dict[str, str]) -> None:
     recipe = Recipe(Settings(sparsity=0.85, bits=3), **change)
     data, loaded = loading.load_data("digits"), loading.load_model("digits_resnet")
+    data = replace(data, inputs=data.inputs[:1500], targets=data.targets[:1500])
     studio = Studio(pipeline.study(loaded, data, recipe))
     expected = pipeline.measure(studio.study, pipeline.apply(studio.study, recipe))
     without = live.look(studio, replace(recipe, bias="keep", batchnorm="keep"), 60.0).tally
     for _ in range(2):
-        assert live.look(studio, recipe, 60.0).tally.correct == expected.correct != without.correct
+        found = live.look(studio, recipe, 60.0).tally
+        assert (found.images, found.correct) == (expected.images, expected.correct)
+        assert found.divergence == pytest.approx(expected.divergence) != without.divergence
 
 
 @pytest.mark.parametrize("name", live.LEFT_OUT)
