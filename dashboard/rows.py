@@ -4,8 +4,8 @@ from dataclasses import replace
 
 from core import report
 from core.live import Look, Studio
-from core.recipe import Recipe, without_override
-from dashboard import controls, findings, offers, state
+from core.recipe import BESIDE, Recipe, without_override
+from dashboard import controls, offers, state
 from dashboard.live.board import Part
 from dashboard.live.row import Item, Picked, part, picked
 from dashboard.state import Position
@@ -36,9 +36,19 @@ def of(studio: Studio, position: Position) -> dict[str, tuple[Item, ...]]:
             select("factorizer", "How a matrix is factored", controls.FACTORIZER_NAMES, settings.factorizer),
             select("rank_by", "What the Rank slider sets", controls.RANK_NAMES, settings.rank_by),
         ),
-        "plot": (
+        "good": (
             select("compensate", "What makes good the loss", controls.COMPENSATION_NAMES, settings.compensate),
+            select("steps", "In how many steps weights go", controls.STEPS_NAMES, str(settings.steps)),
             select("inputs_bits", "What layers take in", controls.INPUTS_NAMES, str(settings.inputs_bits)),
+        ),
+        "beside": tuple(
+            select(name, about, controls.BESIDE_NAMES[name], getattr(position.recipe, name))
+            for name, about in BESIDE_LABELS.items()
+        ),
+        "plot": (
+            select(
+                "equalize", "What comes before all else", controls.BESIDE_NAMES["equalize"], position.recipe.equalize
+            ),
             select("plot", "What the lower left plot shows", controls.PLOT_NAMES, position.plot),
         ),
         "foot": (
@@ -85,9 +95,7 @@ def parts(studio: Studio, position: Position, looked: Look) -> dict[str, Part]:
 def said(position: Position, looked: Look) -> str:
     """Which of the shown layers cannot have what is asked for, else what is to be said of the method at work."""
     shown = {row["layer"]: row["note"] for row in looked.rows if position.layer in (ALL, row["layer"])}
-    done = findings.afterwards(position.recipe)
-    notes = (*report.left_as_they_were(shown), *([f"{done} after encoding"] if done else []))
-    return "; ".join(notes) or controls.note(position)
+    return "; ".join([*report.left_as_they_were(shown), *looked.stays]) or controls.note(position)
 
 
 def carry_out(studio: Studio) -> str:
@@ -127,9 +135,14 @@ def _field(studio: Studio, choice: Picked) -> None:
     state.settle(replace(here, recipe=controls.changed(here, {choice.name: choice.value})))
 
 
-def _inputs(studio: Studio, choice: Picked) -> None:
+def _number(studio: Studio, choice: Picked) -> None:
     here = state.position()
-    state.settle(replace(here, recipe=controls.changed(here, {"inputs_bits": int(choice.value)})))
+    state.settle(replace(here, recipe=controls.changed(here, {choice.name: int(choice.value)})))
+
+
+def _beside(studio: Studio, choice: Picked) -> None:
+    here = state.position()
+    state.settle(replace(here, recipe=replace(here.recipe, **{choice.name: choice.value})))
 
 
 def _undo(studio: Studio, choice: Picked) -> None:
@@ -157,6 +170,11 @@ def _left_to_the_view(studio: Studio, choice: Picked) -> None:
     """A dialog is opened by the view."""
 
 
+BESIDE_LABELS = {
+    "bias": "Biases afterwards",
+    "batchnorm": "Batch norms afterwards",
+    "shrink": "Channels that are removed everywhere",
+}
 DEEDS = {
     "model": _model,
     "data": _data,
@@ -169,7 +187,9 @@ DEEDS = {
     "factorizer": _field,
     "rank_by": _ranked_by,
     "compensate": _field,
-    "inputs_bits": _inputs,
+    "inputs_bits": _number,
+    "steps": _number,
+    **dict.fromkeys(BESIDE, _beside),
     "group": _field,
     "scale": _field,
     "plot": _plot,

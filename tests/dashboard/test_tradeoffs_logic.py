@@ -197,7 +197,7 @@ def test_a_time_that_is_not_saved_is_said() -> None:
 
 
 def test_every_size_that_the_slider_stops_at_is_smaller_than_the_file(page: AppTest) -> None:
-    studio = state.studio("lenet_300_100", None, "digits", False)
+    studio = state.studio(("lenet_300_100", None), "digits", False, "keep")
     sizes = searches.sizes(studio.dense_bytes)
     assert list(sizes) == sorted(sizes)
     assert sizes[-1] < studio.dense_bytes
