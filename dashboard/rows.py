@@ -16,12 +16,29 @@ ALL = ""
 
 def of(studio: Studio, position: Position) -> dict[str, tuple[Item, ...]]:
     """Row name -> its controls at a position."""
-    settings = controls.settings_of(position)
     subject = position.layer or "all"
     own = position.layer in position.recipe.layers if position.layer else position.recipe != Recipe()
     return {
         "model": models(position),
         "layer": (_layer_item(studio, position),),
+        **_of_settings(position),
+        "beside": tuple(_beside_item(name, position) for name in ("bias", "batchnorm", "shrink")),
+        "plot": (
+            _beside_item("equalize", position),
+            select("plot", "What the lower left plot shows", controls.PLOT_NAMES, position.plot),
+        ),
+        "foot": (
+            Item("button", "undo", "Undo", disabled=not state.can_undo()),
+            Item("button", "reset", f"Reset {subject}", disabled=not own),
+            Item("button", "export", "Export…", main=True),
+        ),
+    }
+
+
+def _of_settings(position: Position) -> dict[str, tuple[Item, ...]]:
+    """The rows that belong to a slider, and what makes good its loss."""
+    settings = controls.settings_of(position)
+    return {
         "mode": (
             select("mode", "Prune by", controls.modes(position), position.mode),
             select("criterion", "What is least important", controls.CRITERION_NAMES, settings.criterion),
@@ -41,22 +58,11 @@ def of(studio: Studio, position: Position) -> dict[str, tuple[Item, ...]]:
             select("steps", "In how many steps weights go", controls.STEPS_NAMES, str(settings.steps)),
             select("inputs_bits", "What layers take in", controls.INPUTS_NAMES, str(settings.inputs_bits)),
         ),
-        "beside": tuple(
-            select(name, about, controls.BESIDE_NAMES[name], getattr(position.recipe, name))
-            for name, about in BESIDE_LABELS.items()
-        ),
-        "plot": (
-            select(
-                "equalize", "What comes before all else", controls.BESIDE_NAMES["equalize"], position.recipe.equalize
-            ),
-            select("plot", "What the lower left plot shows", controls.PLOT_NAMES, position.plot),
-        ),
-        "foot": (
-            Item("button", "undo", "Undo", disabled=not state.can_undo()),
-            Item("button", "reset", f"Reset {subject}", disabled=not own),
-            Item("button", "export", "Export…", main=True),
-        ),
     }
+
+
+def _beside_item(name: str, position: Position) -> Item:
+    return select(name, BESIDE_LABELS[name], controls.BESIDE_NAMES[name], getattr(position.recipe, name))
 
 
 def models(position: Position) -> tuple[Item, ...]:
@@ -174,6 +180,7 @@ BESIDE_LABELS = {
     "bias": "Biases afterwards",
     "batchnorm": "Batch norms afterwards",
     "shrink": "Channels that are removed everywhere",
+    "equalize": "What comes before all else",
 }
 DEEDS = {
     "model": _model,
