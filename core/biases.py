@@ -26,7 +26,7 @@ def corrected(
         own = name in state and names[place(state[name])] == names[place(state[layer.parameter])] == 1
         if layer.parameter in changed and own and layer.kind != "Embedding":
             mean = seen.at(layer.name).mean  # (groups, in)
-            lost = (layer.matrix - changed[layer.parameter].reshape(layer.matrix.shape)).double()
+            lost = (layer.matrix - layer.matrix_of(changed[layer.parameter])).double()
             rows = lost.reshape(len(mean), -1, lost.shape[1])
             found[name] = (state[name].double() + (rows @ mean[:, :, None]).flatten()).to(state[name].dtype)
     return found

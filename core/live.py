@@ -15,6 +15,7 @@ from torch import Tensor
 from core import compensation, compress, exporting, index, pipeline, planning, report
 from core.encoding import Encoded
 from core.evaluation import BATCH, Change, tallies
+from core.granting import note
 from core.layer import Layer
 from core.pipeline import Study, dense_bytes
 from core.recipe import Recipe, Settings
@@ -168,7 +169,7 @@ class Coded(NamedTuple):
 def _coded(layer: Layer, uses: int | None, seen: Seen | None, settings: Settings) -> Coded:
     encoded = compress.encode(layer, settings, seen)
     weight = compress.weights((layer,), {layer.name: encoded}).get(layer.parameter)
-    return Coded(encoded, weight, report.layer_row(layer, encoded, uses, compress.note(layer, settings, seen)))
+    return Coded(encoded, weight, report.layer_row(layer, encoded, uses, note(layer, settings, seen)))
 
 
 def _tally(studio: Studio, change: Change, seconds: float | None) -> Tally:

@@ -14,16 +14,21 @@ import torch
 from torch import Tensor, nn
 
 import sample_models
+from core.folding import plain
 
 
 @dataclass(frozen=True, eq=False)
 class Loaded:
-    """A model in eval mode. data: what it is measured on unless told otherwise, or '' where nobody knows."""
+    """A model in eval mode. data: what it is measured on unless told otherwise, or '' where nobody knows.
+
+    notes: what was done to the model to have plain weights, a sentence each.
+    """
 
     name: str
     model: nn.Module
     sha256: str
     data: str
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,8 +55,12 @@ def load_model(spec: str, weights: str | None = None) -> Loaded:
         raise ValueError(f"model '{spec}' is no sample, file or module:factory; the samples are {known}")
     if weights is not None:
         _fill(model, load_weights(weights), weights)
-    model.eval().requires_grad_(False)
-    return Loaded(name, model, fingerprint(model), data)
+    return _ready(name, model, data)
+
+
+def _ready(name: str, model: nn.Module, data: str) -> Loaded:
+    notes = plain(model.eval())
+    return Loaded(name, model.requires_grad_(False), fingerprint(model), data, notes)
 
 
 def _matching_sample(path: str) -> Loaded:
@@ -60,8 +69,7 @@ def _matching_sample(path: str) -> Loaded:
         model = sample.build()
         if {k: v.shape for k, v in model.state_dict().items()} == {k: v.shape for k, v in state.items()}:
             _fill(model, state, path)
-            model.eval().requires_grad_(False)
-            return Loaded(name, model, fingerprint(model), sample.data)
+            return _ready(name, model, sample.data)
     raise ValueError(
         f"model '{path}' fits no sample; say what it is with --model package.module:factory --weights {path}"
     )

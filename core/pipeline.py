@@ -9,10 +9,11 @@ import torch
 from torch import Tensor, nn
 
 from core import biases, calibration, evaluation, exporting, narrowing, report
-from core.compress import compress, grids, needs_images, notes, weights
+from core.compress import compress, grids, needs_images, weights
 from core.encoding import Encoded
 from core.equalizing import Equalized, equalized
 from core.evaluation import Bench, Change
+from core.granting import notes
 from core.layer import Layer, layers
 from core.loading import Data, Loaded
 from core.promises import require

@@ -55,7 +55,7 @@ def layer_row(layer: Layer, encoded: Encoded, uses: int | None, note: str = "") 
     return {
         "layer": layer.name,
         "kind": layer.kind,
-        "shape": "x".join(map(str, layer.weight.shape)),
+        "shape": "x".join(map(str, layer.shape)),
         "weights": weights,
         "stored": numbers,
         "removed": removed,

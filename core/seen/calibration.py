@@ -211,7 +211,11 @@ class Seen:
     @property
     def refusal(self) -> str | None:
         """Why nothing is known of inputs that multiply the layer's weight, in a sentence; None where they are known."""
-        return self.calibration.refusal(self.layer.name, multiplied=True)
+        return self.refused(multiplied=True)
+
+    def refused(self, *, multiplied: bool) -> str | None:
+        """The same; without `multiplied`, why not even gradients are known."""
+        return self.calibration.refusal(self.layer.name, multiplied=multiplied)
 
     @property
     def gradients(self) -> Gradients:
