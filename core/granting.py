@@ -27,8 +27,20 @@ def note(layer: Layer, settings: Settings, seen: Seen | None = None) -> str:
 def notes(
     known: tuple[Layer, ...], recipe: Recipe, seen: Mapping[str, Seen | None] = MappingProxyType({})
 ) -> dict[str, str]:
-    """The `note` of each layer, by layer name."""
-    return {layer.name: note(layer, recipe.settings(layer.name), seen.get(layer.name)) for layer in known}
+    """The `note` of each layer, by layer name, with what the recipe as a whole asks for that it is left without."""
+    found = {}
+    for layer in known:
+        sight = seen.get(layer.name)
+        said = (note(layer, recipe.settings(layer.name), sight), _bias_stays(layer, recipe, sight))
+        found[layer.name] = "; ".join(filter(None, said))
+    return found
+
+
+def _bias_stays(layer: Layer, recipe: Recipe, seen: Seen | None) -> str:
+    if recipe.bias == "keep" or layer.kind == "Embedding":
+        return ""
+    why = _unseen(seen)
+    return f"its bias stays as it is: {why}" if why else ""
 
 
 def rank_stays(layer: Layer, settings: Settings, seen: Seen | None) -> str:

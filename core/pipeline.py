@@ -100,7 +100,9 @@ def encoded_by(study: Study, recipe: Recipe) -> dict[str, Encoded]:
 
 def _check_model(loaded: Loaded, known: tuple[Layer, ...]) -> None:
     if not known:
-        raise ValueError(f"model '{loaded.name}' has no Linear, Conv or Embedding layer, expected at least one")
+        raise ValueError(
+            f"model '{loaded.name}' has no layer with a weight that can be compressed, expected at least one"
+        )
     for layer in known:
         if layer.weight.dtype != torch.float32:
             kind = str(layer.weight.dtype).removeprefix("torch.")

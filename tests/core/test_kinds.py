@@ -12,6 +12,7 @@ from core.granting import notes
 from core.kinds import KINDS, turned
 from core.layer import layers
 from core.loading import Data, Loaded, fingerprint
+from core.planning import CALIBRATED_PLANNERS
 from core.pruning import CRITERIA
 from core.recipe import Recipe, Settings
 from tests.core import kinds, zoo
@@ -113,13 +114,23 @@ def test_a_packed_projection_of_queries_and_keys_of_two_lengths_has_no_count():
 @each_net
 @pytest.mark.parametrize("criterion", CRITERIA)
 def test_what_a_calibrated_method_cannot_have_stays_and_is_said(name, criterion):
-    recipe = Recipe(Settings(sparsity=0.5, criterion=criterion, compensate="outputs"))
+    recipe = Recipe(Settings(sparsity=0.5, criterion=criterion, compensate="outputs"), bias="correct")
     study = studied(name, recipe)
+    pipeline.apply(study, recipe)
     seen = {layer.name: study.at(layer.name) for layer in study.known}
     said = notes(study.known, recipe, seen)
     changed = weights(study.known, compress(study.known, recipe, seen))
     for layer in study.known:
         assert (layer.parameter in changed) != ("none of its weights are removed" in said[layer.name])
+
+
+def test_a_planner_ranks_the_layers_that_its_criterion_can_score():
+    study = studied("lstm", Recipe(batchnorm="recalibrate"))
+    seen = {layer.name: study.at(layer.name) for layer in study.known}
+    recipe = CALIBRATED_PLANNERS["global_wanda"](study.known, {"sparsity": 0.5}, seen)
+    assert recipe.layers.keys() == {"fc"}
+    with pytest.raises(ValueError, match="global_wanda: none of its weights are removed: layer 'cells.weight_ih_l0'"):
+        CALIBRATED_PLANNERS["global_wanda"](study.known[:-1], {"sparsity": 0.5}, seen)
 
 
 @pytest.mark.parametrize("groups", [1, 2])
@@ -142,3 +153,11 @@ def test_a_model_with_recurrent_layers_is_measured():
     study = studied("lstm", MIXED)
     *_, tally = evaluation.tallies(study.bench, pipeline.apply(study, MIXED).change)
     assert tally.images == 25
+
+
+@each_net
+def test_channels_are_removed_where_they_can_be_and_the_smaller_model_gives_the_same(name):
+    recipe = Recipe(Settings(sparsity=0.5, pattern="row"), shrink="remove")
+    study = studied(name, recipe)
+    applied = pipeline.apply(study, recipe)
+    assert pipeline.measure(study, applied).images == 25
