@@ -70,6 +70,8 @@ def weights_stay(layer: Layer, settings: Settings, seen: Seen | None) -> str:
     if not settings.prunes or settings.criterion in FREE:
         return ""
     why = _unseen(seen, multiplied=settings.criterion not in OF_GRADIENTS)
+    if settings.criterion == "information" and seen is not None and not seen.labelled:
+        why = "information is about a class label an image, which the data do not hold"
     return f"none of its weights are removed: {why}" if why else ""
 
 

@@ -15,6 +15,7 @@ from torch import Tensor
 from core import compensation, compress, exporting, index, pipeline, planning, report
 from core.encoding import Encoded
 from core.evaluation import BATCH, Change, tallies
+from core.fitting import require_classes
 from core.granting import note
 from core.layer import Layer
 from core.pipeline import Study, dense_bytes
@@ -75,7 +76,8 @@ class Studio:
 
 
 def opened(study: Study) -> Studio:
-    """A studio that is told how far a running calibration pass is."""
+    """A studio that is told how far a running calibration pass is. ValueError where no answer is right or wrong."""
+    require_classes(study.bench.targets, "this page")
     told = {"share": 0.0}
     seen = study.seen and replace(study.seen, tell=lambda share: told.update(share=share))
     return Studio(replace(study, seen=seen), told=told)

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from core import biases, calibration, evaluation, exporting, narrowing, report
+from core import biases, calibration, evaluation, exporting, fitting, narrowing, report
 from core.compress import compress, grids, needs_images, weights
 from core.encoding import Encoded
 from core.equalizing import Equalized, equalized
@@ -16,6 +16,7 @@ from core.evaluation import Bench, Change
 from core.granting import notes
 from core.layer import Layer, layers
 from core.loading import Data, Loaded
+from core.metrics import METRICS, task
 from core.promises import require
 from core.recipe import Recipe, from_json, to_json
 from core.seen import Calibration, Seen
@@ -68,22 +69,27 @@ def study(loaded: Loaded, data: Data, recipe: Recipe, calibration_data: Data | N
             f"data '{named}': {len(images)} images to calibrate on, expected 2 at least; name others with --calibration"
         )
     if needs and calibration_data is not None:
-        _check_calibration(loaded, calibration_data)
+        _check_calibration(loaded, calibration_data, data)
     _check_model(loaded, layers(loaded.model))
-    bench = evaluation.bench(loaded.model, data.inputs[left_out:], data.targets[left_out:])
+    bench = evaluation.bench(loaded.model, data.inputs[left_out:], data.targets[left_out:], data.metric)
     even = equalized(loaded.model, bench.inputs[:2].clone()) if recipe.equalize == "ranges" else None
     model = loaded.model if even is None else even.module
     known, sample = layers(model), bench.inputs[:1].clone()
     uses = calibration.positions(model, {layer.name: layer.parameter for layer in known}, sample)
-    seen = Calibration(model, known, *map(torch.from_numpy, (images, labels)), SEED) if needs else None
-    return Study(loaded, known, bench, data.name, torch.from_numpy(images), uses, seen, even)
+    looked, targets = torch.from_numpy(images).to(bench.inputs.dtype), torch.from_numpy(labels)
+    seen = Calibration(model, known, looked, targets, SEED) if needs else None
+    return Study(loaded, known, bench, data.name, looked, uses, seen, even)
 
 
-def _check_calibration(loaded: Loaded, data: Data) -> None:
+def _check_calibration(loaded: Loaded, calibration_data: Data, data: Data) -> None:
+    x, y = torch.from_numpy(calibration_data.inputs), torch.from_numpy(calibration_data.targets)
+    asked, given = task(torch.from_numpy(data.targets)), task(y)
+    if asked != given:
+        raise ValueError(f"calibration '{calibration_data.name}' holds {given}, the data hold {asked}")
     try:
-        evaluation.check(loaded.model, torch.from_numpy(data.inputs), torch.from_numpy(data.targets))
+        fitting.check(loaded.model, fitting.fitted(loaded.model, x), y)
     except ValueError as error:
-        raise ValueError(f"calibration '{data.name}': {error}") from None
+        raise ValueError(f"calibration '{calibration_data.name}': {error}") from None
 
 
 def calibrates(recipe: Recipe) -> bool:
@@ -219,7 +225,7 @@ def measure(study: Study, applied: Applied) -> Tally:
 def verify(folder: Path, loaded: Loaded, data: Data, calibration_data: Data | None = None) -> dict[str, object]:
     """Decode a folder, measure it again and return its report; ValueError names the first figure that does not hold."""
     promised, recipe, written = read(folder, loaded)
-    whole = study(loaded, data, recipe, calibration_data)
+    whole = study(loaded, _as_promised(data, promised), recipe, calibration_data)
     applied = written_applied(whole, folder, recipe, written)
     _require_made_by(recipe, whole, applied.encoded, applied.small)
     measured = _measured(whole, (recipe, applied.encoded), measure(whole, applied), len(written))
@@ -232,6 +238,17 @@ def verify(folder: Path, loaded: Loaded, data: Data, calibration_data: Data | No
     for name, value in figures.items():
         require(name, promised.get(name), value)
     return promised
+
+
+def _as_promised(data: Data, promised: Mapping[str, object]) -> Data:
+    """The data with the metric that a report names, where none is given."""
+    metric = promised.get("metric")
+    name = metric.get("name") if isinstance(metric, Mapping) else None
+    if data.metric is not None or name is None:
+        return data
+    if not isinstance(name, str) or name not in METRICS:
+        raise ValueError(f"report.json: metric is {name!r}, name its module:function with --metric")
+    return replace(data, metric=METRICS[name])
 
 
 def _require_made_by(recipe: Recipe, whole: Study, encoded: Mapping[str, Encoded], small: Shrunk | None) -> None:

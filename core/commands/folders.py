@@ -7,7 +7,7 @@ from pathlib import Path
 from core import narrowing, pipeline, report
 from core.commands import given, texts
 from core.recipe import from_json
-from core.statistics import estimate
+from core.statistics import Tally, estimate
 
 
 def apply(options: argparse.Namespace) -> str:
@@ -22,12 +22,28 @@ def apply(options: argparse.Namespace) -> str:
         print(f"note: the recipe was made for another model, {dict(recipe.model)}", file=sys.stderr)
     for left in report.left_as_they_were(pipeline.left(study, recipe)):
         print(f"note: {left}", file=sys.stderr)
-    found = estimate(tally, tally.images)
-    low, high = found.drop_ci95
-    return (
-        f"accuracy {found.accuracy:.4f}, dense {found.accuracy_dense:.4f}, drop {found.drop:.2f} points "
-        f"(95 %: {low:.2f} to {high:.2f}) on {tally.images} images\n{_wiring(study, applied)}wrote {options.output}"
-    )
+    for said in loaded.notes:
+        print(f"note: {said}", file=sys.stderr)
+    return f"{_said(tally)} on {tally.images} images\n{_wiring(study, applied)}wrote {options.output}"
+
+
+def _said(tally: Tally) -> str:
+    """The accuracy, where answers are right or wrong, and the metric, where there is one beside it."""
+    said, found = [], estimate(tally, tally.images)
+    if tally.sure is not None:
+        low, high = found.drop_ci95
+        said.append(
+            f"accuracy {found.accuracy:.4f}, dense {found.accuracy_dense:.4f}, drop {found.drop:.2f} points "
+            f"(95 %: {low:.2f} to {high:.2f})"
+        )
+    if tally.pairs:
+        shown = report.metric(tally, tally.images)
+        low, high = shown["change_ci95"]
+        said.append(
+            f"{shown['name']} {shown['value']:.6g}, dense {shown['value_dense']:.6g}, mean change "
+            f"{shown['change']:.3g} (95 %: {low:.3g} to {high:.3g})"
+        )
+    return "; ".join(said)
 
 
 def _wiring(study: pipeline.Study, applied: pipeline.Applied) -> str:
@@ -47,14 +63,16 @@ def verify(options: argparse.Namespace) -> str:
     """Decode a folder that `apply` or the dashboard wrote, measure it again and hold every figure of its report."""
     loaded = given.model(options)
     promised = pipeline.verify(Path(options.folder), loaded, given.data(options, loaded), given.calibration(options))
+    metric = promised.get("metric")
+    first = f"accuracy {promised['accuracy']:.4f}" if metric is None else f"{metric['name']} {metric['value']:.6g}"
     return (
-        f"verified: accuracy {promised['accuracy']:.4f} on {promised['images']} images, {promised['bytes']} bytes, "
+        f"verified: {first} on {promised['images']} images, {promised['bytes']} bytes, "
         "every figure of report.json holds"
     )
 
 
 OPTIONS = {"folder": (("folder",), {"help": "a folder that 'apply' or the dashboard wrote"})}
 COMMANDS = {
-    "apply": (apply, ("model", "weights", "data", "calibration", "recipe", "output")),
-    "verify": (verify, ("folder", "model", "weights", "data", "calibration")),
+    "apply": (apply, (*given.ON, "metric", "recipe", "output")),
+    "verify": (verify, ("folder", *given.ON, "metric")),
 }

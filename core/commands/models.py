@@ -11,7 +11,7 @@ from core.commands import given, texts
 from core.compress import TABLES
 from core.kinds import KINDS, kind_of
 from core.layer import Layer, layers
-from core.loading import Loaded, load_data
+from core.loading import Loaded
 from core.planning import CALIBRATED_PLANNERS, PLANNERS
 from core.recipe import Recipe
 
@@ -20,7 +20,7 @@ def inspect(options: argparse.Namespace) -> str:
     """Each layer: name, kind, shape, weights, MACs, and what can be done with it."""
     loaded = given.model(options)
     known = layers(loaded.model)
-    uses = _uses(loaded, options.data)
+    uses = _uses(loaded, options)
     rows = [_inspected(layer, uses) for layer in known]
     weights = {layer.parameter for layer in known}
     others = _left(loaded.model, weights)
@@ -73,10 +73,9 @@ def _why(module: nn.Module, name: str, tensor: Tensor) -> str:
     return f"a parameter of {kind} that multiplies no inputs"
 
 
-def _uses(loaded: Loaded, data: str | None) -> Mapping[str, int | None]:
+def _uses(loaded: Loaded, options: argparse.Namespace) -> Mapping[str, int | None]:
     """Uses a weight for each image, where there is data to run one image through; empty otherwise."""
-    spec = data or loaded.data
-    return pipeline.study(loaded, load_data(spec), Recipe()).uses if spec else {}
+    return pipeline.study(loaded, given.data(options, loaded), Recipe()).uses if options.data or loaded.data else {}
 
 
 def _inspected(layer: Layer, uses: Mapping[str, int | None]) -> dict[str, object]:
@@ -104,4 +103,4 @@ def methods(options: argparse.Namespace) -> str:
 
 
 OPTIONS = {"json": (("--json",), {"action": "store_true", "help": "as JSON"})}
-COMMANDS = {"inspect": (inspect, ("model", "weights", "data", "json")), "methods": (methods, ())}
+COMMANDS = {"inspect": (inspect, ("model", "weights", "data", "preprocess", "json")), "methods": (methods, ())}
