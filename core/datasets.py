@@ -1,6 +1,7 @@
 """Data from what a person types: a sample's data, module:factory, an .npz, a CSV or a folder of images. Files never
 run code."""
 
+import hashlib
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -55,6 +56,15 @@ def load_data(spec: str, options: Mapping[str, str] | None = None) -> Data:
         )
     name = Path(spec).stem if spec.endswith((".npz", ".csv")) or Path(spec).is_dir() else spec
     return _normalised(checked(name, inputs, targets), left)
+
+
+def data_fingerprint(data: Data) -> str:
+    """sha256 over shapes and values of inputs and targets."""
+    digest = hashlib.sha256()
+    for part in (data.inputs, data.targets):
+        digest.update(f"{part.dtype} {part.shape}".encode())
+        digest.update(np.ascontiguousarray(part))
+    return digest.hexdigest()
 
 
 def _archive(path: str) -> tuple[np.ndarray, np.ndarray | None]:

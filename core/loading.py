@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 import sample_models
 from core.datasets import Data as Data
+from core.datasets import data_fingerprint as data_fingerprint
 from core.datasets import load_data as load_data
 from core.folding import plain
 from core.importing import called, imported

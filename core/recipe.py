@@ -205,7 +205,7 @@ def to_json(recipe: Recipe, *, indent: int | None = 1) -> str:
 
 def from_json(text: str) -> Recipe:
     """The recipe of a JSON text; ValueError names what it does not know or cannot be."""
-    document = _object(_parsed(text), "the recipe")
+    document = _object(parsed(text, "recipe", "a file written by 'plan' or the dashboard"), "the recipe")
     if document.get("format") != FORMAT:
         raise ValueError(f"recipe: format is {document.get('format')!r}, expected {FORMAT!r}")
     known = ("format", "model", "default", "layers", *BESIDE)
@@ -226,11 +226,12 @@ def from_json(text: str) -> Recipe:
         raise ValueError(f"recipe: {error}") from None
 
 
-def _parsed(text: str) -> object:
+def parsed(text: str, what: str, expected: str) -> object:
+    """What a JSON text says; ValueError that calls it `what` where it is none or says a thing twice."""
     try:
         return json.loads(text, object_pairs_hook=_once, parse_int=_digits)
     except (json.JSONDecodeError, RecursionError) as error:
-        raise ValueError(f"recipe: not JSON ({error}), expected a file written by 'plan' or the dashboard") from None
+        raise ValueError(f"{what}: not JSON ({error}), expected {expected}") from None
 
 
 def _digits(text: str) -> int:

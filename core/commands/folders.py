@@ -1,11 +1,14 @@
 """`apply` and `verify`: a recipe carried out and measured into a folder, and a folder held to its report."""
 
 import argparse
+import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
-from core import narrowing, pipeline, report
+from core import behaviour, narrowing, pipeline, report, runs
 from core.commands import given, texts
+from core.metrics import task
 from core.recipe import from_json
 from core.statistics import Tally, estimate
 
@@ -14,17 +17,29 @@ def apply(options: argparse.Namespace) -> str:
     """Compress, measure on all images and write report.json, model.safetensors and recipe.json to a folder."""
     recipe = from_json(texts.read(options.recipe, "recipe"))
     loaded = given.model(options)
-    study = pipeline.study(loaded, given.data(options, loaded), recipe, given.calibration(options))
+    data, calibration = given.data(options, loaded), given.calibration(options)
+    study = pipeline.study(loaded, data, recipe, calibration)
     applied = pipeline.apply(study, recipe)
-    tally = pipeline.measure(study, applied)
-    pipeline.exporting.write_folder(Path(options.output), pipeline.files(study, recipe, applied, tally))
+    tally, answers = _measured(study, applied)
+    files = pipeline.files(study, recipe, applied, tally)
+    pipeline.exporting.write_folder(Path(options.output), files)
     if recipe.model.get("sha256") not in (None, loaded.sha256):
         print(f"note: the recipe was made for another model, {dict(recipe.model)}", file=sys.stderr)
     for left in report.left_as_they_were(pipeline.left(study, recipe)):
         print(f"note: {left}", file=sys.stderr)
     for said in loaded.notes:
         print(f"note: {said}", file=sys.stderr)
-    return f"{_said(tally)} on {tally.images} images\n{_wiring(study, applied)}wrote {options.output}"
+    run = runs.asked(runs.subject(loaded, data, calibration), recipe)
+    kept = _kept(options, replace(run, report=json.loads(files["report.json"])), answers)
+    shrunk = _wiring(study, applied)
+    return f"{_said(tally)} on {tally.images} images\n{shrunk}wrote {options.output}{kept}"
+
+
+def _measured(study: pipeline.Study, applied: pipeline.Applied) -> tuple[Tally, behaviour.Answered | None]:
+    """The tally over all images, and the answers where the targets are classes."""
+    if task(study.bench.targets) == "classes":
+        return behaviour.answered(study.bench, applied.change)
+    return pipeline.measure(study, applied), None
 
 
 def _said(tally: Tally) -> str:
@@ -44,6 +59,17 @@ def _said(tally: Tally) -> str:
             f"{shown['change']:.3g} (95 %: {low:.3g} to {high:.3g})"
         )
     return "; ".join(said)
+
+
+def _kept(options: argparse.Namespace, run: runs.Run, answers: behaviour.Answered | None) -> str:
+    """Says under which number the run is kept; where it cannot be, a line on stderr says why."""
+    try:
+        if answers is None:
+            raise ValueError("the store holds answers that are classes")
+        return f", kept as run {runs.record(given.store(options), run, answers)}"
+    except ValueError as error:
+        print(f"note: the run is not kept, {error}", file=sys.stderr)
+        return ""
 
 
 def _wiring(study: pipeline.Study, applied: pipeline.Applied) -> str:
@@ -73,6 +99,6 @@ def verify(options: argparse.Namespace) -> str:
 
 OPTIONS = {"folder": (("folder",), {"help": "a folder that 'apply' or the dashboard wrote"})}
 COMMANDS = {
-    "apply": (apply, (*given.ON, "metric", "recipe", "output")),
+    "apply": (apply, (*given.ON, "metric", "recipe", "output", "runs")),
     "verify": (verify, ("folder", *given.ON, "metric")),
 }

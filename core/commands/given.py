@@ -7,6 +7,7 @@ from core.importing import imported
 from core.loading import Data, Loaded, load_data, load_model
 from core.metrics import METRICS, Metric
 from core.recipe import Value
+from core.runs import Store, open_store
 
 
 def model(options: argparse.Namespace) -> Loaded:
@@ -44,6 +45,11 @@ def _prepared(options: argparse.Namespace) -> dict[str, str]:
     if wrong is not None:
         raise ValueError(f"preprocess: '{wrong}' is no setting, expected key=value such as mean=0.1307")
     return {key: value for key, _, value in pairs}
+
+
+def store(options: argparse.Namespace) -> Store:
+    """The run store of `--runs`, or the user's own; made where there is none."""
+    return open_store(options.runs)
 
 
 def pair(text: str) -> tuple[str, Value]:
@@ -90,5 +96,6 @@ OPTIONS = {
     ),
     "calibration": (("--calibration",), {"help": "images to calibrate on; default: the first of the data"}),
     "recipe": (("--recipe",), {"required": True, "help": "a recipe file"}),
+    "runs": (("--runs",), {"help": "the file that keeps the runs; default: $PRUNESCOPE_RUNS, or the user's own"}),
     "output": (("-o", "--output"), {"required": True, "help": "where to write"}),
 }

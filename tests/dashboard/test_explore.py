@@ -38,7 +38,7 @@ from tests.dashboard.conftest import (
 
 def test_it_opens_dense_on_digits_cnn_and_needs_no_scrolling(page: Page) -> None:
     expect(page.get_by_label("Model", exact=True)).to_have_value("digits_cnn")
-    expect(page.locator(".ps-head")).to_contain_text("Drag Prune")
+    expect(page.locator(".st-key-ps-head")).to_contain_text("Drag Prune")
     stands_dense(page)
     rest(page)
     expect(figure(page, "images")).to_have_text("5,000 of 5,000 images")
@@ -180,7 +180,7 @@ def test_undo_of_another_model_brings_back_its_settings(page: Page) -> None:
     expect(page.get_by_label("Model", exact=True)).to_have_value("digits_cnn")
     expect(page.locator("[data-part=layer]")).to_contain_text("conv2 •")
     expect(card(page, "histogram")).to_contain_text("One weight of conv2 in two stays")
-    expect(page.locator(".ps-head")).to_contain_text("a wide linear layer")
+    expect(page.locator(".st-key-ps-head")).to_contain_text("a wide linear layer")
     expect(page.locator("[data-testid=stAlert]")).to_have_count(0)
 
 
