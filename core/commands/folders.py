@@ -16,6 +16,9 @@ from core.statistics import Tally, estimate
 def apply(options: argparse.Namespace) -> str:
     """Compress, measure on all images and write report.json, model.safetensors and recipe.json to a folder."""
     recipe = from_json(texts.read(options.recipe, "recipe"))
+    if recipe.recovered:
+        print("note: 'recover' trained with this recipe; this is the recipe without the training", file=sys.stderr)
+        recipe = replace(recipe, recovered={})
     loaded = given.model(options)
     data, calibration = given.data(options, loaded), given.calibration(options)
     study = pipeline.study(loaded, data, recipe, calibration)
@@ -30,7 +33,7 @@ def apply(options: argparse.Namespace) -> str:
     for said in loaded.notes:
         print(f"note: {said}", file=sys.stderr)
     run = runs.asked(runs.subject(loaded, data, calibration), recipe)
-    kept = _kept(options, replace(run, report=json.loads(files["report.json"])), answers)
+    kept = recorded(options, replace(run, report=json.loads(files["report.json"])), answers)
     shrunk = _wiring(study, applied)
     return f"{_said(tally)} on {tally.images} images\n{shrunk}wrote {options.output}{kept}"
 
@@ -61,7 +64,7 @@ def _said(tally: Tally) -> str:
     return "; ".join(said)
 
 
-def _kept(options: argparse.Namespace, run: runs.Run, answers: behaviour.Answered | None) -> str:
+def recorded(options: argparse.Namespace, run: runs.Run, answers: behaviour.Answered | None) -> str:
     """Says under which number the run is kept; where it cannot be, a line on stderr says why."""
     try:
         if answers is None:
