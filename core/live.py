@@ -15,6 +15,8 @@ from torch import Tensor
 from core import compensation, compress, exporting, index, pipeline, planning, report
 from core.encoding import Encoded
 from core.evaluation import BATCH, Change, tallies
+from core.fitting import require_classes
+from core.granting import note
 from core.layer import Layer
 from core.pipeline import Study, dense_bytes
 from core.recipe import BESIDE, Recipe, Settings, to_json
@@ -37,13 +39,15 @@ class Studio:
     """A study with what earlier looks left: each layer's last two encoded forms, and every tally.
 
     pace: the seconds that a batch takes, as a running mean. told: the share done of a running calibration pass.
-    worker: the one thread that computes.
+    righted: the last two looks' recipes that put something right beside their layers, carried out, by their JSON: every
+    look asks anew. worker: the one thread that computes.
     """
 
     study: Study
     measured: OrderedDict[Hashable, Tally] = field(default_factory=OrderedDict)
     pace: dict[str, float] = field(default_factory=lambda: {"batch": 0.02})
     told: dict[str, float] = field(default_factory=lambda: {"share": 0.0})
+    righted: OrderedDict[str, "Done"] = field(default_factory=OrderedDict)
     worker: ThreadPoolExecutor = field(
         default_factory=lambda: ThreadPoolExecutor(1, "prunescope", _leave_one_processor)
     )
@@ -74,7 +78,8 @@ class Studio:
 
 
 def opened(study: Study) -> Studio:
-    """A studio that is told how far a running calibration pass is."""
+    """A studio that is told how far a running calibration pass is. ValueError where no answer is right or wrong."""
+    require_classes(study.bench.targets, "this page")
     told = {"share": 0.0}
     seen = study.seen and replace(study.seen, tell=lambda share: told.update(share=share))
     return Studio(replace(study, seen=seen), told=told)
@@ -165,7 +170,12 @@ def _compressed(studio: Studio, recipe: Recipe) -> Done:
     coded = {layer.name: studio.encoders[layer.name](recipe.settings(layer.name)) for layer in study.known}
     encoded = {name: each.encoded for name, each in coded.items()}
     if any(getattr(recipe, name) != "keep" for name in BESIDE):
-        return _put_right(studio, recipe, encoded)
+        key = to_json(recipe, indent=None)
+        if key not in studio.righted:
+            studio.righted[key] = _put_right(studio, recipe, encoded)
+            while len(studio.righted) > 2:
+                studio.righted.popitem(last=False)
+        return studio.righted[key]
     changed = {p: coded[name].weight for name, p in studio.parameters.items() if coded[name].weight is not None}
     keys = {p: recipe.settings(name) for name, p in studio.parameters.items() if p in changed}
     change = Change(changed, keys, compress.grids(study.known, encoded))
@@ -199,7 +209,7 @@ class Coded(NamedTuple):
 def _coded(layer: Layer, uses: int | None, seen: Seen | None, settings: Settings) -> Coded:
     encoded = compress.encode(layer, settings, seen)
     weight = compress.weights((layer,), {layer.name: encoded}).get(layer.parameter)
-    return Coded(encoded, weight, report.layer_row(layer, encoded, uses, compress.note(layer, settings, seen)))
+    return Coded(encoded, weight, report.layer_row(layer, encoded, uses, note(layer, settings, seen)))
 
 
 def _tally(studio: Studio, done: Done, seconds: float | None) -> Tally:
