@@ -4,13 +4,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from core import compensation, index, inputs, patterns
-from core.coding import CODERS, SCALES, check_width
+from core.clustering import Sorted
+from core.coding import CLUSTERING, CODERS, SCALES, check_width
 from core.compensation import COMPENSATIONS, SWEEPING
-from core.encoding import Coded, Dense, Encoded, Grid, Gridded, LowRank, Sparse, Stored, Tucker, leaves
+from core.encoding import Coded, Dense, Encoded, Grid, Gridded, LowRank, Sparse, Stored, Tucker, count_kept, leaves
 from core.factoring import ALLOWED, CALIBRATED, FACTORIZERS, OF_KERNELS, Decomposed, kept_rank, least_rank
 from core.layer import Layer, require_finite
 from core.patterns import PATTERNS, Wanted
@@ -59,7 +61,7 @@ def rank_of(layer: Layer, settings: Settings, seen: Seen | None = None) -> int:
 def matrices(layer: Layer, settings: Settings, seen: Seen | None = None) -> tuple[Tensor, ...]:
     """The matrices that get pruned and coded: the layer's own, or the factors of a rank below the full one."""
     rank = rank_of(layer, settings, seen)
-    return (layer.matrix,) if rank == layer.full_rank else decomposed(layer, settings, seen).factors(rank)
+    return (layer.matrix,) if rank == layer.full_rank else layer.factors(decomposed(layer, settings, seen), rank)
 
 
 @dataclass(frozen=True, eq=False)
@@ -191,12 +193,28 @@ def _pruned(matrix: Tensor, settings: Settings, layer: Layer, seen: Sight | None
 
 
 def _coded(matrix: Tensor, mask: Tensor | None, settings: Settings, layer: Layer) -> Coded:
-    coded = CODERS[settings.coder](matrix, mask, settings)
+    ordered = _ordered(matrix, mask, settings, layer)
+    coded = CODERS[settings.coder](matrix, mask, settings, *ordered)
     if not coded.finite():
         raise ValueError(
             f"layer '{layer.name}': its weights span more than a {coded.precision} can; leave its bits at 32"
         )
     return coded
+
+
+def _ordered(matrix: Tensor, mask: Tensor | None, settings: Settings, layer: Layer) -> tuple[Sorted, ...]:
+    """The survivors in order for a coder that clusters them all together, from the layer's index; () elsewhere."""
+    if settings.coder not in CLUSTERING or settings.group != "tensor" or matrix is not layer.matrix:
+        return ()
+    values = layer.index.values
+    if mask is not None:
+        removed = mask.numel() - count_kept(mask)
+        last = index.magnitude(layer.index, removed)
+        low, high = index.cut(layer.index, np.nextafter(last, np.float32(np.inf)))
+        if not indexed(layer, matrix, settings) or high - low != removed:  # others of the magnitude `last` stay
+            return ()
+        values = np.concatenate([values[:low], values[high:]])
+    return (Sorted(values[None], np.array([values.size])),) if values.size else ()
 
 
 def _mask(

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from core.encoding import (
+    ANS,
     FLOATS,
     Affine,
     Codebook,
@@ -21,6 +22,9 @@ from core.encoding import (
     Stored,
     Tucker,
     count_kept,
+    meaning,
+    read_codes,
+    read_mask,
     shape_of,
     unpack,
 )
@@ -32,6 +36,10 @@ def from_tensors(form: Form, tensors: dict[str, Tensor]) -> Encoded:
     kind = form.get("kind")
     if kind not in READERS:
         raise ValueError(f"kind is {kind!r}, expected one of {', '.join(READERS)}")
+    names = [meaning(part) for part in tensors]
+    twice = [name for name in names if names.count(name) > 1]
+    if twice:
+        raise ValueError(f"{twice[0]} is stored in two ways, expected one")
     try:
         return READERS[kind](form, tensors)
     except (KeyError, TypeError, RuntimeError, IndexError, AttributeError, ZeroDivisionError) as error:
@@ -74,7 +82,8 @@ def _read_codebook(form: Form, tensors: dict[str, Tensor], mask: Tensor | None =
 
 
 def _read_rounded(form: Form, tensors: dict[str, Tensor], mask: Tensor | None = None) -> Rounded:
-    shape, values, scale = (form["rows"], form["columns"]), tensors["values"], tensors.get("scale")
+    shape, scale = (form["rows"], form["columns"]), tensors.get("scale")
+    values = _values(shape, tensors, mask)
     if values.dtype not in FLOATS:
         raise ValueError(f"values are {_kind(values)}, expected one of {', '.join(FLOATS.values())}")
     if scale is not None:
@@ -87,13 +96,29 @@ def _read_rounded(form: Form, tensors: dict[str, Tensor], mask: Tensor | None = 
     return Rounded(codes.view(values.dtype), scale, form["block"])
 
 
+def _values(shape: tuple[int, int], tensors: dict[str, Tensor], mask: Tensor | None) -> Tensor:
+    """The stored floats of fewer bits."""
+    if "values" + ANS not in tensors:
+        return tensors["values"]
+    count = shape[0] * shape[1] if mask is None else count_kept(mask)
+    values = read_codes(tensors["values" + ANS], count, 256).view(torch.float8_e4m3fn)
+    if not bool(torch.isfinite(values.float()).all()):
+        raise ValueError("values hold NaN or infinity, expected numbers")
+    return values
+
+
 def _codes(form: Form, tensors: dict[str, Tensor], mask: Tensor | None, removed: int) -> Tensor:
     """Unpacked codes, (rows, columns); `removed` where the mask removes."""
     shape = (form["rows"], form["columns"])
+    count = shape[0] * shape[1] if mask is None else count_kept(mask)
+    if "codes" + ANS in tensors:
+        stored = read_codes(tensors["codes" + ANS], count, 2 ** form["width"])
+    else:
+        stored = unpack(tensors["codes"], form["width"], count)
     if mask is None:
-        return unpack(tensors["codes"], form["width"], shape[0] * shape[1]).view(shape)
+        return stored.view(shape)
     codes = torch.full(shape, removed, dtype=torch.uint8)
-    codes[mask] = unpack(tensors["codes"], form["width"], count_kept(mask))
+    codes[mask] = stored
     return codes
 
 
@@ -120,7 +145,9 @@ def _read_sparse(form: Form, tensors: dict[str, Tensor]) -> Sparse:
     held = form["values"]
     shape, survivors = (held["rows"], held["columns"]), form["survivors"]
     count = shape[0] * shape[1]
-    if "mask" in tensors:
+    if "mask" + ANS in tensors:
+        flat = read_mask(tensors["mask" + ANS], shape)
+    elif "mask" in tensors:
         flat = unpack(tensors["mask"], 1, count).bool()
     else:
         if tensors["positions"].dtype != torch.int32:

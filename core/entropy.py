@@ -10,3 +10,12 @@ def entropy(counts: np.ndarray) -> float:
         return 0.0
     shares = counts[counts > 0] / total
     return float(-(shares * np.log2(shares)).sum()) + 0.0
+
+
+def bits_of(counts: np.ndarray) -> np.ndarray:
+    """Shannon's bound for all symbols of each context; counts: (contexts..., symbols)."""
+    return _weighted_logs(counts.sum(-1)) - _weighted_logs(counts).sum(-1)
+
+
+def _weighted_logs(counts: np.ndarray) -> np.ndarray:
+    return counts * np.log2(np.maximum(counts, 1))

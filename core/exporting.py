@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from core.compress import unchanged
 from core.decoding import from_tensors
-from core.encoding import Encoded, shape_of
+from core.encoding import Encoded, meaning, shape_of
 from core.layer import Layer
 from core.seen.watching import place
 
@@ -137,7 +137,8 @@ def _layer_form(layer: Layer, form: Mapping | None, tensors: Mapping[str, Tensor
         _check_size(form, rows, columns)
         _require_numbers(form, parts)
         encoded = from_tensors(form, parts)
-        unknown = sorted(parts.keys() - encoded.layout().keys())
+        known = {meaning(part) for part in encoded.layout()}
+        unknown = sorted(part for part in parts if meaning(part) not in known)
         if unknown:
             raise ValueError(f"{unknown[0]} is no part of its form")
         if shape_of(encoded) != (rows, columns):  # known before the product of small factors fills the memory

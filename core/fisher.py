@@ -49,14 +49,13 @@ def fisher(gradients: Iterable[Tensor], block: int | None = None) -> Tensor:
     return total
 
 
-def woodfisher(weight: Tensor, curvature: Tensor) -> Tensor:
+def woodfisher(weight: Tensor, diagonal: Tensor) -> Tensor:
     """w² / 2[F⁻¹]jj, what the loss rises by, in nats, when w goes and the rest of its block makes up for it.
 
-    weight: (out, in). Singh & Alistarh 2020, arXiv:2004.14340.
+    weight: (out, in). diagonal: of the inverse of each block, (blocks, size). Singh & Alistarh 2020, arXiv:2004.14340.
     """
-    size = curvature.shape[1]
-    rows = _blocks(weight.double().reshape(1, -1), size)[0]
-    scores = removal_scores(rows, curvature) / 2
+    rows = _blocks(weight.double().reshape(1, -1), diagonal.shape[1])[0]
+    scores = removal_scores(rows, diagonal) / 2
     return scores.flatten()[: weight.numel()].view_as(weight).to(weight.dtype)
 
 

@@ -44,6 +44,11 @@ class Layer:
         weight, groups = self.matrix.view(self.weight.shape), self.groups
         return lru_cache(maxsize=len(FACTORIZERS))(lambda name, moments: FACTORIZERS[name](weight, groups, moments))
 
+    @cached_property
+    def factors(self) -> Callable[[Decomposed, int], tuple[Tensor, ...]]:
+        """(decomposition, rank) -> the matrices that get stored; the last two results stay, as tucker2 iterates."""
+        return lru_cache(maxsize=2)(lambda decomposed, rank: decomposed.factors(rank))
+
     @property
     def spectrum(self) -> Spectrum:
         """The singular values, and factors of any rank."""

@@ -6,11 +6,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from core import biases, calibration, evaluation, exporting, narrowing, report
 from core.compress import compress, grids, needs_images, notes, weights
 from core.encoding import Encoded
+from core.equalizing import Equalized, equalized
 from core.evaluation import Bench, Change
 from core.layer import Layer, layers
 from core.loading import Data, Loaded
@@ -27,7 +28,7 @@ FILES = ("report.json", "model.safetensors", "recipe.json")
 @dataclass(frozen=True, eq=False)
 class Study:
     """A model on its data. calibration: images (C, ...) that no accuracy is measured on, and `seen` what the layers
-    see of them; none where none are needed."""
+    see of them; none where none are needed. equalized: the model that is compressed instead of the loaded one."""
 
     loaded: Loaded
     known: tuple[Layer, ...]
@@ -36,6 +37,17 @@ class Study:
     calibration: Tensor
     uses: Mapping[str, int | None]
     seen: Calibration | None = None
+    equalized: Equalized | None = None
+
+    @property
+    def model(self) -> nn.Module:
+        """The model that is compressed: the loaded one, or one of the same outputs with equalized weights."""
+        return self.loaded.model if self.equalized is None else self.equalized.module
+
+    @property
+    def moved(self) -> dict[str, Tensor]:
+        """What that model has otherwise than the loaded one, by name."""
+        return {} if self.equalized is None else dict(self.equalized.tensors)
 
     def at(self, layer: str) -> Seen | None:
         """What one layer sees of the calibration images."""
@@ -56,13 +68,14 @@ def study(loaded: Loaded, data: Data, recipe: Recipe, calibration_data: Data | N
         )
     if needs and calibration_data is not None:
         _check_calibration(loaded, calibration_data)
-    known = layers(loaded.model)
-    _check_model(loaded, known)
+    _check_model(loaded, layers(loaded.model))
     bench = evaluation.bench(loaded.model, data.inputs[left_out:], data.targets[left_out:])
-    sample = bench.inputs[:1].clone()
-    uses = calibration.positions(loaded.model, {layer.name: layer.parameter for layer in known}, sample)
-    seen = Calibration(loaded.model, known, *map(torch.from_numpy, (images, labels)), SEED) if needs else None
-    return Study(loaded, known, bench, data.name, torch.from_numpy(images), uses, seen)
+    even = equalized(loaded.model, bench.inputs[:2].clone()) if recipe.equalize == "ranges" else None
+    model = loaded.model if even is None else even.module
+    known, sample = layers(model), bench.inputs[:1].clone()
+    uses = calibration.positions(model, {layer.name: layer.parameter for layer in known}, sample)
+    seen = Calibration(model, known, *map(torch.from_numpy, (images, labels)), SEED) if needs else None
+    return Study(loaded, known, bench, data.name, torch.from_numpy(images), uses, seen, even)
 
 
 def _check_calibration(loaded: Loaded, data: Data) -> None:
@@ -118,46 +131,51 @@ def apply(study: Study, recipe: Recipe) -> Applied:
 
 def put_right(study: Study, recipe: Recipe, encoded: Mapping[str, Encoded]) -> Applied:
     """Encoded layers with the biases, batch norms and shapes that the recipe puts right after them."""
+    if (recipe.equalize == "ranges") != (study.equalized is not None):
+        raise ValueError(
+            f"equalize is {recipe.equalize!r}, but this study was not made for it; make it with the recipe"
+        )
     changed, inputs = weights(study.known, encoded), grids(study.known, encoded)
     buffers: dict[str, Tensor] = {}
     if recipe.bias == "correct":
-        buffers = biases.corrected(study.known, study.loaded.model.state_dict(), (changed, study.seen))
+        buffers = biases.corrected(study.known, study.model.state_dict(), (changed, study.seen))
     if recipe.batchnorm == "recalibrate":
         images = study.calibration
-        buffers |= calibration.recalibrated(study.loaded.model, changed | buffers, images, inputs)
+        buffers |= calibration.recalibrated(study.model, changed | buffers, images, inputs)
     if recipe.shrink == "remove":
         return _smaller(study, encoded, buffers)
     keys = {layer.parameter: recipe.settings(layer.name) for layer in study.known if layer.parameter in changed}
-    keys |= dict.fromkeys(buffers, to_json(recipe))
-    return Applied(encoded, buffers, Change(changed | buffers, keys, inputs))
+    keys = dict.fromkeys(study.moved, recipe.equalize) | keys | dict.fromkeys(buffers, to_json(recipe))
+    return Applied(encoded, buffers, Change(study.moved | changed | buffers, keys, inputs))
 
 
 def _smaller(study: Study, encoded: Mapping[str, Encoded], buffers: Mapping[str, Tensor]) -> Applied:
-    model, known = study.loaded.model, study.known
+    model, known = study.model, study.known
     made = narrowing.narrow(model, known, (encoded, buffers), study.bench.inputs[:2])
-    tensors = weights(known, made.encoded) | dict(made.buffers)
+    tensors = study.moved | weights(known, made.encoded) | dict(made.buffers)
     change = Change(tensors, {}, grids(known, made.encoded), made.small.module)
     return Applied(made.encoded, made.buffers, change, made.small)
 
 
 def files(study: Study, recipe: Recipe, applied: Applied, tally: Tally) -> dict[str, bytes]:
     """The three files of a compressed model; `tally` covers all images. The weights are read back and compared."""
-    model, known = study.loaded.model, study.known
+    model, known = study.model, study.known
     data = exporting.serialize(model, known, applied.encoded, applied.buffers)
     _require_same(study, applied, data)
     made = {"name": study.loaded.name, "sha256": study.loaded.sha256}
     head = {"format": report.FORMAT, "model": made, "data": study.data, "calibration_images": len(study.calibration)}
     measured = _measured(study, (recipe, applied.encoded), tally, len(data))
-    figures = report.summary(measured, len(study.bench.targets)) | _shrunk_figures(study, applied)
+    figures = report.summary(measured, len(study.bench.targets)) | _wiring_figures(study, applied)
     tail = {"seed": SEED, "versions": report.versions()}
     text = json.dumps(head | figures | tail, indent=1, allow_nan=False)
     named = replace(recipe, model=made)
     return dict(zip(FILES, (text.encode(), data, to_json(named).encode()), strict=True))
 
 
-def _shrunk_figures(study: Study, applied: Applied) -> dict[str, object]:
-    """The report's `shrink`, where layers were to shrink."""
-    return {} if applied.small is None else {"shrink": narrowing.figures(study.known, applied.small, study.uses)}
+def _wiring_figures(study: Study, applied: Applied) -> dict[str, object]:
+    """The report's `shrink` and `equalize`, where layers were to shrink or to share their scales."""
+    found = {} if applied.small is None else {"shrink": narrowing.figures(study.known, applied.small, study.uses)}
+    return found if study.equalized is None else found | {"equalize": study.equalized.figures()}
 
 
 def _measured(
@@ -175,7 +193,7 @@ def left(study: Study, recipe: Recipe) -> dict[str, str]:
 
 
 def _require_same(study: Study, applied: Applied, data: bytes) -> None:
-    encoded, decoded = exporting.deserialize(data, study.loaded.model, study.known)
+    encoded, decoded = exporting.deserialize(data, study.model, study.known)
     if grids(study.known, encoded) != applied.change.inputs:
         raise RuntimeError("the grids of inputs read back from the file as others than were measured")
     for name, tensor in applied.change.tensors.items():
@@ -186,7 +204,7 @@ def _require_same(study: Study, applied: Applied, data: bytes) -> None:
 def dense_bytes(study: Study) -> int:
     """Bytes of the dense model's file, written the same way."""
     dense = compress(study.known, Recipe())
-    return exporting.file_bytes(study.loaded.model, study.known, dense)
+    return exporting.file_bytes(study.model, study.known, dense)
 
 
 def measure(study: Study, applied: Applied) -> Tally:
@@ -202,7 +220,7 @@ def verify(folder: Path, loaded: Loaded, data: Data, calibration_data: Data | No
     applied = written_applied(whole, folder, recipe, written)
     _require_made_by(recipe, whole, applied.encoded, applied.small)
     measured = _measured(whole, (recipe, applied.encoded), measure(whole, applied), len(written))
-    figures = report.summary(measured, len(whole.bench.targets)) | _shrunk_figures(whole, applied)
+    figures = report.summary(measured, len(whole.bench.targets)) | _wiring_figures(whole, applied)
     figures = json.loads(json.dumps(figures))
     figures["calibration_images"] = len(whole.calibration)
     require(
@@ -227,9 +245,8 @@ def _require_made_by(recipe: Recipe, whole: Study, encoded: Mapping[str, Encoded
 
 def written_applied(study: Study, folder: Path, recipe: Recipe, data: bytes) -> Applied:
     """What a folder holds of the model, ready to be measured. data: its `model.safetensors`."""
-    model = study.loaded.model
-    encoded, decoded = exporting.deserialize(data, model, study.known)
-    small = shrunk(model, decoded, study.bench.inputs[:2]) if recipe.shrink == "remove" else None
+    encoded, decoded = exporting.deserialize(data, study.model, study.known)
+    small = shrunk(study.model, decoded, study.bench.inputs[:2]) if recipe.shrink == "remove" else None
     keys, inputs = dict.fromkeys(decoded, str(folder)), grids(study.known, encoded)
     return Applied(encoded, {}, Change(decoded, keys, inputs, small and small.module), small)
 

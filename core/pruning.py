@@ -1,17 +1,20 @@
 """What is least important: scores by criterion."""
 
+from collections.abc import Callable
 from functools import lru_cache
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from core import fisher as block_fisher
-from core import secondorder
+from core.secondorder import damped, inverse_diagonal, removal_scores
 from core.seen import Calibration, Factor, Seen
 
 FISHER_IMAGES = 500
 Sight = Seen | Factor
+DIAGONALS: WeakKeyDictionary[Calibration, dict[tuple[str, str], Tensor]] = WeakKeyDictionary()  # of inverses
 
 
 def magnitude(weight: Tensor, seen: Sight | None) -> Tensor:
@@ -75,7 +78,8 @@ def obs(weight: Tensor, seen: Sight | None) -> Tensor:
 
     Hassibi & Stork 1993; LeCun et al. 1990.
     """
-    return secondorder.obs(weight, _calibrated("obs", seen).moments)
+    diagonal = _kept("obs", seen, lambda known: inverse_diagonal(damped(known.moments)))
+    return removal_scores(weight, diagonal)
 
 
 def woodfisher(weight: Tensor, seen: Sight | None) -> Tensor:
@@ -83,7 +87,23 @@ def woodfisher(weight: Tensor, seen: Sight | None) -> Tensor:
 
     arXiv:2004.14340. F is taken from the gradients of the first 500 images.
     """
-    return block_fisher.woodfisher(weight, curvature(_calibrated("woodfisher", seen)))
+    diagonal = _kept("woodfisher", seen, lambda known: inverse_diagonal(curvature(known)))
+    return block_fisher.woodfisher(weight, diagonal)
+
+
+def _kept(criterion: str, seen: Sight | None, found: Callable[[Sight], Tensor]) -> Tensor:
+    """What a criterion asks of what the layer sees, and of no slider: found once, kept as long as the calibration is.
+
+    A factor sees something else at every rank: nothing is kept of it.
+    """
+    known = _calibrated(criterion, seen)
+    if isinstance(known, Factor):
+        return found(known)
+    kept = DIAGONALS.setdefault(known.calibration, {})
+    key = (criterion, known.layer.name)
+    if key not in kept:
+        kept[key] = found(known)
+    return kept[key]
 
 
 def curvature(seen: Sight) -> Tensor:

@@ -13,7 +13,14 @@ RANK_BY = ("fraction", "energy", "error")
 BATCHNORM = ("keep", "recalibrate")
 BIAS = ("keep", "correct")
 SHRINK = ("keep", "remove")
-AFTERWARDS = {"batchnorm": BATCHNORM, "bias": BIAS, "shrink": SHRINK}  # what is done beside encoding
+EQUALIZE = ("keep", "ranges")
+# what a recipe asks for beside the layers' own Settings, with the values of each
+BESIDE = {
+    "batchnorm": BATCHNORM,
+    "bias": BIAS,
+    "shrink": SHRINK,
+    "equalize": EQUALIZE,
+}
 
 Value = float | int | str | None
 
@@ -110,7 +117,8 @@ class Recipe:
 
     layers: layer name -> the fields that differ from `default`. batchnorm: 'recalibrate' takes new running statistics,
     bias: 'correct' gives each layer's output its mean back, both from calibration images. shrink: 'remove' stores no
-    channel that is removed everywhere. model: name and sha256 of the model it was made for.
+    channel that is removed everywhere. equalize: 'ranges' puts layers in a row on a common scale before all else.
+    model: name and sha256 of the model it was made for.
     """
 
     default: Settings = Settings()
@@ -118,10 +126,11 @@ class Recipe:
     batchnorm: str = "keep"
     bias: str = "keep"
     shrink: str = "keep"
+    equalize: str = "keep"
     model: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for name, known in AFTERWARDS.items():
+        for name, known in BESIDE.items():
             if getattr(self, name) not in known:
                 raise ValueError(f"{name} is {getattr(self, name)!r}, expected one of {', '.join(known)}")
         for name in self.layers:
@@ -182,7 +191,7 @@ def to_json(recipe: Recipe, *, indent: int | None = 1) -> str:
     document["default"] = _differing(Settings(), recipe.default)
     document["layers"] = {name: dict(override) for name, override in recipe.layers.items()}
     document["batchnorm"] = recipe.batchnorm
-    document |= {name: value for name in AFTERWARDS if (value := getattr(recipe, name)) != "keep"}
+    document |= {name: value for name in BESIDE if (value := getattr(recipe, name)) != "keep"}
     separators = None if indent else (",", ":")
     return json.dumps(document, indent=indent, separators=separators, allow_nan=False)
 
@@ -192,7 +201,7 @@ def from_json(text: str) -> Recipe:
     document = _object(_parsed(text), "the recipe")
     if document.get("format") != FORMAT:
         raise ValueError(f"recipe: format is {document.get('format')!r}, expected {FORMAT!r}")
-    known = ("format", "model", "default", "layers", *AFTERWARDS)
+    known = ("format", "model", "default", "layers", *BESIDE)
     for key in document:
         if key not in known:
             raise ValueError(f"recipe: unknown key {key!r}, expected one of {', '.join(known)}")
@@ -204,7 +213,7 @@ def from_json(text: str) -> Recipe:
     default = _object(document.get("default", {}), "default")
     overrides = {name: _object(layers[name], f"layer '{name}'") for name in layers}
     try:
-        afterwards = {key: document[key] for key in AFTERWARDS if key in document}
+        afterwards = {key: document[key] for key in BESIDE if key in document}
         return Recipe(merged(Settings(), default), overrides, model=model, **afterwards)
     except (ValueError, TypeError) as error:
         raise ValueError(f"recipe: {error}") from None

@@ -218,7 +218,7 @@ def total_of(rows: list[Row], column: str) -> int | None:
 
 
 def entropy_per_weight(rows: list[Row]) -> float:
-    """Shannon's bound over all layers, in bits a weight."""
+    """The entropy of the codes over all layers, in bits a weight, each weight taken by itself."""
     return math.fsum(row["entropy_bits_per_weight"] * row["weights"] for row in rows) / total_of(rows, "weights")
 
 

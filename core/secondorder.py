@@ -29,19 +29,18 @@ def damped(moments: Tensor) -> Tensor:
     return wide
 
 
-def obs(weight: Tensor, moments: Tensor) -> Tensor:
+def inverse_diagonal(curvature: Tensor) -> Tensor:
+    """[H⁻¹]jj for positive definite curvatures H, (groups, in, in): (groups, in), float64."""
+    parts = curvature.split(max(1, CHUNK // curvature.shape[1] ** 2))
+    return torch.cat([_inverse(part.double()).diagonal(dim1=1, dim2=2).clone() for part in parts])
+
+
+def removal_scores(weight: Tensor, diagonal: Tensor) -> Tensor:
     """w² / [H⁻¹]jj, what the squared output loses at the least when w alone goes and the rest of its row is refitted.
 
-    weight: (out, in). H: the damped moments. Hassibi & Stork 1993; LeCun et al. 1990.
+    weight: (out, in). diagonal: `inverse_diagonal` of the curvatures H. Hassibi & Stork 1993; LeCun et al. 1990.
     """
-    return removal_scores(weight, damped(moments))
-
-
-def removal_scores(weight: Tensor, curvature: Tensor) -> Tensor:
-    """w² / [H⁻¹]jj for positive definite curvatures H, (groups, in, in)."""
-    parts = curvature.split(max(1, CHUNK // weight.shape[1] ** 2))
-    diagonal = torch.cat([_inverse(part.double()).diagonal(dim1=1, dim2=2).clone() for part in parts])  # (groups, in)
-    scores = weight.double().reshape(len(curvature), -1, weight.shape[1]).square() / diagonal[:, None]
+    scores = weight.double().reshape(len(diagonal), -1, weight.shape[1]).square() / diagonal[:, None]
     return scores.view_as(weight).to(weight.dtype)
 
 

@@ -235,7 +235,6 @@ def forms(applied: Applied) -> str:
     """What the stored matrices are, in words: 'codes of 4 bits and masks'; '' where all are whole and float32."""
     held = [leaf for encoded in applied.encoded.values() for leaf in encoding.leaves(encoded)]
     leaves = [leaf.values if isinstance(leaf, Kept) else leaf for leaf in held]
-    leaves = [leaf.values if isinstance(leaf, Kept) else leaf for leaf in leaves]
     coded = [leaf.values if isinstance(leaf, Sparse) else leaf for leaf in leaves]
     widths = {_code_bits(leaf) for leaf in coded if isinstance(leaf, Coded)}
     words = [f"codes of {' and '.join(map(str, sorted(widths)))} bits"] if widths else []

@@ -125,7 +125,7 @@ def _ticks(levels: np.ndarray, depth: float) -> dict:
 
 
 def layers(rows: list[Row]) -> Figure:
-    """Left: what stays of each layer. Right: bits a weight on a log axis, stored (ring) and the entropy bound (dot)."""
+    """Left: what stays of each layer. Right: bits a weight on a log axis, stored (ring), entropy of the codes (dot)."""
     if not rows:
         return empty()
     names = [row["layer"] for row in rows]

@@ -14,7 +14,7 @@ from core import compress, live, loading, pipeline, report
 from core.factoring import Decomposed
 from core.layer import Layer
 from core.live import Look, Studio
-from core.recipe import AFTERWARDS, Recipe, Settings, from_json, to_json
+from core.recipe import BESIDE, Recipe, Settings, from_json, to_json
 from core.theory import loss_change
 from dashboard import offers
 
@@ -99,7 +99,7 @@ def _linked() -> Position:
         recipe = from_json(query["recipe"]) if "recipe" in query else Recipe()
         known = studio_of(plain).study.known
         compress.check(recipe, known)
-        for field, value in ((name, getattr(recipe, name)) for name in AFTERWARDS):
+        for field, value in ((name, getattr(recipe, name)) for name in BESIDE):
             if value != "keep":
                 raise ValueError(f"{field} is {value!r}, which 'python -m core apply' does and this page does not")
         layer = query.get("layer", "")

@@ -33,6 +33,7 @@ FLOORS = {
     "core.wiring": 2,
     "core.rebuilding": 3,
     "core.shrinking": 4,
+    "core.equalizing": 4,
     "core.narrowing": 6,
     "core.layer": 4,
     "core.compress": 5,

@@ -5,7 +5,7 @@ from core.coding.even import SCALES, affine, symmetric
 from core.coding.floats import bfloat16, float8_e4m3, float16, float32
 from core.recipe import UNCODED, Recipe, Settings, with_change
 
-__all__ = ["CODERS", "SCALES", "WIDTHS", "check_width", "fitted", "nearest_width"]
+__all__ = ["CLUSTERING", "CODERS", "SCALES", "WIDTHS", "check_width", "fitted", "nearest_width"]
 
 
 def nearest_width(coder: str, bits: int) -> int:
@@ -51,6 +51,7 @@ WIDTHS = {
     "bfloat16": (16,),
     "float32": (),
 }
+CLUSTERING = frozenset({"kmeans", "kmeans_linear"})  # those that take the survivors in order too
 CODERS = {
     f.__name__: f
     for f in (

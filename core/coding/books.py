@@ -34,18 +34,19 @@ NF4 = (
 REMOVED_BELOW = 0.7  # of the mean |w|
 
 
-def kmeans(weight: Tensor, mask: Tensor | None, settings: Settings) -> Codebook:
+def kmeans(weight: Tensor, mask: Tensor | None, settings: Settings, ordered: Sorted | None = None) -> Codebook:
     """Each survivor shares the value of its cluster: the 2^bits levels of least squared error, clustered exactly.
 
     One codebook for the tensor, else one a row: a block length shares its row's, as a book a block would outweigh
     the codes. Lloyd 1957 on sorted weights from the cube root of their density, Panter & Dite 1951.
+    ordered: all survivors in one row, where they are known and there is one codebook.
     """
-    return _clustered(weight, mask, settings, False)
+    return _clustered(weight, ordered or _ordered(weight, mask, settings), settings, False)
 
 
-def kmeans_linear(weight: Tensor, mask: Tensor | None, settings: Settings) -> Codebook:
+def kmeans_linear(weight: Tensor, mask: Tensor | None, settings: Settings, ordered: Sorted | None = None) -> Codebook:
     """As `kmeans`, but plain Lloyd from levels at even steps over the range. Han et al. 2016, arXiv:1510.00149."""
-    return _clustered(weight, mask, settings, True)
+    return _clustered(weight, ordered or _ordered(weight, mask, settings), settings, True)
 
 
 def nf4(weight: Tensor, mask: Tensor | None, settings: Settings) -> Codebook:
@@ -86,16 +87,16 @@ def ternary(weight: Tensor, mask: Tensor | None, settings: Settings) -> Codebook
     return Codebook(codes, torch.tensor([[-1.0, 0.0, 1.0]]), nonzero(scale), 2, block)
 
 
-def _clustered(weight: Tensor, mask: Tensor | None, settings: Settings, linear: bool) -> Codebook:
-    held = _sorted(weight, mask, 1 if settings.group == "tensor" else len(weight))
+def _clustered(weight: Tensor, held: Sorted, settings: Settings, linear: bool) -> Codebook:
     levels = clustering.kmeans(held, 2**settings.bits, linear)
     used = 1 + np.count_nonzero(np.diff(levels), axis=1).max()
     form = Codebook(UNCODED, torch.from_numpy(levels[:, :used].copy()), None, settings.bits, weight.shape[1])
     return replace(form, codes=form.nearest(weight, 0))
 
 
-def _sorted(weight: Tensor, mask: Tensor | None, rows: int) -> Sorted:
-    """The survivors in that many rows, each sorted."""
+def _ordered(weight: Tensor, mask: Tensor | None, settings: Settings) -> Sorted:
+    """The survivors, sorted, in one row or each row by itself."""
+    rows = 1 if settings.group == "tensor" else len(weight)
     values = weight.numpy() if mask is None else np.where(mask.numpy(), weight.numpy(), np.float32(np.inf))
     ordered = np.sort(values.reshape(rows, -1), axis=1)
     kept = np.full(rows, ordered.shape[1]) if mask is None else np.count_nonzero(mask.numpy().reshape(rows, -1), axis=1)

@@ -26,17 +26,21 @@ def apply(options: argparse.Namespace) -> str:
     low, high = found.drop_ci95
     return (
         f"accuracy {found.accuracy:.4f}, dense {found.accuracy_dense:.4f}, drop {found.drop:.2f} points "
-        f"(95 %: {low:.2f} to {high:.2f}) on {tally.images} images\n{_shrunk(study, applied)}wrote {options.output}"
+        f"(95 %: {low:.2f} to {high:.2f}) on {tally.images} images\n{_wiring(study, applied)}wrote {options.output}"
     )
 
 
-def _shrunk(study: pipeline.Study, applied: pipeline.Applied) -> str:
-    """What became of the layers that were to shrink, a line each; nothing where none were."""
-    if applied.small is None:
-        return ""
-    made = narrowing.figures(study.known, applied.small, study.uses)
-    lines = [f"{row['layer']}: {row['outputs'][0]} of {row['outputs'][1]} channels stay" for row in made["layers"]]
-    return "".join(f"{line}\n" for line in [*lines, *made["stays"]])
+def _wiring(study: pipeline.Study, applied: pipeline.Applied) -> str:
+    """Which layers share their scales and which have shrunk, a line each; nothing where none were to."""
+    lines = []
+    if study.equalized is not None:
+        lines += [f"{pair.first} and {pair.second} share their scales" for pair in study.equalized.pairs]
+        lines += study.equalized.skipped
+    if applied.small is not None:
+        made = narrowing.figures(study.known, applied.small, study.uses)
+        lines += [f"{row['layer']}: {row['outputs'][0]} of {row['outputs'][1]} channels stay" for row in made["layers"]]
+        lines += made["stays"]
+    return "".join(f"{line}\n" for line in lines)
 
 
 def verify(options: argparse.Namespace) -> str:

@@ -1,14 +1,17 @@
 """The forms a compressed matrix can take: each is a value that decodes itself and counts its own bits."""
 
-from core.encoding.codes import FLOATS, Affine, Codebook, Coded, Rounded, code_counts
-from core.encoding.forms import BYTES, Dense, Encoded, Form, Layout, bits
+from core.encoding.codes import Affine, Codebook, Coded, Rounded, code_counts
+from core.encoding.forms import ANS, BYTES, FLOATS, Dense, Encoded, Form, Layout, Survey, bits, meaning
 from core.encoding.gridded import Grid, Gridded, bare
 from core.encoding.kept import Kept, narrowed
+from core.encoding.masks import read_mask
 from core.encoding.packing import count_kept, masked, pack, spread, unpack
 from core.encoding.product import Factored, LowRank, Tucker, leaves, removed_values, shape_of, stored_values
 from core.encoding.sparse import Sparse, Stored
+from core.encoding.streams import read_codes
 
 __all__ = [
+    "ANS",
     "BYTES",
     "FLOATS",
     "Affine",
@@ -26,6 +29,7 @@ __all__ = [
     "Rounded",
     "Sparse",
     "Stored",
+    "Survey",
     "Tucker",
     "bare",
     "bits",
@@ -33,8 +37,11 @@ __all__ = [
     "count_kept",
     "leaves",
     "masked",
+    "meaning",
     "narrowed",
     "pack",
+    "read_codes",
+    "read_mask",
     "removed_values",
     "shape_of",
     "spread",

@@ -6,14 +6,16 @@ the columns that they are given.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from core.clustering import boundaries
-from core.encoding.forms import Form, Layout
-from core.encoding.packing import bincount, count_kept, pack, packed_bytes, passed, spread
+from core.encoding.forms import FLOATS, Form, Layout, Survey
+from core.encoding.packing import packed_bytes, passed, spread
+from core.encoding.survey import code_layout, code_tensor, surveyed
 from core.entropy import entropy
 
 
@@ -69,14 +71,27 @@ class Affine:
             codes = (values - spread(self.offset, columns, self.block, first)).div_(scale).round_()
         return codes.clamp_(0, 2 * self.zero or 2**self.width - 1).to(torch.uint8)
 
-    def layout(self, kept: int | None = None) -> Layout:
-        return _packed_layout(self, kept) | _float_layout({"scale": self.scale, "offset": self.offset})
+    def survey(self, mask: Tensor) -> Survey:
+        """What is counted of the codes that the mask keeps."""
+        return surveyed(*self.symbols(), mask)
+
+    @cached_property
+    def whole(self) -> Survey:
+        """What is counted of all codes."""
+        return surveyed(*self.symbols(), None)
+
+    def plain(self, kept: Survey) -> tuple[str, str, tuple[int, ...]]:
+        """Name, type and shape of the codes where no stream is smaller."""
+        return "codes", "U8", (packed_bytes(kept.count, self.width),)
+
+    def layout(self, kept: Survey | None = None) -> Layout:
+        return code_layout(self, kept) | _float_layout({"scale": self.scale, "offset": self.offset})
 
     def tensors(self, mask: Tensor | None = None) -> dict[str, Tensor]:
-        return _packed_codes(self, mask) | _floats({"scale": self.scale, "offset": self.offset})
+        return code_tensor(self, mask) | _floats({"scale": self.scale, "offset": self.offset})
 
-    def information(self, mask: Tensor | None = None) -> float:
-        return self.codes.numel() * entropy(code_counts(self, mask))
+    def information(self, kept: Survey | None = None) -> float:
+        return self.codes.numel() * entropy(code_counts(self, kept or self.whole))
 
     def form(self) -> Form:
         rows, columns = self.codes.shape
@@ -133,14 +148,27 @@ class Codebook:
             values = values / spread(self.scale, values.shape[1], self.block, first)
         return torch.from_numpy(passed(values.numpy(), boundaries(self.levels.numpy())))
 
-    def layout(self, kept: int | None = None) -> Layout:
-        return _packed_layout(self, kept) | _float_layout({"levels": self.levels, "scale": self.scale})
+    def survey(self, mask: Tensor) -> Survey:
+        """What is counted of the codes that the mask keeps."""
+        return surveyed(*self.symbols(), mask)
+
+    @cached_property
+    def whole(self) -> Survey:
+        """What is counted of all codes."""
+        return surveyed(*self.symbols(), None)
+
+    def plain(self, kept: Survey) -> tuple[str, str, tuple[int, ...]]:
+        """Name, type and shape of the codes where no stream is smaller."""
+        return "codes", "U8", (packed_bytes(kept.count, self.width),)
+
+    def layout(self, kept: Survey | None = None) -> Layout:
+        return code_layout(self, kept) | _float_layout({"levels": self.levels, "scale": self.scale})
 
     def tensors(self, mask: Tensor | None = None) -> dict[str, Tensor]:
-        return _packed_codes(self, mask) | _floats({"levels": self.levels, "scale": self.scale})
+        return code_tensor(self, mask) | _floats({"levels": self.levels, "scale": self.scale})
 
-    def information(self, mask: Tensor | None = None) -> float:
-        return self.codes.numel() * entropy(code_counts(self, mask))
+    def information(self, kept: Survey | None = None) -> float:
+        return self.codes.numel() * entropy(code_counts(self, kept or self.whole))
 
     def form(self) -> Form:
         rows, columns = self.codes.shape
@@ -194,17 +222,27 @@ class Rounded:
         scaled = values / spread(self.scale, values.shape[1], self.block, first)
         return scaled.clamp_(-most, most).to(self.codes.dtype)
 
-    def layout(self, kept: int | None = None) -> Layout:
-        shape = tuple(self.codes.shape) if kept is None else (kept,)
-        return {"values": (FLOATS[self.codes.dtype], shape)} | _float_layout({"scale": self.scale})
+    def survey(self, mask: Tensor) -> Survey:
+        """What is counted of the codes that the mask keeps."""
+        return surveyed(*self.symbols(), mask)
+
+    @cached_property
+    def whole(self) -> Survey:
+        """What is counted of all codes."""
+        return surveyed(*self.symbols(), None)
+
+    def plain(self, kept: Survey) -> tuple[str, str, tuple[int, ...]]:
+        """Name, type and shape of the values where no stream is smaller."""
+        return "values", FLOATS[self.codes.dtype], tuple(self.codes.shape) if kept is self.whole else (kept.count,)
+
+    def layout(self, kept: Survey | None = None) -> Layout:
+        return code_layout(self, kept) | _float_layout({"scale": self.scale})
 
     def tensors(self, mask: Tensor | None = None) -> dict[str, Tensor]:
-        return {"values": self.codes.contiguous() if mask is None else self.codes[mask]} | _floats(
-            {"scale": self.scale}
-        )
+        return code_tensor(self, mask) | _floats({"scale": self.scale})
 
-    def information(self, mask: Tensor | None = None) -> float:
-        return self.codes.numel() * entropy(code_counts(self, mask))
+    def information(self, kept: Survey | None = None) -> float:
+        return self.codes.numel() * entropy(code_counts(self, kept or self.whole))
 
     def form(self) -> Form:
         rows, columns = self.codes.shape
@@ -212,15 +250,6 @@ class Rounded:
 
 
 Coded = Affine | Codebook | Rounded
-
-
-def _packed_layout(coded: Affine | Codebook, kept: int | None) -> Layout:
-    count = coded.codes.numel() if kept is None else kept
-    return {"codes": ("U8", (packed_bytes(count, coded.width),))}
-
-
-def _packed_codes(coded: Affine | Codebook, mask: Tensor | None) -> dict[str, Tensor]:
-    return {"codes": pack(coded.codes.flatten() if mask is None else coded.codes[mask], coded.width)}
 
 
 def _float_layout(parts: dict[str, Tensor | None]) -> Layout:
@@ -232,21 +261,15 @@ def _floats(parts: dict[str, Tensor | None]) -> dict[str, Tensor]:
     return {name: part.contiguous() for name, part in parts.items() if part is not None}
 
 
-def code_counts(coded: Coded, mask: Tensor | None) -> np.ndarray:
+def code_counts(coded: Coded, kept: Survey) -> np.ndarray:
     """How often each code is stored; removed weights count as the code of 0, or last where no code means 0."""
-    symbols, size = coded.symbols()
-    if mask is None or coded.zero_is_a_code:
-        return _counted(symbols.flatten(), size)
-    kept = _counted(symbols[mask], size)
-    return np.append(kept, mask.numel() - count_kept(mask))
+    removed = coded.codes.numel() - kept.count
+    if not removed:
+        return kept.counts
+    if not coded.zero_is_a_code:
+        return np.append(kept.counts, removed)
+    return kept.counts + removed * (np.arange(len(kept.counts)) == coded.zero)
 
 
-def _counted(symbols: Tensor, size: int) -> np.ndarray:
-    if symbols.itemsize == 1:
-        return bincount(symbols.numpy(), size)
-    return np.bincount(symbols.numpy().view(np.uint16), minlength=size)
-
-
-FLOATS = {torch.float16: "F16", torch.bfloat16: "BF16", torch.float8_e4m3fn: "F8_E4M3"}
 FIRST_INFINITE = {torch.float16: 0x7C00, torch.bfloat16: 0x7F80, torch.float8_e4m3fn: 0x7F}  # bits without the sign
 BYTE_VALUES = torch.arange(256, dtype=torch.uint8).view(torch.float8_e4m3fn).float().numpy()

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from core.encoding.forms import Encoded, Form, Layout
+from core.encoding.forms import Encoded, Form, Layout, Survey
 
 
 class Grid(NamedTuple):
@@ -27,14 +27,14 @@ class Gridded:
     def decode(self) -> Tensor:
         return self.matrix.decode()
 
-    def layout(self, kept: int | None = None) -> Layout:
+    def layout(self, kept: Survey | None = None) -> Layout:
         return self.matrix.layout() | {SCALE: ("F32", (1,)), ZERO: ("I32", (1,))}
 
     def tensors(self, mask: Tensor | None = None) -> dict[str, Tensor]:
         scale, zero = torch.tensor([self.inputs.scale]), torch.tensor([self.inputs.zero], dtype=torch.int32)
         return self.matrix.tensors() | {SCALE: scale, ZERO: zero}
 
-    def information(self, mask: Tensor | None = None) -> float:
+    def information(self, kept: Survey | None = None) -> float:
         return self.matrix.information()
 
     def form(self) -> Form:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from core.encoding.codes import Affine, Codebook, Coded, Rounded
-from core.encoding.forms import Dense, Encoded, Form, Layout
+from core.encoding.forms import Dense, Encoded, Form, Layout, Survey
 from core.encoding.packing import count_kept, pack, packed_bytes
 from core.encoding.sparse import Sparse, Stored
 
@@ -44,7 +44,7 @@ class Kept:
         whole[self.rows.nonzero(), self.columns.nonzero().flatten()] = self.values.decode()
         return whole
 
-    def layout(self, kept: int | None = None) -> Layout:
+    def layout(self, kept: Survey | None = None) -> Layout:
         sides = {name: ("U8", (packed_bytes(len(side), 1),)) for name, side in self.sides.items()}
         return sides | self.values.layout()
 
@@ -52,7 +52,7 @@ class Kept:
         sides = {name: pack(side.to(torch.uint8), 1) for name, side in self.sides.items()}
         return sides | self.values.tensors()
 
-    def information(self, mask: Tensor | None = None) -> float:
+    def information(self, kept: Survey | None = None) -> float:
         return self.values.information()
 
     def form(self) -> Form:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from core.encoding.codes import Coded
-from core.encoding.forms import Encoded, Form, Layout
+from core.encoding.forms import Encoded, Form, Layout, Survey
 from core.encoding.gridded import bare
 from core.encoding.kept import Kept
 from core.encoding.sparse import Sparse, Stored
@@ -46,13 +46,13 @@ class LowRank:
         blocks = torch.bmm(left.view(self.groups, rows // self.groups, rank), right.view(self.groups, rank, -1))
         return blocks.view(rows, -1)
 
-    def layout(self, kept: int | None = None) -> Layout:
+    def layout(self, kept: Survey | None = None) -> Layout:
         return _all_named({name: part.layout() for name, part in self.factors.items()})
 
     def tensors(self, mask: Tensor | None = None) -> dict[str, Tensor]:
         return _all_named({name: part.tensors() for name, part in self.factors.items()})
 
-    def information(self, mask: Tensor | None = None) -> float:
+    def information(self, kept: Survey | None = None) -> float:
         return self.left.information() + self.right.information()
 
     def form(self) -> Form:
@@ -90,13 +90,13 @@ class Tucker:
         blocks = torch.bmm(left.view(self.groups, -1, rank), wide.reshape(self.groups, rank, -1))
         return blocks.view(len(left), -1)
 
-    def layout(self, kept: int | None = None) -> Layout:
+    def layout(self, kept: Survey | None = None) -> Layout:
         return _all_named({name: part.layout() for name, part in self.factors.items()})
 
     def tensors(self, mask: Tensor | None = None) -> dict[str, Tensor]:
         return _all_named({name: part.tensors() for name, part in self.factors.items()})
 
-    def information(self, mask: Tensor | None = None) -> float:
+    def information(self, kept: Survey | None = None) -> float:
         return sum(factor.information() for factor in self.factors.values())
 
     def form(self) -> Form:

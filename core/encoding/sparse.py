@@ -8,8 +8,10 @@ import torch
 from torch import Tensor
 
 from core.encoding.codes import Coded
-from core.encoding.forms import FLOAT_BITS, Dense, Form, Layout
+from core.encoding.forms import ANS, FLOAT_BITS, Dense, Form, Layout, Survey
+from core.encoding.masks import plan_mask, write_mask
 from core.encoding.packing import count_kept, masked, pack, packed_bytes
+from core.encoding.streams import Plan
 from core.entropy import entropy
 
 
@@ -17,7 +19,7 @@ from core.entropy import entropy
 class Sparse:
     """Survivors of a mask, stored as `values` stores them; the rest is 0. mask: bool (out, in), True survives.
 
-    The mask costs a bit a weight, or 32 bits for each position of its rarer side where that is less.
+    The mask is stored as a bit a weight, as 32 bits for each position of its rarer side, or entropy coded: the least.
     """
 
     mask: Tensor
@@ -28,31 +30,50 @@ class Sparse:
         """How many weights the mask keeps."""
         return count_kept(self.mask)
 
+    @cached_property
+    def kept(self) -> Survey:
+        """What is counted of the survivors."""
+        return self.values.survey(self.mask)
+
+    @cached_property
+    def mask_stream(self) -> Plan:
+        """The entropy-coded stream of the mask."""
+        return plan_mask(self.mask.numpy())
+
+    @property
+    def rarer(self) -> int:
+        """How many weights the rarer side of the mask has."""
+        return min(self.survivors, self.mask.numel() - self.survivors)
+
     def decode(self) -> Tensor:
         values = self.values.decode()
         if isinstance(self.values, Coded) and self.values.zero_is_a_code:
             return values
         return masked(values, self.mask)
 
-    def layout(self, kept: int | None = None) -> Layout:
-        count = self.mask.numel()
-        rarer = min(self.survivors, count - self.survivors)
-        by_position = rarer * 4 < packed_bytes(count, 1)
-        stored = {"positions": ("I32", (rarer,))} if by_position else {"mask": ("U8", (packed_bytes(count, 1),))}
-        return stored | self.values.layout(self.survivors)
+    def layout(self, kept: Survey | None = None) -> Layout:
+        packed = packed_bytes(self.mask.numel(), 1)
+        ways = [(packed, "mask", "U8", packed), (4 * self.rarer, "positions", "I32", self.rarer)]
+        if self.rarer:
+            ways.append((self.mask_stream.size, "mask" + ANS, "U8", self.mask_stream.size))
+        _, name, kind, length = min(ways, key=lambda way: way[0])
+        return {name: (kind, (length,))} | self.values.layout(self.kept)
 
     def tensors(self, mask: Tensor | None = None) -> dict[str, Tensor]:
         flat = self.mask.flatten()
-        if "positions" in self.layout():
+        name = next(iter(self.layout()))
+        if name == "positions":
             rarer = flat if 2 * self.survivors <= flat.numel() else ~flat
-            stored = {"positions": rarer.nonzero().flatten().int()}
+            stored = rarer.nonzero().flatten().int()
+        elif name == "mask":
+            stored = pack(flat.to(torch.uint8), 1)
         else:
-            stored = {"mask": pack(flat.to(torch.uint8), 1)}
-        return stored | self.values.tensors(self.mask)
+            stored = write_mask(self.mask_stream, self.mask.numpy())
+        return {name: stored} | self.values.tensors(self.mask)
 
-    def information(self, mask: Tensor | None = None) -> float:
+    def information(self, kept: Survey | None = None) -> float:
         if isinstance(self.values, Coded):
-            return self.values.information(self.mask)
+            return self.values.information(self.kept)
         sides = np.array([self.survivors, self.mask.numel() - self.survivors])
         return self.survivors * FLOAT_BITS + self.mask.numel() * entropy(sides)
 

@@ -2,11 +2,12 @@
 
 from core.wiring.constants import constants, read, rows
 from core.wiring.follow import wiring
-from core.wiring.operations import HOMOGENEOUS, NORMS, RESHAPED, named, operation
+from core.wiring.operations import EACH, HOMOGENEOUS, NORMS, RESHAPED, named, operation
 from core.wiring.walk import Point, Wiring
 from core.wiring.wires import FIXED, Wire
 
 __all__ = [
+    "EACH",
     "FIXED",
     "HOMOGENEOUS",
     "NORMS",

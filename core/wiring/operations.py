@@ -76,4 +76,4 @@ CATENATED = {torch.cat, torch.concat, torch.concatenate}
 SIZES = {"size", "dim", "numel", getattr, len}
 NORMS = {nn.BatchNorm1d: 1, nn.BatchNorm2d: 2, nn.BatchNorm3d: 3}
 CONVS = {nn.Conv1d: 1, nn.Conv2d: 2, nn.Conv3d: 3}
-HOMOGENEOUS = POSITIVE | POOLS | RESHAPED | FLATTENED | {"contiguous", "detach", "clone", torch.mean, "mean"}
+HOMOGENEOUS = POSITIVE | POOLS | RESHAPED | FLATTENED | ORDERED | {"contiguous", "detach", "clone", torch.mean, "mean"}

@@ -4,6 +4,7 @@ import torch
 from torch import nn
 
 from core import encoding, index
+from core.coding import CODERS
 from core.compress import TABLES, check, compress, encode, run, unchanged, weights
 from core.decoding import from_tensors
 from core.encoding import Affine, Dense, Sparse
@@ -263,3 +264,15 @@ def test_dense_is_what_an_index_sorts():
 def test_a_range_beyond_float32_is_named_with_its_layer(settings):
     with pytest.raises(ValueError, match="layer '0': its weights span more than a float32 can"):
         encode(zoo.linear(torch.tensor([[3.3e38, -3.3e38]])), settings)
+
+
+@pytest.mark.parametrize("coder", ["kmeans", "kmeans_linear"])
+@pytest.mark.parametrize("pruned", [{}, {"sparsity": 0.4}, {"sparsity": 0.8, "steps": 3}, {"threshold": 0.3}], ids=str)
+@pytest.mark.parametrize("name", ["3x5", "zeros", "one value", "tied", "wide", "grouped", "tiny"])
+def test_codes_clustered_from_the_layers_index_are_those_of_its_matrix(name, pruned, coder):
+    layer, settings = AWKWARD[name], Settings(bits=2, coder=coder, group="tensor", **pruned)
+    encoded = encode(layer, settings)
+    mask, form = (encoded.mask, encoded.values) if isinstance(encoded, Sparse) else (None, encoded)
+    plain = CODERS[coder](layer.matrix, mask, settings)
+    assert torch.equal(form.levels, plain.levels)
+    assert torch.equal(form.codes, plain.codes)

@@ -11,7 +11,10 @@ from hypothesis import strategies as st
 from torch import nn
 
 from core import exporting
-from core.compress import compress, weights
+from core.compress import compress, encode, weights
+from core.decoding import from_tensors
+from core.encoding import ANS, pack
+from core.encoding.streams import plan_codes, write_codes
 from core.exporting import deserialize, file_bytes, serialize, write_folder
 from core.layer import layers
 from core.recipe import Recipe, Settings
@@ -90,7 +93,12 @@ def damaged(change) -> bytes:
     "change",
     [
         lambda t, f: ({k: v for k, v in t.items() if k != "fc.weight:scale"}, f),
-        lambda t, f: (t | {"fc.weight:codes": t["fc.weight:codes"][:-1].clone()}, f),
+        lambda t, f: (t | {"fc.weight:codes_ans": t["fc.weight:codes_ans"][:-1].clone()}, f),
+        lambda t, f: (t | {"fc.weight:codes_ans": t["fc.weight:codes_ans"][:0].clone()}, f),
+        lambda t, f: (t | {"fc.weight:codes_ans": t["fc.weight:codes_ans"].float()}, f),
+        lambda t, f: (t | {"fc.weight:codes": t["fc.weight:codes_ans"].clone()}, f),
+        lambda t, f: (t | {"conv2.weight:mask_ans": torch.zeros(9, dtype=torch.uint8)}, f),
+        lambda t, f: (t | {"fc.weight:values_ans": t["fc.weight:codes_ans"].clone()}, f),
         lambda t, f: (t | {"fc.weight:scale": torch.ones(2, 2)}, f),
         lambda t, f: (t | {"stranger": torch.ones(1)}, f),
         lambda t, f: ({k: v for k, v in t.items() if k != "fc.bias"}, f),
@@ -116,6 +124,41 @@ def test_a_file_that_does_not_fit_is_refused_in_a_sentence(change):
     model = zoo.net()
     with pytest.raises(ValueError, match=r"\w+ \w+"):
         deserialize(damaged(change), model, layers(model))
+
+
+def test_codes_and_masks_that_are_not_entropy_coded_are_read_too():
+    layer = zoo.linear(zoo.random(30, 200))
+    encoded = encode(layer, Settings(sparsity=0.9, bits=3))
+    tensors = encoded.tensors()
+    coded = {name for name in tensors if name.endswith(ANS)}
+    assert coded == {"codes_ans", "mask_ans"}
+    codes = pack(encoded.values.codes[encoded.mask], 3)
+    rest = {name: tensor for name, tensor in tensors.items() if name not in coded}
+    for mask in (
+        {"mask": pack(encoded.mask.flatten().to(torch.uint8), 1)},
+        {"positions": encoded.mask.flatten().nonzero().flatten().int()},
+    ):
+        again = from_tensors(encoded.form(), rest | mask | {"codes": codes})
+        assert torch.equal(again.decode(), encoded.decode())
+
+
+@pytest.mark.parametrize("plain", ["mask", "codes"])
+def test_a_part_that_is_stored_in_two_ways_is_refused(plain: str):
+    encoded = encode(zoo.linear(zoo.random(30, 200)), Settings(sparsity=0.9, bits=3))
+    with pytest.raises(ValueError, match=f"{plain} is stored in two ways"):
+        from_tensors(encoded.form(), encoded.tensors() | {plain: torch.zeros(1, dtype=torch.uint8)})
+
+
+def test_floats_of_eight_bits_are_entropy_coded_and_checked():
+    encoded = encode(zoo.linear(zoo.random(100, 200)), Settings(coder="float8_e4m3", bits=8, sparsity=0.5))
+    tensors = encoded.tensors()
+    assert torch.equal(from_tensors(encoded.form(), tensors).decode(), encoded.decode())
+    whole = encoded.values.codes.view(torch.uint8)[encoded.mask].numpy().copy()
+    assert tensors["values_ans"].numel() < len(whole)
+    whole[7] = 0x7F  # NaN
+    forged = write_codes(plan_codes(whole, 256)[0], whole, 256)
+    with pytest.raises(ValueError, match="NaN"):
+        from_tensors(encoded.form(), tensors | {"values_ans": forged})
 
 
 def test_a_file_of_something_else_is_refused():

@@ -54,7 +54,7 @@ def test_a_tick_equals_the_encoded_layer(bits, coder, threshold):
     held, mask = (encoded.values, encoded.mask) if threshold else (encoded, None)
     edges = np.linspace(-4.5, 4.5, 101, dtype=np.float32)
     found = index.tick(layer.index, threshold, grid_of(encoded), edges)
-    counts = code_counts(held, mask)
+    counts = code_counts(held, held.survey(mask))
     assert np.array_equal(found.counts[: len(counts)], counts)
     assert found.entropy == pytest.approx(entropy(counts), rel=1e-12)
     error = (encoded.decode().double() - layer.matrix.double()).square().sum()
@@ -70,7 +70,7 @@ def test_code_counts_are_exact_to_the_last_weight(weight, bits):
     layer = zoo.linear(torch.from_numpy(weight)[None])
     encoded = encode(layer, Settings(bits=bits, group="tensor"))
     found = index.tick(layer.index, 0.0, grid_of(encoded), np.array([-5.0, 5.0]))
-    assert np.array_equal(found.counts[: 2**bits - 1], code_counts(encoded, None)[: 2**bits - 1])
+    assert np.array_equal(found.counts[: 2**bits - 1], code_counts(encoded, encoded.whole)[: 2**bits - 1])
 
 
 def test_the_index_takes_at_most_four_and_a_half_bytes_a_weight():

@@ -1,7 +1,10 @@
+import gc
+
 import pytest
 import torch
 from torch import nn
 
+from core import pruning
 from core.layer import layers
 from core.patterns import PATTERNS, Wanted
 from core.pruning import CRITERIA, NOTES
@@ -123,3 +126,31 @@ def test_what_a_criterion_keeps_is_worth_more_than_a_random_choice(criterion):
 def test_notes_are_of_criteria_that_there_are():
     assert NOTES
     assert set(NOTES) <= set(CRITERIA)
+
+
+@pytest.mark.parametrize("criterion", ["obs", "woodfisher"])
+def test_what_a_slider_cannot_change_is_inverted_once_a_layer(criterion, monkeypatch):
+    calibration, inverted = _seen(zoo.net(), 1, 8, 8), []
+    inverse = pruning.inverse_diagonal
+    monkeypatch.setattr(pruning, "inverse_diagonal", lambda curvature: inverted.append(1) or inverse(curvature))
+    for name in ("fc", "conv2", "fc", "conv2"):
+        seen = calibration.at(name)
+        for weight in (seen.layer.matrix, seen.layer.matrix * 2):
+            assert torch.equal(CRITERIA[criterion](weight, seen), CRITERIA[criterion](weight, NET.at(name)))
+    assert len(inverted) <= 4  # two layers of two calibrations
+    assert len(pruning.DIAGONALS[calibration]) == 2
+
+
+def test_what_was_inverted_goes_with_its_calibration():
+    calibration = _seen(zoo.net(), 1, 8, 8)
+    CRITERIA["obs"](calibration.at("fc").layer.matrix, calibration.at("fc"))
+    before = len(pruning.DIAGONALS)
+    del calibration
+    gc.collect()
+    assert len(pruning.DIAGONALS) == before - 1
+
+
+def test_a_factor_is_inverted_anew_at_every_rank():
+    weight = zoo.random(4, 6)
+    scores = [CRITERIA["obs"](weight, Factor("fc", scale * torch.eye(6).double()[None])) for scale in (1, 2)]
+    assert torch.allclose(scores[1], 2 * scores[0])

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.recipe import AFTERWARDS, BITS, Recipe, Settings, from_json, merged, to_json, with_change, without_override
+from core.recipe import BESIDE, BITS, Recipe, Settings, from_json, merged, to_json, with_change, without_override
 
 EXAMPLE = """{"format": "prunescope/recipe/1", "model": {"name": "digits_cnn", "sha256": "abc"},
  "default": {"sparsity": 0.8, "criterion": "magnitude", "pattern": "element", "coder": "symmetric", "bits": 4,
@@ -30,9 +30,9 @@ def test_the_documented_example_reads():
     assert recipe.settings("fc1") == recipe.default
 
 
-@pytest.mark.parametrize("name", AFTERWARDS)
+@pytest.mark.parametrize("name", BESIDE)
 def test_what_is_done_beside_encoding_survives_a_file(name):
-    recipe = Recipe(**{name: AFTERWARDS[name][1]})
+    recipe = Recipe(**{name: BESIDE[name][1]})
     assert from_json(to_json(recipe)) == recipe
     assert (f'"{name}"' in to_json(Recipe())) == (name == "batchnorm")
 

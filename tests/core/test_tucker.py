@@ -1,3 +1,4 @@
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -232,3 +233,10 @@ def test_a_default_of_tucker2_factors_the_convolutions_and_the_report_names_the_
 def test_a_sentence_names_a_few_layers_and_counts_the_rest():
     notes = {f"fc{i}": "its rank stays" for i in range(6)} | {"conv": "", "last": "its inputs stay"}
     assert report.left_as_they_were(notes) == ["fc0, fc1, fc2, fc3 and 2 more: its rank stays", "last: its inputs stay"]
+
+
+def test_the_factors_of_a_rank_are_iterated_once_for_code_and_picture():
+    layer, wanted = convolution(6, 4, 3, 3), Settings(rank=0.5, factorizer="tucker2")
+    assert all(a is b for a, b in zip(matrices(layer, wanted), matrices(layer, replace(wanted, bits=4)), strict=True))
+    other = matrices(layer, replace(wanted, rank=0.9))
+    assert all(a is not b for a, b in zip(matrices(layer, wanted), other, strict=True))

@@ -14,7 +14,7 @@ from core import live, loading, pipeline
 from core.coding import CODERS
 from core.compress import check
 from core.live import Studio
-from core.recipe import AFTERWARDS, Recipe, Settings, from_json, to_json
+from core.recipe import BESIDE, Recipe, Settings, from_json, to_json
 from dashboard import controls, rows, state
 from dashboard.live import slider
 from dashboard.state import BELOW, EACH, POOLED, Position
@@ -231,11 +231,11 @@ def test_a_link_that_recalibrates_is_exported_as_it_is_measured() -> None:
     assert live.look(studio, here.recipe, 60.0).estimate.accuracy == report["accuracy"]
 
 
-@pytest.mark.parametrize("name", AFTERWARDS)
+@pytest.mark.parametrize("name", BESIDE)
 def test_a_link_that_asks_for_what_the_page_does_not_do_is_refused_in_a_sentence(name: str) -> None:
-    at = link(to_json(Recipe(**{name: AFTERWARDS[name][1]})))
+    at = link(to_json(Recipe(**{name: BESIDE[name][1]})))
     assert recipe_of(at) == Recipe()
-    assert f"{name} is '{AFTERWARDS[name][1]}', which 'python -m core apply' does" in at.error[0].value
+    assert f"{name} is '{BESIDE[name][1]}', which 'python -m core apply' does" in at.error[0].value
 
 
 def test_a_link_for_all_weights_together_never_moves_other_layers_than_the_chosen() -> None:
