@@ -27,4 +27,5 @@ def head(pages: Sequence[StreamlitPage], here: str) -> None:
 
 FIRST = {
     "Explore": "Drag <b>Prune</b>: the accuracy moves while you drag, and every figure is measured.",
+    "Layers": "Each layer alone, the others dense: <b>click a cell</b>, and the layer gets that setting.",
 }

@@ -61,16 +61,21 @@ FLOORS = {
     "dashboard.figures": 10,
     "dashboard.insights": 11,
     "dashboard.offers": 9,
+    "dashboard.maps": 11,
     "dashboard.work": 1,
     "dashboard.state": 10,
     "dashboard.head": 11,
     "dashboard.trail": 11,
     "dashboard.controls": 11,
+    "dashboard.sensing": 11,
+    "dashboard.fields": 12,
+    "dashboard.editing": 13,
+    "dashboard.facets": 14,
     "dashboard.rows": 12,
     "dashboard.export": 12,
     "dashboard.panels": 12,
-    "dashboard.views": 13,
-    "dashboard.app": 14,
+    "dashboard.views": 15,
+    "dashboard.app": 16,
 }
 FILES = [
     path for folder in ("core", "dashboard", "sample_models", "tests") for path in sorted((ROOT / folder).rglob("*.py"))

@@ -93,6 +93,7 @@ function createCell(t, row, column, label, i) {
     return cell;
   }
   const field = element(column.kind === "select" ? "select" : "input", { className: "ps-g-field", autocomplete: "off" });
+  if (column.kind === "text") field.size = 5;
   field.setAttribute("aria-label", `${label}, ${column.group}: ${column.label}`);
   field.title = column.hint;
   field.addEventListener("change", () => send(t, { what: "edit", layer: row.name, field: column.name, text: field.value }));

@@ -77,6 +77,11 @@ def _deed(raw: object) -> Deed | None:
         return None
     words, targets, n = [raw.get(name) for name in ("what", "layer", "field", "text")], raw.get("targets"), raw.get("n")
     fits = all(isinstance(word, str) for word in words) and isinstance(targets, list)
-    if not fits or not all(isinstance(name, str) for name in targets) or not isinstance(n, int) or words[0] not in DEEDS:
+    if (
+        not fits
+        or not all(isinstance(name, str) for name in targets)
+        or not isinstance(n, int)
+        or words[0] not in DEEDS
+    ):
         return None
     return Deed(words[0], words[1], words[2], words[3][:LONGEST], tuple(targets), n)
