@@ -118,7 +118,7 @@ def breaking(rows: Sequence[Mapping[str, object]]) -> pd.DataFrame:
     found: dict[tuple[str, str], dict[str, object]] = {}
     for row in rows:
         key = row["technique"], row["layer"]
-        if row["note"]:
+        if row.get("note"):
             continue
         held = found.setdefault(
             key, {"technique": key[0], "layer": key[1], "setting": math.nan, "drop": math.nan, "step": 0}
