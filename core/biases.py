@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping
 
+import torch
 from torch import Tensor
 
 from core.layer import Layer
@@ -26,6 +27,11 @@ def corrected(
         own = name in state and names[place(state[name])] == names[place(state[layer.parameter])] == 1
         if layer.parameter in changed and own and layer.kind != "Embedding":
             mean = seen.at(layer.name).mean  # (groups, in)
+            if not bool(torch.isfinite(mean).all()):
+                raise ValueError(
+                    f"layer '{layer.name}': the mean of its inputs on the calibration images is not finite; leave bias "
+                    "at 'keep' or mend the model"
+                )
             lost = (layer.matrix - changed[layer.parameter].reshape(layer.matrix.shape)).double()
             rows = lost.reshape(len(mean), -1, lost.shape[1])
             found[name] = (state[name].double() + (rows @ mean[:, :, None]).flatten()).to(state[name].dtype)

@@ -63,11 +63,15 @@ def recalibrated(
     with torch.no_grad(), rounding(twin, {}, grids):
         for batch in inputs.tensor_split(-(-len(inputs) // BATCH)):  # of equal size: each counts the same
             twin(batch)
-    return {
+    found = {
         f"{name}.{buffer}": getattr(norm, buffer)
         for name, norm in norms.items()
         for buffer in ("running_mean", "running_var")
     }
+    for name, statistic in found.items():
+        if not bool(torch.isfinite(statistic).all()):
+            raise ValueError(f"{name} on the calibration images is not finite; leave batchnorm at 'keep'")
+    return found
 
 
 NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)

@@ -4,11 +4,12 @@ from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from core.compress import run
 from core.layer import Layer
 from core.secondorder import aligned, refit
+from core.seen.patches import patches
+from core.seen.watching import Pass, watch
 
 BATCH = 200
 
@@ -36,35 +37,22 @@ def cascade(known: tuple[Layer, ...], masks: Mapping[str, Tensor], paired: Paire
 def paired_moments(model: nn.Module, layer: Layer, changed: Mapping[str, Tensor], images: Tensor) -> Pair:
     """E[y yᵀ] and E[x yᵀ] of a layer's inputs, (groups, in, in), float64: y in the changed model, x in the original.
 
-    images: (N, ...). For Linear and Conv2d; the hook is gone afterwards.
+    images: (N, ...).
     """
-    weight = model.get_parameter(layer.parameter)
-    module = next(module for module in model.modules() if getattr(module, "weight", None) is weight)
     moments = crossed = torch.zeros(layer.groups, *2 * (layer.matrix.shape[1],), dtype=torch.float64)
     rows = 0
     for batch in images.split(BATCH):
-        now, before = (_inputs(model, module, weights, batch) for weights in (changed, {}))
+        now, before = (_inputs(model, layer, weights, batch) for weights in (changed, {}))
         moments, crossed = moments + now @ now.mT, crossed + before @ now.mT
         rows += now.shape[2]
     return moments / rows, crossed / rows
 
 
-def _inputs(model: nn.Module, module: nn.Module, changed: Mapping[str, Tensor], batch: Tensor) -> Tensor:
-    """What multiplies the rows of the module's matrix, (groups, in, rows), float64."""
+def _inputs(model: nn.Module, layer: Layer, changed: Mapping[str, Tensor], batch: Tensor) -> Tensor:
+    """What multiplies the rows of the layer's matrix, (groups, in, rows), float64."""
+    weight = changed.get(layer.parameter, model.get_parameter(layer.parameter))
     caught: list[Tensor] = []
-    hook = module.register_forward_pre_hook(lambda _, inputs: caught.append(inputs[0].detach().clone()))
-    try:
-        with torch.no_grad():
-            run(model, changed, batch)
-    finally:
-        hook.remove()
-    return torch.cat([_patches(module, inputs) for inputs in caught], 2)
-
-
-def _patches(module: nn.Module, inputs: Tensor) -> Tensor:
-    if not isinstance(module, nn.Conv2d):
-        return inputs.reshape(1, -1, inputs.shape[-1]).mT.double()
-    if isinstance(module.padding, str) or module.padding_mode != "zeros":
-        raise ValueError(f"padding is {module.padding!r} with {module.padding_mode!r}, expected numbers with 'zeros'")
-    columns = functional.unfold(inputs, module.kernel_size, module.dilation, module.padding, module.stride)
-    return columns.unflatten(1, (module.groups, -1)).permute(1, 2, 0, 3).flatten(2).double()
+    watched = Pass({id(weight): layer.name}, lambda use: caught.extend(part.double() for part in patches(use)), {})
+    with torch.no_grad():
+        watch(lambda images: run(model, changed, images), batch, watched)
+    return torch.cat(caught, 2)

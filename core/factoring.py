@@ -164,9 +164,10 @@ def _whitening(moments: Tensor | None, blocks: Tensor) -> tuple[Tensor, Tensor]:
     if moments is None:
         raise ValueError("factorizer 'whitened_svd' needs calibration images")
     groups, _, columns = blocks.shape
-    if moments.shape != (groups, columns, columns) or not bool(torch.isfinite(moments).all()):
-        shape = tuple(moments.shape)
-        raise ValueError(f"its moments are {shape}, expected finite ones, ({groups}, {columns}, {columns})")
+    if moments.shape != (groups, columns, columns):
+        raise ValueError(f"its moments are {tuple(moments.shape)}, expected ({groups}, {columns}, {columns})")
+    if not bool(torch.isfinite(moments).all()):
+        raise ValueError("its moments are not all finite, expected finite ones: choose svd or mend the model")
     mean = moments.double().diagonal(dim1=1, dim2=2).mean(1)[:, None, None]
     damped = moments.double() / torch.where(mean > 0, mean, 1.0) + DAMPING * torch.eye(columns).double()
     return mean[:, 0].sqrt(), torch.linalg.cholesky(damped)

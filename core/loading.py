@@ -142,6 +142,15 @@ def fingerprint(model: nn.Module) -> str:
     return digest.hexdigest()
 
 
+def data_fingerprint(data: Data) -> str:
+    """sha256 over shapes and values of inputs and targets."""
+    digest = hashlib.sha256()
+    for part in (data.inputs, data.targets):
+        digest.update(f"{part.dtype} {part.shape}".encode())
+        digest.update(np.ascontiguousarray(part))
+    return digest.hexdigest()
+
+
 def load_data(spec: str) -> Data:
     """The data of a sample's data NAME, a `package.module:factory` or an .npz file with x and y."""
     if spec in sample_models.DATA:

@@ -91,6 +91,11 @@ def calibrates(recipe: Recipe) -> bool:
     return (recipe.batchnorm, recipe.bias) != ("keep", "keep") or any(map(needs_images, settings))
 
 
+def basis(recipe: Recipe) -> Recipe:
+    """What of a recipe its study rests on: recipes of equal bases can share one."""
+    return Recipe(batchnorm="recalibrate" if calibrates(recipe) else "keep", equalize=recipe.equalize)
+
+
 def encoded_by(study: Study, recipe: Recipe) -> dict[str, Encoded]:
     """Every layer's encoded form by layer name."""
     seen = {layer.name: study.at(layer.name) for layer in study.known}

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 
 FORMAT = "prunescope/recipe/1"
 UNCODED = 32
+LONGEST = 80  # characters of a value in a sentence
 BITS = (*range(1, 9), 16, UNCODED)
 INPUTS_BITS = BITS[1:]
 RANK_BY = ("fraction", "energy", "error")
@@ -58,7 +59,7 @@ class Settings:
         for name, (holds, expected) in CHECKS.items():
             value = getattr(self, name)
             if not holds(value):
-                raise ValueError(f"{name} is {value!r}, expected {expected}")
+                raise ValueError(f"{name} is {_shown(value)}, expected {expected}")
         if self.threshold is not None and self.sparsity > 0:
             raise ValueError(
                 f"sparsity is {self.sparsity!r} and threshold is {self.threshold!r}, expected one of the two"
@@ -75,6 +76,11 @@ class Settings:
         return self.rank < 1 or self.rank_by == "error"
 
 
+def _shown(value: Value) -> str:
+    text = hex(value) if _whole(value) and value.bit_length() > LONGEST else repr(value)  # Python counts its digits
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
+
+
 def _number(value: Value) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < math.inf
 
@@ -86,7 +92,8 @@ def _whole(value: Value) -> bool:
 def _group(value: Value) -> bool:
     if value in ("tensor", "channel"):
         return True
-    return isinstance(value, str) and value.isascii() and value.isdigit() and 0 < int(value) <= 2**31
+    plain = isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= len(str(2**31))
+    return plain and 0 < int(value) <= 2**31
 
 
 CHECKS = {
@@ -198,7 +205,7 @@ def to_json(recipe: Recipe, *, indent: int | None = 1) -> str:
 
 def from_json(text: str) -> Recipe:
     """The recipe of a JSON text; ValueError names what it does not know or cannot be."""
-    document = _object(_parsed(text), "the recipe")
+    document = _object(parsed(text, "recipe", "a file written by 'plan' or the dashboard"), "the recipe")
     if document.get("format") != FORMAT:
         raise ValueError(f"recipe: format is {document.get('format')!r}, expected {FORMAT!r}")
     known = ("format", "model", "default", "layers", *BESIDE)
@@ -219,11 +226,18 @@ def from_json(text: str) -> Recipe:
         raise ValueError(f"recipe: {error}") from None
 
 
-def _parsed(text: str) -> object:
+def parsed(text: str, what: str, expected: str) -> object:
+    """What a JSON text says; ValueError that calls it `what` where it is none or says a thing twice."""
     try:
-        return json.loads(text, object_pairs_hook=_once)
+        return json.loads(text, object_pairs_hook=_once, parse_int=_digits)
     except (json.JSONDecodeError, RecursionError) as error:
-        raise ValueError(f"recipe: not JSON ({error}), expected a file written by 'plan' or the dashboard") from None
+        raise ValueError(f"{what}: not JSON ({error}), expected {expected}") from None
+
+
+def _digits(text: str) -> int:
+    if len(text) > LONGEST:
+        raise ValueError(f"recipe: {text[:LONGEST]}… has {len(text)} characters, expected {LONGEST} at most")
+    return int(text)
 
 
 def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:

@@ -3,7 +3,8 @@
 A command is (function, names of its options); a name of two words is a command within a command.
 """
 
-from core.commands import folders, given, measures, models, plans, searches
+from core.commands import folders, given, kept, measures, models, plans, searches, sweeps
 
-OPTIONS = given.OPTIONS | models.OPTIONS | plans.OPTIONS | folders.OPTIONS | measures.OPTIONS | searches.OPTIONS
-COMMANDS = models.COMMANDS | plans.COMMANDS | folders.COMMANDS | measures.COMMANDS | searches.COMMANDS
+GROUPS = (models, plans, folders, measures, searches, sweeps, kept)
+OPTIONS = {name: option for group in (given, *GROUPS) for name, option in group.OPTIONS.items()}
+COMMANDS = {name: command for group in GROUPS for name, command in group.COMMANDS.items()}

@@ -1,10 +1,12 @@
 """`apply` and `verify`: a recipe carried out and measured into a folder, and a folder held to its report."""
 
 import argparse
+import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
-from core import narrowing, pipeline, report
+from core import behaviour, narrowing, pipeline, report, runs
 from core.commands import given, texts
 from core.recipe import from_json
 from core.statistics import estimate
@@ -14,20 +16,34 @@ def apply(options: argparse.Namespace) -> str:
     """Compress, measure on all images and write report.json, model.safetensors and recipe.json to a folder."""
     recipe = from_json(texts.read(options.recipe, "recipe"))
     loaded = given.model(options)
-    study = pipeline.study(loaded, given.data(options, loaded), recipe, given.calibration(options))
+    data, calibration = given.data(options, loaded), given.calibration(options)
+    study = pipeline.study(loaded, data, recipe, calibration)
     applied = pipeline.apply(study, recipe)
-    tally = pipeline.measure(study, applied)
-    pipeline.exporting.write_folder(Path(options.output), pipeline.files(study, recipe, applied, tally))
+    tally, answers = behaviour.answered(study.bench, applied.change)
+    files = pipeline.files(study, recipe, applied, tally)
+    pipeline.exporting.write_folder(Path(options.output), files)
     if recipe.model.get("sha256") not in (None, loaded.sha256):
         print(f"note: the recipe was made for another model, {dict(recipe.model)}", file=sys.stderr)
     for left in report.left_as_they_were(pipeline.left(study, recipe)):
         print(f"note: {left}", file=sys.stderr)
+    run = runs.asked(runs.subject(loaded, data, calibration), recipe)
+    kept = _kept(options, replace(run, report=json.loads(files["report.json"])), answers)
     found = estimate(tally, tally.images)
     low, high = found.drop_ci95
     return (
         f"accuracy {found.accuracy:.4f}, dense {found.accuracy_dense:.4f}, drop {found.drop:.2f} points "
-        f"(95 %: {low:.2f} to {high:.2f}) on {tally.images} images\n{_wiring(study, applied)}wrote {options.output}"
+        f"(95 %: {low:.2f} to {high:.2f}) on {tally.images} images\n"
+        f"{_wiring(study, applied)}wrote {options.output}{kept}"
     )
+
+
+def _kept(options: argparse.Namespace, run: runs.Run, answers: behaviour.Answered) -> str:
+    """Says under which number the run is kept; where it cannot be, a line on stderr says why."""
+    try:
+        return f", kept as run {runs.record(given.store(options), run, answers)}"
+    except ValueError as error:
+        print(f"note: the run is not kept, {error}", file=sys.stderr)
+        return ""
 
 
 def _wiring(study: pipeline.Study, applied: pipeline.Applied) -> str:
@@ -55,6 +71,6 @@ def verify(options: argparse.Namespace) -> str:
 
 OPTIONS = {"folder": (("folder",), {"help": "a folder that 'apply' or the dashboard wrote"})}
 COMMANDS = {
-    "apply": (apply, ("model", "weights", "data", "calibration", "recipe", "output")),
+    "apply": (apply, ("model", "weights", "data", "calibration", "recipe", "output", "runs")),
     "verify": (verify, ("folder", "model", "weights", "data", "calibration")),
 }

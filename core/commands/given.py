@@ -4,6 +4,7 @@ import argparse
 
 from core.loading import Data, Loaded, load_data, load_model
 from core.recipe import Value
+from core.runs import Store, open_store
 
 
 def model(options: argparse.Namespace) -> Loaded:
@@ -22,6 +23,11 @@ def data(options: argparse.Namespace, loaded: Loaded) -> Data:
 def calibration(options: argparse.Namespace) -> Data | None:
     """The data of `--calibration`, where it is given."""
     return load_data(options.calibration) if options.calibration else None
+
+
+def store(options: argparse.Namespace) -> Store:
+    """The run store of `--runs`, or the user's own; made where there is none."""
+    return open_store(options.runs)
 
 
 def pair(text: str) -> tuple[str, Value]:
@@ -49,5 +55,6 @@ OPTIONS = {
     "data": (("--data",), {"help": "a data set's name, package.module:factory, or an .npz; default: the sample's own"}),
     "calibration": (("--calibration",), {"help": "images to calibrate on; default: the first of the data"}),
     "recipe": (("--recipe",), {"required": True, "help": "a recipe file"}),
+    "runs": (("--runs",), {"help": "the file that keeps the runs; default: $PRUNESCOPE_RUNS, or the user's own"}),
     "output": (("-o", "--output"), {"required": True, "help": "where to write"}),
 }

@@ -19,7 +19,7 @@ from core.fisher import network_masks, network_pruned
 from core.joint import joint
 from core.layer import Layer, layers
 from core.patterns import removed_count
-from tests.core import persample
+from core.seen import Calibration
 from tests.published.mlpnet import DATA, MLPNet
 
 SPARSITIES = (0.9, 0.95, 0.98)
@@ -62,7 +62,7 @@ def pruned(model: nn.Module, known: tuple[Layer, ...], calibration: Labelled) ->
     images, labels = calibration
     weights = {layer.name: layer.matrix for layer in known}
     sizes = {name: weight.abs() for name, weight in weights.items()}
-    gradients = persample.gradients(model, known, images[:SAMPLES], labels[:SAMPLES])
+    gradients = per_sample(model, known, (images[:SAMPLES], labels[:SAMPLES]))
     total = sum(layer.matrix.numel() for layer in known)
     made: dict[str, list[dict[str, Tensor]]] = {way: [] for way in WAYS}
     for count in (removed_count(total, sparsity) for sparsity in SPARSITIES):
@@ -75,6 +75,12 @@ def pruned(model: nn.Module, known: tuple[Layer, ...], calibration: Labelled) ->
         made["fisher in steps + refit"].append(refitted(model, known, masks, images))
         made["the same + joint"].append(joint(model, known, made["fisher in steps + refit"][-1], images))
     return made
+
+
+def per_sample(model: nn.Module, known: tuple[Layer, ...], calibration: Labelled) -> dict[str, Tensor]:
+    """The gradients of every image, (n, out, in), by layer name."""
+    seen = Calibration(model, known, *calibration)
+    return {layer.name: torch.cat(list(seen.per_sample(layer.name))) for layer in known}
 
 
 def refitted(model: nn.Module, known: tuple[Layer, ...], masks: dict[str, Tensor], images: Tensor) -> dict[str, Tensor]:

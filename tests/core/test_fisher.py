@@ -8,7 +8,8 @@ from core.compress import run
 from core.layer import layers
 from core.patterns import removed_count
 from core.secondorder import inverse_diagonal
-from tests.core import persample, zoo
+from core.seen import Calibration
+from tests.core import zoo
 
 SHAPES = {"first": (5, 7), "second": (3, 5), "dot": (1, 1)}
 CASES = {"blocks": 8, "whole": None, "one weight a block": 1}
@@ -71,10 +72,8 @@ def test_scores_and_repair_of_blocks_are_those_of_each_block(block):
     weight, gradient = weights["first"], gradients["first"]
     keep = chosen(weights, 0.5)["first"]
     curvature = fisher.fisher(gradient.split(7), block)
-    scores, mended = (
-        fisher.woodfisher(weight, inverse_diagonal(curvature)).flatten(),
-        fisher.repair(weight, keep, curvature).flatten(),
-    )
+    scores = fisher.woodfisher(weight, inverse_diagonal(curvature)).flatten()
+    mended = fisher.repair(weight, keep, curvature).flatten()
     full, size = dense(gradient.flatten(1)), block or 35
     for start in range(0, 35, size):
         own = slice(start, start + size)
@@ -159,7 +158,8 @@ def test_the_cascade_brings_a_pruned_network_nearer_to_its_outputs_and_fisher_ma
     weights = {layer.name: layer.matrix for layer in known}
     total = sum(weight.numel() for weight in weights.values())
     count = removed_count(total, 0.85)
-    gradients = persample.gradients(model, known, images[:300], labels[:300])
+    seen = Calibration(model, known, images[:300], labels[:300])
+    gradients = {layer.name: torch.cat(list(seen.per_sample(layer.name))) for layer in known}
     magnitude = fisher.network_masks({name: weight.abs() for name, weight in weights.items()}, count)
     masks, repaired = fisher.network_pruned(weights, gradients, (count, 4))
 

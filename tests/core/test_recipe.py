@@ -67,6 +67,8 @@ def test_json_round_trip_keeps_every_setting(default, overrides):
         ("bits", 4.0),
         ("bits", [4]),
         ("group", "0"),
+        ("group", "9" * 5000),
+        ("group", str(2**31 + 1)),
         ("group", "row"),
         ("group", 64),
         ("group", "٣"),
@@ -78,6 +80,22 @@ def test_json_round_trip_keeps_every_setting(default, overrides):
 def test_an_impossible_value_is_refused_by_name(field, value):
     with pytest.raises(ValueError, match=f"^{field} is .* expected"):
         Settings(**{field: value})
+
+
+def test_a_value_of_thousands_of_characters_is_shown_by_its_first():
+    with pytest.raises(ValueError, match=r"^group is '9{79}…, expected 'tensor', 'channel' or a block length") as error:
+        Settings(group="9" * 5000)
+    assert len(str(error.value)) < 200
+
+
+@pytest.mark.parametrize("field", ["sparsity", "bits", "rank", "threshold", "steps", "inputs_bits"])
+def test_a_number_of_thousands_of_digits_is_refused_in_our_own_sentence(field):
+    with pytest.raises(ValueError, match=f"^{field} is .* expected") as error:
+        Settings(**{field: 10**5000})
+    assert len(str(error.value)) < 300
+    document = f'{{"format": "prunescope/recipe/1", "default": {{"{field}": {"9" * 5000}}}}}'
+    with pytest.raises(ValueError, match="^recipe: 9+… has 5000 characters, expected 80 at most$"):
+        from_json(document)
 
 
 def test_sparsity_and_threshold_exclude_each_other():

@@ -38,7 +38,7 @@ from tests.dashboard.conftest import (
 
 def test_it_opens_dense_on_digits_cnn_and_needs_no_scrolling(page: Page) -> None:
     expect(page.get_by_label("Model", exact=True)).to_have_value("digits_cnn")
-    expect(page.locator(".ps-head")).to_contain_text("Drag Prune")
+    expect(page.locator(".st-key-ps-head")).to_contain_text("Drag Prune")
     stands_dense(page)
     rest(page)
     expect(figure(page, "images")).to_have_text("5,000 of 5,000 images")
@@ -180,7 +180,7 @@ def test_undo_of_another_model_brings_back_its_settings(page: Page) -> None:
     expect(page.get_by_label("Model", exact=True)).to_have_value("digits_cnn")
     expect(page.locator("[data-part=layer]")).to_contain_text("conv2 •")
     expect(card(page, "histogram")).to_contain_text("One weight of conv2 in two stays")
-    expect(page.locator(".ps-head")).to_contain_text("a wide linear layer")
+    expect(page.locator(".st-key-ps-head")).to_contain_text("a wide linear layer")
     expect(page.locator("[data-testid=stAlert]")).to_have_count(0)
 
 
@@ -212,7 +212,7 @@ def test_a_criterion_of_images_looks_at_some_and_is_measured_on_the_others(page:
     expect(page.locator(".ps-images")).to_have_text("4,000 of 4,000 images", timeout=PATIENCE)
     expect(page.locator("[data-part=mode] select").nth(1)).to_have_value("fisher")
     expect(page.locator("[data-part=note] .ps-note")).to_contain_text("mean squared gradient")
-    page.locator("[data-part=plot] select").nth(1).select_option("theory")
+    page.locator("[data-part=plot] select").last.select_option("theory")
     expect(card(page, "third")).to_contain_text("diagonal Fisher: ", timeout=PATIENCE)
     assert page.locator("[data-testid=stProgress]").count() == 0
 

@@ -6,8 +6,7 @@ from core.fisher import network_pruned
 from core.joint import joint
 from core.layer import layers
 from core.patterns import removed_count
-from tests.benchmarks.mlpnet import accuracy, drawn, load, refitted
-from tests.core import persample
+from tests.benchmarks.mlpnet import accuracy, drawn, load, per_sample, refitted
 from tests.published.mlpnet import DATA
 
 PUBLISHED = {0.9: 93.14, 0.95: 88.92, 0.98: 55.45}  # CBS, the best single-stage second-order figures
@@ -23,7 +22,7 @@ def prepared():
     model, training, test = load(DATA)
     known = layers(model)
     images, labels = drawn(training, 2000, 0)
-    return model, known, images, persample.gradients(model, known, images[:300], labels[:300]), test
+    return model, known, images, per_sample(model, known, (images[:300], labels[:300])), test
 
 
 @pytest.mark.parametrize("sparsity", PUBLISHED)

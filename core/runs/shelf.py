@@ -1,0 +1,124 @@
+"""Runs into the store and out of it, each change whole or not at all."""
+
+import json
+import sqlite3
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import UTC, datetime
+from types import MappingProxyType
+
+import numpy as np
+
+from core.runs.arrays import packed, unpacked_all
+from core.runs.database import READ, WRITE, Store, using
+from core.runs.records import Run, Subject
+
+NO_ARRAYS: Mapping[str, np.ndarray] = MappingProxyType({})
+COLUMNS = "number, at, kind, name, note, subject, recipe, settings, report, extra"
+
+
+def record(store: Store, run: Run, arrays: Mapping[str, np.ndarray] = NO_ARRAYS) -> int:
+    """The number under which a measured run is kept from now on.
+
+    A run with the same key keeps its number, name and note and takes the newer figures. arrays: of the types that
+    `core.runs.arrays.TYPES` names; where none are given those kept before stay.
+    """
+    stored = {name: packed(array) for name, array in arrays.items()}
+    values = (run.key, run.at or _now(), run.kind, run.name, run.note, *_texts(run))
+
+    def work(connection: sqlite3.Connection) -> int:
+        (number,) = connection.execute(INSERT, values).fetchone()
+        if stored:
+            connection.execute("DELETE FROM arrays WHERE run = ?", (number,))
+        rows = [(number, name, *parts) for name, parts in stored.items()]
+        connection.executemany("INSERT INTO arrays (run, name, dtype, shape, data) VALUES (?, ?, ?, ?, ?)", rows)
+        return number
+
+    return using(store, WRITE, work)
+
+
+def _texts(run: Run) -> list[str]:
+    dumped = (asdict(run.subject), run.settings, run.report, run.extra)
+    head, settings, figures, extra = (json.dumps(dict(part), allow_nan=False) for part in dumped)
+    return [head, run.written, settings, figures, extra]
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def find(store: Store, run: Run) -> Run | None:
+    """The kept run with this run's key, or None where it has not been measured."""
+    rows = _selected(store, "WHERE key = ?", (run.key,))
+    return rows[0] if rows else None
+
+
+def listed(store: Store) -> list[Run]:
+    """Every run in the order in which they were first kept."""
+    return _selected(store, "ORDER BY number", ())
+
+
+def one(store: Store, number: int) -> Run:
+    """The run of a number; ValueError where there is none."""
+    rows = _selected(store, "WHERE number = ?", (number,))
+    if not rows:
+        raise _unknown(store, number)
+    return rows[0]
+
+
+def _selected(store: Store, which: str, values: tuple[str | int, ...]) -> list[Run]:
+    return [_run(row) for row in _rows(store, f"SELECT {COLUMNS} FROM runs {which}", values)]
+
+
+def _rows(store: Store, query: str, values: tuple[str | int, ...]) -> list[tuple]:
+    return using(store, READ, lambda connection: connection.execute(query, values).fetchall())
+
+
+def _run(row: tuple) -> Run:
+    number, at, kind, name, note, head, recipe, *dumped = row
+    settings, figures, extra = map(json.loads, dumped)
+    return Run(Subject(**json.loads(head)), recipe, figures, kind, settings, extra, name, note, number, at)
+
+
+def arrays(store: Store, number: int) -> dict[str, np.ndarray]:
+    """What was kept for each image by name, read-only arrays; empty where nothing was."""
+    rows = _rows(store, "SELECT name, dtype, shape, data FROM arrays WHERE run = ? ORDER BY name", (number,))
+    try:
+        return unpacked_all({name: tuple(stored) for name, *stored in rows})
+    except ValueError as error:
+        raise ValueError(f"run {number} of '{store.path}': {error}") from None
+
+
+def rename(store: Store, number: int, name: str) -> None:
+    """Give a run a name; ValueError where there is no such run."""
+    _change(store, number, "UPDATE runs SET name = :text WHERE number = :number", name)
+
+
+def annotate(store: Store, number: int, note: str) -> None:
+    """Give a run a note; ValueError where there is no such run."""
+    _change(store, number, "UPDATE runs SET note = :text WHERE number = :number", note)
+
+
+def delete(store: Store, number: int) -> None:
+    """Remove a run and what was kept with it; ValueError where there is no such run. Its number is not used again."""
+    _change(store, number, "DELETE FROM runs WHERE number = :number", "")
+
+
+def _change(store: Store, number: int, statement: str, text: str) -> None:
+    values = {"number": number, "text": text}
+    if not using(store, WRITE, lambda connection: connection.execute(statement, values).rowcount):
+        raise _unknown(store, number)
+
+
+def _unknown(store: Store, number: int) -> ValueError:
+    return ValueError(f"run {number} is not in '{store.path}', expected a number that 'runs list' shows")
+
+
+INSERT = """
+INSERT INTO runs (key, at, kind, name, note, subject, recipe, settings, report, extra)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (key) DO UPDATE SET
+    at = excluded.at, subject = excluded.subject, recipe = excluded.recipe,
+    report = excluded.report, extra = excluded.extra
+RETURNING number
+"""
