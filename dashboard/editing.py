@@ -9,7 +9,7 @@ from core import compress
 from core.coding import WIDTHS
 from core.layer import Layer
 from core.live import Look, Studio
-from core.recipe import Recipe, Settings, with_change
+from core.recipe import Recipe, Settings, Value, with_change
 from dashboard import controls, state, words
 from dashboard.fields import FIELDS, FIGURES, OFF
 from dashboard.live.grid import Column, Deed, Line
@@ -106,25 +106,28 @@ def _edit(studio: Studio, deed: Deed) -> str:
 
 
 def _edited(studio: Studio, here: Position, deed: Deed) -> Recipe:
-    each, settings = FIELDS[deed.field], here.recipe.settings(deed.layer)
+    settings, above = here.recipe.settings(deed.layer), _above(here.recipe, deed.layer)
     text = deed.text.strip()
-    above = _above(here.recipe, deed.layer)
-    if not text:
-        names = ("sparsity", "threshold") if deed.field in ("sparsity", "threshold") else (deed.field,)
-        changes = {name: getattr(above, name) for name in names}
-    elif each.options is not None and text not in each.options:
-        raise ValueError(f"{deed.layer or 'All layers'}: {each.label} is '{text}', expected {each.expected}")
+    if text:
+        changes = _read(text, deed, settings)
     else:
-        try:
-            changes = each.read(text, settings)
-        except ValueError:
-            raise ValueError(
-                f"{deed.layer or 'All layers'}: {each.label} is '{text}', expected {each.expected}"
-            ) from None
+        names = EITHER if deed.field in EITHER else (deed.field,)
+        changes = {name: getattr(above, name) for name in names}
     there = standing(replace(here, layer=deed.layer), here.recipe)
     if changes.get("criterion", "magnitude") != "magnitude" and settings.threshold is not None:
         there = replace(there, recipe=controls.in_mode(studio, there, EACH), mode=EACH)
     return controls.changed(there, changes)
+
+
+def _read(text: str, deed: Deed, settings: Settings) -> dict[str, Value]:
+    each = FIELDS[deed.field]
+    try:
+        if each.options is not None and text not in each.options:
+            raise ValueError(text)
+        return each.read(text, settings)
+    except ValueError:
+        whose = f"{deed.layer or 'All layers'}: {each.group} {each.label}"
+        raise ValueError(f"{whose} is '{text}', expected {each.expected}") from None
 
 
 def standing(here: Position, recipe: Recipe) -> Position:
@@ -134,4 +137,5 @@ def standing(here: Position, recipe: Recipe) -> Position:
     return replace(here, recipe=recipe, mode=(POOLED if pooled else BELOW) if cut else EACH)
 
 
+EITHER = ("sparsity", "threshold")  # each displaces the other
 DEEDS = {"edit": _edit, "copy": _copy, "choose": _choose}
