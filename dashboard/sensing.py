@@ -157,9 +157,10 @@ def stop(of: Subject, names: tuple[str, ...]) -> None:
 
 
 def at_work(here: Position, names: tuple[str, ...]) -> tuple[str, str] | None:
-    """The technique and method of a map that is being measured, of those that a new session may find."""
-    pairs = ((technique, method) for technique, methods in METHODS.items() for method in methods)
-    return next((pair for pair in pairs if progress(subject(here, *pair), names).running), None)
+    """The technique and method of the map that was begun last, of those that are being measured."""
+    pairs = [(technique, method) for technique, methods in METHODS.items() for method in methods]
+    keys = {_key(subject(here, *pair), names): pair for pair in pairs}
+    return keys.get(work.latest(keys))
 
 
 FIELDS = {"sparsity": "criterion", "bits": "coder", "rank": "factorizer"}  # what says how a technique is done
