@@ -12,7 +12,8 @@ from dashboard.live.board import Part, board
 from dashboard.state import Position
 
 DELIVERY_SECONDS = 0.003  # for the server's own thread to send what a run has put on the page
-SIDE = ("model", "readout", "layer", "prune", "mode", "bits", "coder", "rank", "factorizer", "plot", "note", "foot")
+SIDE = ("model", "readout", "layer", "prune", "mode", "bits", "coder", "rank", "factorizer")
+SIDE += ("good", "beside", "plot", "note", "foot")
 READ = "readout"
 
 
