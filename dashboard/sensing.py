@@ -123,7 +123,7 @@ def find(of: Subject, names: tuple[str, ...]) -> Job | None:
 def start(of: Subject, names: tuple[str, ...]) -> Job:
     """The job that measures what a map lacks."""
     calibrated = needs_images(replace(base(of), **ladder(of.technique, of.method)[-1]))
-    studio, found = state.studio(of.model, of.weights, of.data, calibrated), _measured(*of)
+    studio, found = state.studio((of.model, of.weights), of.data, calibrated, "keep"), _measured(*of)
     return work.job(_key(of, names), lambda: _steps(studio, found, of, names))
 
 
