@@ -16,6 +16,8 @@ from torch import Tensor
 from core import compensation, compress, evaluation, exporting, index, pipeline, planning, report
 from core.encoding import Encoded
 from core.evaluation import BATCH, Change, tallies
+from core.fitting import require_classes
+from core.granting import note
 from core.layer import Layer, layers
 from core.pipeline import Study, dense_bytes
 from core.recipe import BESIDE, Recipe, Settings, to_json
@@ -75,7 +77,8 @@ class Studio:
 
 
 def opened(study: Study) -> Studio:
-    """A studio that is told how far a running calibration pass is."""
+    """A studio that is told how far a running calibration pass is. ValueError where no answer is right or wrong."""
+    require_classes(study.bench.targets, "this page")
     told = {"share": 0.0}
     seen = study.seen and replace(study.seen, tell=lambda share: told.update(share=share))
     return Studio(replace(study, seen=seen), told=told)
@@ -212,7 +215,7 @@ class Coded(NamedTuple):
 def _coded(layer: Layer, uses: int | None, seen: Seen | None, settings: Settings) -> Coded:
     encoded = compress.encode(layer, settings, seen)
     weight = compress.weights((layer,), {layer.name: encoded}).get(layer.parameter)
-    return Coded(encoded, weight, report.layer_row(layer, encoded, uses, compress.note(layer, settings, seen)))
+    return Coded(encoded, weight, report.layer_row(layer, encoded, uses, note(layer, settings, seen)))
 
 
 def _tally(studio: Studio, done: Done, seconds: float | None) -> Tally:

@@ -11,6 +11,7 @@ from core import compress, report
 from core.compress import needs_images
 from core.encoding import Encoded
 from core.evaluation import Change, tallies
+from core.granting import note
 from core.layer import Layer
 from core.pipeline import Study
 from core.recipe import Recipe, Settings, Value, merged
@@ -66,7 +67,7 @@ def _row(study: Study, cell: Cell, images: int) -> dict[str, object]:
         encoded = compress.encode(layer, cell.settings, study.at(layer.name))
     except ValueError as error:
         return head | {"note": f"{error}"}
-    left = compress.note(layer, cell.settings, study.at(layer.name))
+    left = note(layer, cell.settings, study.at(layer.name))
     if left and compress.unchanged(layer, encoded):
         return head | {"note": f"layer '{layer.name}': {left}"}
     tally = alone(study, layer, cell.settings, (encoded, images))

@@ -7,10 +7,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import torch
+
 from core import behaviour, pipeline, runs, training
 from core.commands import given, texts
 from core.commands.folders import recorded
 from core.exporting import write_folder
+from core.fitting import require_classes
 from core.loading import load_data
 from core.recipe import from_json
 from core.statistics import Tally, estimate
@@ -31,6 +34,7 @@ def recover(options: argparse.Namespace) -> str:
     loaded = given.model(options)
     train = load_data(options.train) if options.train else None
     data = given.data(options, loaded)
+    require_classes(torch.from_numpy(data.targets), "recover")
     task = training.task(loaded, data, recipe, chosen, train)
     folder = Path(options.checkpoint) if options.checkpoint else None
     before = pipeline.measure(task.study, pipeline.trained(task.study, task.recipe, *task.start))
