@@ -21,6 +21,7 @@ KINDS = {
     "readout": ("readout.js",),
     "row": ("row.js",),
     "progress": ("progress.js",),
+    "table": ("table.js",),
     "lines": ("lines.js",),
     "grid": ("grid.js",),
     "chart": ("chart_axes.js", "chart_traces.js", "chart_heat.js", "chart_points.js", "chart.js"),
