@@ -51,6 +51,7 @@ FLOORS = {
     "core.pipeline": 8,
     "core.variants": 9,
     "core.sensitivity": 9,
+    "core.exporters": 10,
     "core.search": 10,
     "core.latency": 10,
     "core.stability": 9,
