@@ -9,6 +9,7 @@ from torch import Tensor
 
 from core.certainty import calibration_error
 from core.evaluation import BATCH, NOTHING, Bench, Change, counted, dense_logits, outputs
+from core.fitting import require_classes
 from core.statistics import Tally, estimate
 
 BINS = 40
@@ -27,6 +28,7 @@ class Agreement(NamedTuple):
 
 def answered(bench: Bench, change: Change) -> tuple[Tally, Answered]:
     """The tally over all images and the changed model's answers, from one pass. Equal keys must mean equal tensors."""
+    require_classes(bench.targets, "what two models answer differently")
     tally, parts = NOTHING, []
     for batch, now in enumerate(outputs(bench, change)):
         tally = tally.plus(counted(bench, batch, now))
@@ -35,7 +37,8 @@ def answered(bench: Bench, change: Change) -> tuple[Tally, Answered]:
 
 
 def dense_answered(bench: Bench) -> Answered:
-    """The dense model's answers; its logits are computed once a bench."""
+    """The dense model's answers; its logits are computed once a bench. ValueError where they are no classes."""
+    require_classes(bench.targets, "what two models answer differently")
     return _joined([_answered(bench, batch, dense_logits(bench, batch)) for batch in range(bench.batches)])
 
 

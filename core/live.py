@@ -15,9 +15,11 @@ from torch import Tensor
 from core import compensation, compress, exporting, index, pipeline, planning, report
 from core.encoding import Encoded
 from core.evaluation import BATCH, Change, tallies
+from core.fitting import require_classes
+from core.granting import note
 from core.layer import Layer
 from core.pipeline import Study, dense_bytes
-from core.recipe import Recipe, Settings
+from core.recipe import BESIDE, Recipe, Settings, to_json
 from core.report import Row
 from core.seen import Seen
 from core.statistics import Estimate, Tally, estimate
@@ -74,7 +76,8 @@ class Studio:
 
 
 def opened(study: Study) -> Studio:
-    """A studio that is told how far a running calibration pass is."""
+    """A studio that is told how far a running calibration pass is. ValueError where no answer is right or wrong."""
+    require_classes(study.bench.targets, "this page")
     told = {"share": 0.0}
     seen = study.seen and replace(study.seen, tell=lambda share: told.update(share=share))
     return Studio(replace(study, seen=seen), told=told)
@@ -84,7 +87,7 @@ def opened(study: Study) -> Studio:
 class Look:
     """A recipe's figures, compressed and being measured: what needs the tally waits for it.
 
-    rows: of `report.layer_row`, a layer each. total: images there are.
+    rows: of `report.layer_row`, a layer each. total: images there are. stays: sentences about what could not be done.
     """
 
     recipe: Recipe
@@ -94,6 +97,7 @@ class Look:
     total: int
     written: int
     dense: int
+    stays: tuple[str, ...] = ()
 
     def row(self, layer: str) -> Row:
         """The row of one layer."""
@@ -127,13 +131,10 @@ def compressing(studio: Studio, recipe: Recipe) -> Future:
 
 def finished(studio: Studio, recipe: Recipe, seconds: float | None, compressed: Future) -> Look:
     """The look, once its layers are compressed, while images are being measured."""
-    coded, change = compressed.result()
-    measuring = studio.worker.submit(_tally, studio, change, seconds)
-    encoded = {name: each.encoded for name, each in coded.items()}
-    rows = [each.row for each in coded.values()]
-    study = studio.study
-    written = exporting.file_bytes(study.loaded.model, study.known, encoded)
-    return Look(recipe, encoded, rows, measuring, len(study.bench.targets), written, studio.dense_bytes)
+    done = compressed.result()
+    measuring = studio.worker.submit(_tally, studio, done, seconds)
+    total, dense = len(studio.study.bench.targets), studio.dense_bytes
+    return Look(recipe, done.encoded, done.rows, measuring, total, done.written, dense, done.stays)
 
 
 def _check_patience(studio: Studio, recipe: Recipe) -> None:
@@ -141,20 +142,53 @@ def _check_patience(studio: Studio, recipe: Recipe) -> None:
     for layer in studio.study.known:
         if compensation.operations(layer.matrix.shape, recipe.settings(layer.name)) > MOST_OPERATIONS:
             raise ValueError(
-                f"layer '{layer.name}': the exact refit of its survivors takes minutes at this sparsity; choose one "
-                "nearer to 0 or 100 %, or export the recipe and run 'python -m core apply' with it"
+                f"layer '{layer.name}': the exact refit of its survivors takes minutes at this sparsity; sweep its "
+                "columns instead, choose a sparsity nearer to 0 or 100 %, or run 'python -m core apply' with the recipe"
             )
 
 
-def _compressed(studio: Studio, recipe: Recipe) -> tuple[dict[str, "Coded"], Change]:
+class Done(NamedTuple):
+    """A recipe carried out. encoded: each layer's own form, even where the file holds a smaller one; rows: the file's.
+
+    key: equal for equal changes. written: bytes of the file. stays: sentences about what could not be done.
+    """
+
+    encoded: dict[str, Encoded]
+    rows: list[Row]
+    change: Change
+    key: Hashable
+    written: int
+    stays: tuple[str, ...] = ()
+
+
+def _compressed(studio: Studio, recipe: Recipe) -> Done:
     study = studio.study
     compress.check(recipe, study.known)
     _check_patience(studio, recipe)
     coded = {layer.name: studio.encoders[layer.name](recipe.settings(layer.name)) for layer in study.known}
+    encoded = {name: each.encoded for name, each in coded.items()}
+    if any(getattr(recipe, name) != "keep" for name in BESIDE):
+        return _put_right(studio, recipe, encoded)
     changed = {p: coded[name].weight for name, p in studio.parameters.items() if coded[name].weight is not None}
     keys = {p: recipe.settings(name) for name, p in studio.parameters.items() if p in changed}
-    encoded = {name: each.encoded for name, each in coded.items()}
-    return coded, Change(changed, keys, compress.grids(study.known, encoded))
+    change = Change(changed, keys, compress.grids(study.known, encoded))
+    written = exporting.file_bytes(study.model, study.known, encoded)
+    return Done(encoded, [each.row for each in coded.values()], change, frozenset(keys.items()), written)
+
+
+def _put_right(studio: Studio, recipe: Recipe, encoded: dict[str, Encoded]) -> Done:
+    """The same with what the recipe puts right beside its layers."""
+    study = studio.study
+    applied = pipeline.put_right(study, recipe, encoded)
+    notes = pipeline.left(study, recipe)
+    rows = [
+        report.layer_row(layer, applied.encoded[layer.name], study.uses[layer.name], notes[layer.name])
+        for layer in study.known
+    ]
+    written = exporting.file_bytes(study.model, study.known, applied.encoded)
+    stays = () if applied.small is None else applied.small.stayed
+    stays += () if study.equalized is None else study.equalized.skipped
+    return Done(encoded, rows, applied.change, to_json(recipe), written, stays)
 
 
 class Coded(NamedTuple):
@@ -168,13 +202,13 @@ class Coded(NamedTuple):
 def _coded(layer: Layer, uses: int | None, seen: Seen | None, settings: Settings) -> Coded:
     encoded = compress.encode(layer, settings, seen)
     weight = compress.weights((layer,), {layer.name: encoded}).get(layer.parameter)
-    return Coded(encoded, weight, report.layer_row(layer, encoded, uses, compress.note(layer, settings, seen)))
+    return Coded(encoded, weight, report.layer_row(layer, encoded, uses, note(layer, settings, seen)))
 
 
-def _tally(studio: Studio, change: Change, seconds: float | None) -> Tally:
-    key = frozenset(change.keys.items())
+def _tally(studio: Studio, done: Done, seconds: float | None) -> Tally:
+    key = done.key
     tally = studio.measured.get(key, Tally())
-    measuring = tallies(studio.study.bench, change, tally)
+    measuring = tallies(studio.study.bench, done.change, tally)
     tally = _hastily(studio, measuring, tally) if seconds is None else _for(seconds, measuring, tally)
     studio.measured[key] = tally
     if len(studio.measured) > KEPT_TALLIES:

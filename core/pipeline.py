@@ -5,17 +5,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
-from core import biases, calibration, evaluation, exporting, narrowing, report
-from core.compress import compress, grids, needs_images, notes, weights
+from core import biases, calibration, encoding, evaluation, exporting, narrowing, report
+from core.compress import compress, grids, needs_images, weights
 from core.encoding import Encoded
 from core.equalizing import Equalized, equalized
 from core.evaluation import Bench, Change
+from core.granting import notes
 from core.layer import Layer, layers
 from core.loading import Data, Loaded
-from core.promises import require
+from core.parting import check_alike, check_images, of, parted
+from core.promises import as_promised, require
 from core.recipe import Recipe, from_json, to_json
 from core.seen import Calibration, Seen
 from core.shrinking import Shrunk, shrunk
@@ -55,8 +58,12 @@ class Study:
 
 
 def study(loaded: Loaded, data: Data, recipe: Recipe, calibration_data: Data | None = None) -> Study:
-    """What measuring a recipe needs. Without `calibration_data` the first images of `data` calibrate, if any do."""
+    """What measuring a recipe needs. Without `calibration_data` the first images of `data` calibrate, if any do, or of
+    those that a recovered model learned from; they are not measured on."""
     needs = calibrates(recipe)
+    data, learned = parted(data, recipe.recovered)
+    if needs and calibration_data is None and len(learned.targets):
+        calibration_data = of(learned, np.arange(min(calibration.MOST, len(learned.targets))))
     left_out = calibration.calibration_images(len(data.targets)) if needs and calibration_data is None else 0
     images, labels = data.inputs[:left_out], data.targets[:left_out]
     if calibration_data is not None:
@@ -67,22 +74,17 @@ def study(loaded: Loaded, data: Data, recipe: Recipe, calibration_data: Data | N
             f"data '{named}': {len(images)} images to calibrate on, expected 2 at least; name others with --calibration"
         )
     if needs and calibration_data is not None:
-        _check_calibration(loaded, calibration_data)
+        check_images(loaded, calibration_data, "calibration")
+        check_alike(data, calibration_data)
     _check_model(loaded, layers(loaded.model))
-    bench = evaluation.bench(loaded.model, data.inputs[left_out:], data.targets[left_out:])
+    bench = evaluation.bench(loaded.model, data.inputs[left_out:], data.targets[left_out:], data.metric)
     even = equalized(loaded.model, bench.inputs[:2].clone()) if recipe.equalize == "ranges" else None
     model = loaded.model if even is None else even.module
     known, sample = layers(model), bench.inputs[:1].clone()
     uses = calibration.positions(model, {layer.name: layer.parameter for layer in known}, sample)
-    seen = Calibration(model, known, *map(torch.from_numpy, (images, labels)), SEED) if needs else None
-    return Study(loaded, known, bench, data.name, torch.from_numpy(images), uses, seen, even)
-
-
-def _check_calibration(loaded: Loaded, data: Data) -> None:
-    try:
-        evaluation.check(loaded.model, torch.from_numpy(data.inputs), torch.from_numpy(data.targets))
-    except ValueError as error:
-        raise ValueError(f"calibration '{data.name}': {error}") from None
+    looked, targets = torch.from_numpy(images).to(bench.inputs.dtype), torch.from_numpy(labels)
+    seen = Calibration(model, known, looked, targets, SEED) if needs else None
+    return Study(loaded, known, bench, data.name, looked, uses, seen, even)
 
 
 def calibrates(recipe: Recipe) -> bool:
@@ -93,7 +95,9 @@ def calibrates(recipe: Recipe) -> bool:
 
 def basis(recipe: Recipe) -> Recipe:
     """What of a recipe its study rests on: recipes of equal bases can share one."""
-    return Recipe(batchnorm="recalibrate" if calibrates(recipe) else "keep", equalize=recipe.equalize)
+    parts = {name: recipe.recovered[name] for name in ("images", "seed") if name in recipe.recovered}
+    calibrated = "recalibrate" if calibrates(recipe) else "keep"
+    return Recipe(batchnorm=calibrated, equalize=recipe.equalize, recovered=parts)
 
 
 def encoded_by(study: Study, recipe: Recipe) -> dict[str, Encoded]:
@@ -104,7 +108,9 @@ def encoded_by(study: Study, recipe: Recipe) -> dict[str, Encoded]:
 
 def _check_model(loaded: Loaded, known: tuple[Layer, ...]) -> None:
     if not known:
-        raise ValueError(f"model '{loaded.name}' has no Linear, Conv or Embedding layer, expected at least one")
+        raise ValueError(
+            f"model '{loaded.name}' has no layer with a weight that can be compressed, expected at least one"
+        )
     for layer in known:
         if layer.weight.dtype != torch.float32:
             kind = str(layer.weight.dtype).removeprefix("torch.")
@@ -131,6 +137,8 @@ class Applied:
 
 def apply(study: Study, recipe: Recipe) -> Applied:
     """Encode every layer, then correct biases, recalibrate batch norms and shrink layers where the recipe says so."""
+    if recipe.recovered.get("by"):
+        raise ValueError("recipe: it was recovered by training; run 'recover', or take 'recovered' out of it")
     return put_right(study, recipe, encoded_by(study, recipe))
 
 
@@ -152,6 +160,15 @@ def put_right(study: Study, recipe: Recipe, encoded: Mapping[str, Encoded]) -> A
     keys = {layer.parameter: recipe.settings(layer.name) for layer in study.known if layer.parameter in changed}
     keys = dict.fromkeys(study.moved, recipe.equalize) | keys | dict.fromkeys(buffers, to_json(recipe))
     return Applied(encoded, buffers, Change(study.moved | changed | buffers, keys, inputs))
+
+
+def trained(study: Study, recipe: Recipe, encoded: Mapping[str, Encoded], beside: Mapping[str, Tensor]) -> Applied:
+    """Encoded layers and the tensors beside them, by parameter, as a training left them; shrunk where asked."""
+    if recipe.shrink == "remove":
+        return _smaller(study, encoded, beside)
+    tensors = study.moved | weights(study.known, encoded) | dict(beside)
+    key = object()  # as no other training's
+    return Applied(encoded, beside, Change(tensors, dict.fromkeys(tensors, key), grids(study.known, encoded)))
 
 
 def _smaller(study: Study, encoded: Mapping[str, Encoded], buffers: Mapping[str, Tensor]) -> Applied:
@@ -221,7 +238,7 @@ def measure(study: Study, applied: Applied) -> Tally:
 def verify(folder: Path, loaded: Loaded, data: Data, calibration_data: Data | None = None) -> dict[str, object]:
     """Decode a folder, measure it again and return its report; ValueError names the first figure that does not hold."""
     promised, recipe, written = read(folder, loaded)
-    whole = study(loaded, data, recipe, calibration_data)
+    whole = study(loaded, as_promised(data, promised), recipe, calibration_data)
     applied = written_applied(whole, folder, recipe, written)
     _require_made_by(recipe, whole, applied.encoded, applied.small)
     measured = _measured(whole, (recipe, applied.encoded), measure(whole, applied), len(written))
@@ -237,12 +254,19 @@ def verify(folder: Path, loaded: Loaded, data: Data, calibration_data: Data | No
 
 
 def _require_made_by(recipe: Recipe, whole: Study, encoded: Mapping[str, Encoded], small: Shrunk | None) -> None:
-    """The forms of the file must be those that the recipe asks for, to the number of survivors and of channels."""
+    """The forms of the file must be those that the recipe asks for, to the number of survivors and of channels.
+
+    Training chooses its own survivors: of a recovered model no more may survive than the recipe leaves.
+    """
     made = encoded_by(whole, recipe)
     for layer in whole.known:
-        asked = made[layer.name] if small is None else narrowing.narrow_layer(layer, made[layer.name], small)
         found = encoded[layer.name]
-        if asked.form() != found.form() or not narrowing.same_sides(asked, found):
+        if recipe.recovered:
+            same = encoding.keeps_to(found, made[layer.name])
+        else:
+            asked = made[layer.name] if small is None else narrowing.narrow_layer(layer, made[layer.name], small)
+            same = asked.form() == found.form() and narrowing.same_sides(asked, found)
+        if not same:
             raise ValueError(
                 f"layer '{layer.name}': model.safetensors holds it in another form than recipe.json asks for"
             )

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from core import report
 from core.live import Look, Studio
-from core.recipe import Recipe, without_override
+from core.recipe import BESIDE, Recipe, without_override
 from dashboard import controls, offers, state
 from dashboard.live.board import Part
 from dashboard.live.row import Item, Picked, part, picked
@@ -16,7 +16,6 @@ ALL = ""
 
 def of(studio: Studio, position: Position) -> dict[str, tuple[Item, ...]]:
     """Row name -> its controls at a position."""
-    settings = controls.settings_of(position)
     subject = position.layer or "all"
     own = position.layer in position.recipe.layers if position.layer else position.recipe != Recipe()
     return {
@@ -25,6 +24,24 @@ def of(studio: Studio, position: Position) -> dict[str, tuple[Item, ...]]:
             _select("data", "Images it is measured on", offers.data_words(), position.data),
         ),
         "layer": (_layer_item(studio, position),),
+        **_of_settings(position),
+        "beside": tuple(_beside_item(name, position) for name in ("bias", "batchnorm", "shrink")),
+        "plot": (
+            _beside_item("equalize", position),
+            _select("plot", "What the lower left plot shows", controls.PLOT_NAMES, position.plot),
+        ),
+        "foot": (
+            Item("button", "undo", "Undo", disabled=not state.can_undo()),
+            Item("button", "reset", f"Reset {subject}", disabled=not own),
+            Item("button", "export", "Export…", main=True),
+        ),
+    }
+
+
+def _of_settings(position: Position) -> dict[str, tuple[Item, ...]]:
+    """The rows that belong to a slider, and what makes good its loss."""
+    settings = controls.settings_of(position)
+    return {
         "mode": (
             _select("mode", "Prune by", controls.modes(position), position.mode),
             _select("criterion", "What is least important", controls.CRITERION_NAMES, settings.criterion),
@@ -39,17 +56,16 @@ def of(studio: Studio, position: Position) -> dict[str, tuple[Item, ...]]:
             _select("factorizer", "How a matrix is factored", controls.FACTORIZER_NAMES, settings.factorizer),
             _select("rank_by", "What the Rank slider sets", controls.RANK_NAMES, settings.rank_by),
         ),
-        "plot": (
+        "good": (
             _select("compensate", "What makes good the loss", controls.COMPENSATION_NAMES, settings.compensate),
+            _select("steps", "In how many steps weights go", controls.STEPS_NAMES, str(settings.steps)),
             _select("inputs_bits", "What layers take in", controls.INPUTS_NAMES, str(settings.inputs_bits)),
-            _select("plot", "What the lower left plot shows", controls.PLOT_NAMES, position.plot),
-        ),
-        "foot": (
-            Item("button", "undo", "Undo", disabled=not state.can_undo()),
-            Item("button", "reset", f"Reset {subject}", disabled=not own),
-            Item("button", "export", "Export…", main=True),
         ),
     }
+
+
+def _beside_item(name: str, position: Position) -> Item:
+    return _select(name, BESIDE_LABELS[name], controls.BESIDE_NAMES[name], getattr(position.recipe, name))
 
 
 def _layer_item(studio: Studio, position: Position) -> Item:
@@ -79,7 +95,7 @@ def parts(studio: Studio, position: Position, looked: Look) -> dict[str, Part]:
 def said(position: Position, looked: Look) -> str:
     """Which of the shown layers cannot have what is asked for, else what is to be said of the method at work."""
     shown = {row["layer"]: row["note"] for row in looked.rows if position.layer in (ALL, row["layer"])}
-    return "; ".join(report.left_as_they_were(shown)) or controls.note(position)
+    return "; ".join([*report.left_as_they_were(shown), *looked.stays]) or controls.note(position)
 
 
 def carry_out(studio: Studio) -> str:
@@ -119,9 +135,14 @@ def _field(studio: Studio, choice: Picked) -> None:
     state.settle(replace(here, recipe=controls.changed(here, {choice.name: choice.value})))
 
 
-def _inputs(studio: Studio, choice: Picked) -> None:
+def _number(studio: Studio, choice: Picked) -> None:
     here = state.position()
-    state.settle(replace(here, recipe=controls.changed(here, {"inputs_bits": int(choice.value)})))
+    state.settle(replace(here, recipe=controls.changed(here, {choice.name: int(choice.value)})))
+
+
+def _beside(studio: Studio, choice: Picked) -> None:
+    here = state.position()
+    state.settle(replace(here, recipe=replace(here.recipe, **{choice.name: choice.value})))
 
 
 def _undo(studio: Studio, choice: Picked) -> None:
@@ -149,6 +170,12 @@ def _left_to_the_view(studio: Studio, choice: Picked) -> None:
     """A dialog is opened by the view."""
 
 
+BESIDE_LABELS = {
+    "bias": "Biases afterwards",
+    "batchnorm": "Batch norms afterwards",
+    "shrink": "Channels that are removed everywhere",
+    "equalize": "What comes before all else",
+}
 DEEDS = {
     "model": _model,
     "data": _data,
@@ -161,7 +188,9 @@ DEEDS = {
     "factorizer": _field,
     "rank_by": _ranked_by,
     "compensate": _field,
-    "inputs_bits": _inputs,
+    "inputs_bits": _number,
+    "steps": _number,
+    **dict.fromkeys(BESIDE, _beside),
     "group": _field,
     "scale": _field,
     "plot": _plot,

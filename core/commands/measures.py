@@ -142,9 +142,8 @@ OPTIONS = {
     "rounds": (("--rounds",), {"type": int, "default": 100, "help": "turns of every variant; default: 100"}),
     "threads": (("--threads",), {"type": int, "help": "threads torch computes with; default: as many as it has"}),
 }
-ON = ("model", "weights", "data", "calibration")
 COMMANDS = {
-    "latency": (latency, (*ON, "recipe", "rounds", "threads", "json")),
-    "stability": (stability, (*ON, "recipe", "json")),
-    "compare": (compare, ("folders", *ON, "json")),
+    "latency": (latency, (*given.ON, "recipe", "rounds", "threads", "json")),
+    "stability": (stability, (*given.ON, "recipe", "json")),
+    "compare": (compare, ("folders", *given.ON, "json")),
 }

@@ -12,8 +12,10 @@ from torch import Tensor
 
 from core.exporters.subject import Subject, facets, logits
 from core.exporting import write_folder
+from core.metrics import task
 
 LISTED = 3  # layers, before the rest is counted
+NEAR = 1e-2
 LIKE = 0.9  # of the images, answered alike where numbers may be rounded either way
 FLOAT = 1e-4  # of the largest logit: another order of float32 sums
 
@@ -127,8 +129,15 @@ def _checked(exporter: Exporter, subject: Subject, found: Tensor, size: int) -> 
     if found.shape != measured.shape:
         raise ValueError(f"read back, it answers {tuple(found.shape)}, expected {tuple(measured.shape)}")
     gaps = [float((found - each).abs().nan_to_num(math.inf).max()) for each in (measured, meant)]
-    agreement = float((found.argmax(1) == measured.argmax(1)).float().mean())
-    return Checked(*gaps, float(measured.abs().max()), agreement, len(found), size)
+    largest = float(measured.abs().max())
+    return Checked(*gaps, largest, _agreement(subject, found, measured), len(found), size)
+
+
+def _agreement(subject: Subject, found: Tensor, measured: Tensor) -> float:
+    """The share of answers alike: the same class, or a number within NEAR of the largest."""
+    if task(subject.study.bench.targets) == "numbers":
+        return float(((found - measured).abs() <= NEAR * measured.abs().max()).float().mean())
+    return float((found.argmax(-1) == measured.argmax(-1)).float().mean())
 
 
 def _listed(layers: tuple[str, ...]) -> str:

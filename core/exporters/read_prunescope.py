@@ -1,7 +1,7 @@
 """Reads a model.safetensors that Prunescope wrote, with numpy alone.
 
 `load(path)`: name -> array; a compressed weight is a float32 (out, in) matrix, a convolution's (out, in * kernel), to
-be reshaped to the model's own. `grids(path)`: weight -> (scale, zero, bits) of the inputs that it multiplies.
+be reshaped to the model's own, outputs first. `grids(path)`: weight -> (scale, zero, bits) of the inputs it multiplies.
 On the command line: python read_prunescope.py model.safetensors weights.npz
 """
 

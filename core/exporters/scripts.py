@@ -32,9 +32,9 @@ def script(subject: Subject) -> dict[str, bytes]:
 
 def _steps(subject: Subject) -> dict[str, Steps]:
     """Weight -> what the script does to it, for those layers that it can compute."""
-    if subject.study.moved or subject.applied.small is not None:
+    if subject.study.moved or subject.applied.small is not None or subject.recipe.recovered:
         return {}
-    named = {layer.parameter: layer for layer in subject.study.known}
+    named = {layer.parameter: layer for layer in subject.study.known if not layer.turned}
     found = {name: _layer_steps(subject, layer) for name, layer in named.items()}
     return {name: steps for name, steps in found.items() if steps}
 

@@ -47,8 +47,10 @@ def _own_answers(subject: Subject, path: Path) -> Tensor:
     """What the weights say that the numpy reader decodes."""
     model = copy.deepcopy(subject.study.loaded.model)
     found = child.decoded(path / READER.name, path / "model.safetensors")
-    shapes = {name: tensor.shape for name, tensor in model.state_dict().items()}
-    tensors = {name: torch.from_numpy(array).reshape(shapes[name]) for name, array in found.items()}
+    tensors = {name: torch.from_numpy(array) for name, array in found.items()}
+    for layer in subject.study.known:
+        if tensors[layer.parameter].shape != layer.shape:
+            tensors[layer.parameter] = layer.parameter_of(tensors[layer.parameter])
     model.load_state_dict(tensors, strict=False)  # a weight with two names is stored once
     with rounding(model, model.state_dict(), subject.applied.change.inputs):
         return run(subject, model)

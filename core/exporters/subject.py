@@ -29,7 +29,7 @@ class Subject:
     @property
     def images(self) -> Tensor:
         """The images that an export's answers are compared on, (N, ...)."""
-        return self.study.bench.inputs[:IMAGES]
+        return self.study.bench.inputs[: min(IMAGES, 2 * self.study.bench.batch)]
 
 
 def opened(folder: Path, loaded: Loaded, data: Data, calibration: Data | None = None) -> Subject:
@@ -45,7 +45,7 @@ def logits(subject: Subject, on_grids: bool = True) -> Tensor:
     change = subject.applied.change
     change = change if on_grids else replace(change, inputs={}, keys=dict.fromkeys(change.keys, "no grids"))
     bench = replace(subject.study.bench, activations=type(subject.study.bench.activations)(), latest={})
-    batches = -(-len(subject.images) // evaluation.BATCH)
+    batches = -(-len(subject.images) // bench.batch)
     return torch.cat(list(islice(evaluation.outputs(bench, change), batches)))[: len(subject.images)].float()
 
 

@@ -2,10 +2,13 @@
 
 from functools import lru_cache
 
+import numpy as np
+
 from core import pipeline
 from core.exporters import Subject
-from core.loading import Data, load_data, load_model
+from core.loading import Data, Loaded, fingerprint, load_data, load_model
 from core.recipe import Recipe, Settings
+from tests.core import kinds
 
 RECIPES = {
     "as it was": Recipe(),
@@ -29,7 +32,19 @@ def subject(model: str, recipe: str) -> Subject:
     loaded = load_model(model)
     data = load_data(loaded.data)
     few = Data(data.name, data.inputs[:1300], data.targets[:1300])
-    study = pipeline.study(loaded, few, RECIPES[recipe])
-    applied = pipeline.apply(study, RECIPES[recipe])
-    files = pipeline.files(study, RECIPES[recipe], applied, pipeline.measure(study, applied))
-    return Subject(study, applied, RECIPES[recipe], files)
+    return carried_out(loaded, few, RECIPES[recipe])
+
+
+@lru_cache(maxsize=2)
+def of_kinds(net: str) -> Subject:
+    """One of the networks that have a layer of every kind, pruned and coded."""
+    model, inputs = kinds.made(net)
+    data = Data("data", inputs.numpy(), np.arange(len(inputs)) % 3)
+    return carried_out(Loaded(net, model, fingerprint(model), ""), data, RECIPES["pruned, 4 bits"])
+
+
+def carried_out(loaded: Loaded, data: Data, recipe: Recipe) -> Subject:
+    """A recipe carried out and measured."""
+    study = pipeline.study(loaded, data, recipe)
+    applied = pipeline.apply(study, recipe)
+    return Subject(study, applied, recipe, pipeline.files(study, recipe, applied, pipeline.measure(study, applied)))

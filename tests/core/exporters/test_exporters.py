@@ -12,7 +12,8 @@ from core.exporters.format import FLOAT, put
 from core.exporters.states import filled, state
 from core.loading import fingerprint
 from sample_models import SAMPLES
-from tests.core.exporters.subjects import RECIPES, subject
+from tests.core import kinds
+from tests.core.exporters.subjects import RECIPES, of_kinds, subject
 
 QUICK = ("safetensors", "torch", "torch_safetensors", "torch_prune")
 ONCE = [
@@ -41,6 +42,13 @@ def test_state_dicts_say_what_was_measured(model: str, recipe: str, name: str) -
         assert checked.difference == checked.left
         holds(name, checked)
     assert fingerprint(given.study.loaded.model) == before
+
+
+@pytest.mark.parametrize("name", [*QUICK, "script"])
+@pytest.mark.parametrize("net", kinds.NETS)
+def test_layers_of_every_kind_go_out(net: str, name: str) -> None:
+    _, checked = export(EXPORTERS[name], of_kinds(net))
+    assert checked.left <= FLOAT * max(1, checked.largest)
 
 
 @pytest.mark.parametrize("name", [name for name in EXPORTERS if name not in QUICK])
