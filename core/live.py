@@ -39,13 +39,15 @@ class Studio:
     """A study with what earlier looks left: each layer's last two encoded forms, and every tally.
 
     pace: the seconds that a batch takes, as a running mean. told: the share done of a running calibration pass.
-    worker: the one thread that computes.
+    righted: the last two looks' recipes that put something right beside their layers, carried out, by their JSON: every
+    look asks anew. worker: the one thread that computes.
     """
 
     study: Study
     measured: OrderedDict[Hashable, Tally] = field(default_factory=OrderedDict)
     pace: dict[str, float] = field(default_factory=lambda: {"batch": 0.02})
     told: dict[str, float] = field(default_factory=lambda: {"share": 0.0})
+    righted: OrderedDict[str, "Done"] = field(default_factory=OrderedDict)
     worker: ThreadPoolExecutor = field(
         default_factory=lambda: ThreadPoolExecutor(1, "prunescope", _leave_one_processor)
     )
@@ -168,7 +170,12 @@ def _compressed(studio: Studio, recipe: Recipe) -> Done:
     coded = {layer.name: studio.encoders[layer.name](recipe.settings(layer.name)) for layer in study.known}
     encoded = {name: each.encoded for name, each in coded.items()}
     if any(getattr(recipe, name) != "keep" for name in BESIDE):
-        return _put_right(studio, recipe, encoded)
+        key = to_json(recipe, indent=None)
+        if key not in studio.righted:
+            studio.righted[key] = _put_right(studio, recipe, encoded)
+            while len(studio.righted) > 2:
+                studio.righted.popitem(last=False)
+        return studio.righted[key]
     changed = {p: coded[name].weight for name, p in studio.parameters.items() if coded[name].weight is not None}
     keys = {p: recipe.settings(name) for name, p in studio.parameters.items() if p in changed}
     change = Change(changed, keys, compress.grids(study.known, encoded))

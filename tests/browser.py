@@ -147,7 +147,8 @@ def opened(browser: Browser, url: str, **context: object) -> tuple[Page, list[st
     errors: list[str] = []
 
     def note(message: ConsoleMessage) -> None:
-        if message.type == "error":
+        probe = "/_stcore/" in message.location.get("url", "")  # Streamlit looks for its server beside the view first
+        if message.type == "error" and not probe:
             errors.append(message.text)
 
     page.on("console", note)

@@ -62,6 +62,7 @@ FLOORS = {
     "core.sensitivity": 9,
     "core.exporters": 10,
     "core.search": 10,
+    "core.search": 11,
     "core.latency": 10,
     "core.stability": 9,
     "core.live": 9,
@@ -94,11 +95,16 @@ FLOORS = {
     "dashboard.head": 11,
     "dashboard.trail": 11,
     "dashboard.controls": 11,
-    "dashboard.rows": 12,
+    "dashboard.findings": 12,
+    "dashboard.pareto": 13,
+    "dashboard.searches": 12,
+    "dashboard.rows": 13,
+    "dashboard.goals": 14,
+    "dashboard.outcome": 14,
     "dashboard.export": 12,
     "dashboard.panels": 12,
-    "dashboard.views": 13,
-    "dashboard.app": 14,
+    "dashboard.views": 15,
+    "dashboard.app": 16,
 }
 FILES = [
     path for folder in ("core", "dashboard", "sample_models", "tests") for path in sorted((ROOT / folder).rglob("*.py"))

@@ -20,6 +20,8 @@ KINDS = {
     "slider": ("slider.js",),
     "readout": ("readout.js",),
     "row": ("row.js",),
+    "progress": ("progress.js",),
+    "table": ("table.js",),
     "chart": ("chart_axes.js", "chart_traces.js", "chart_points.js", "chart.js"),
 }
 
