@@ -61,7 +61,6 @@ FLOORS = {
     "core.variants": 9,
     "core.sensitivity": 9,
     "core.exporters": 10,
-    "core.search": 10,
     "core.search": 11,
     "core.latency": 10,
     "core.stability": 9,
