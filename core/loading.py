@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 import sample_models
+from core import hubs
 from core.datasets import Data as Data
 from core.datasets import data_fingerprint as data_fingerprint
 from core.datasets import load_data as load_data
@@ -38,6 +39,8 @@ def load_model(spec: str, weights: str | None = None) -> Loaded:
     """The model of a sample's NAME, a `package.module:factory` or a weights file; `weights`: a file for its values."""
     if spec in sample_models.SAMPLES:
         name, model, data = spec, sample_models.load(spec), sample_models.SAMPLES[spec].data
+    elif hubs.is_one(spec):
+        name, model, data = spec.rpartition("/")[2].rpartition(":")[2], hubs.load(spec), ""
     elif ":" in spec and not Path(spec).exists():
         name, model, data = spec.rpartition(":")[2], _made(spec), ""
     elif Path(spec).is_file():

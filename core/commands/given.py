@@ -73,7 +73,13 @@ def _number(text: str) -> Value:
 ON = ("model", "weights", "data", "preprocess", "calibration")  # what names a model and its data
 TEXTS = ("group",)  # a block length is a text in a recipe
 OPTIONS = {
-    "model": (("--model",), {"required": True, "help": "a sample's name, package.module:factory, or a weights file"}),
+    "model": (
+        ("--model",),
+        {
+            "required": True,
+            "help": "a sample's name, package.module:factory, timm:NAME, transformers:NAME, or a weights file",
+        },
+    ),
     "weights": (("--weights",), {"help": "a file with the values for the model"}),
     "data": (
         ("--data",),
