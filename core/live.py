@@ -1,5 +1,6 @@
 """What a page asks at every position of a slider: one recipe, compressed and measured within a time."""
 
+import copy
 import os
 import time
 from collections import OrderedDict
@@ -12,12 +13,12 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from core import compensation, compress, exporting, index, pipeline, planning, report
+from core import compensation, compress, evaluation, exporting, index, pipeline, planning, report
 from core.encoding import Encoded
 from core.evaluation import BATCH, Change, tallies
 from core.fitting import require_classes
 from core.granting import note
-from core.layer import Layer
+from core.layer import Layer, layers
 from core.pipeline import Study, dense_bytes
 from core.recipe import BESIDE, Recipe, Settings, to_json
 from core.report import Row
@@ -39,13 +40,15 @@ class Studio:
     """A study with what earlier looks left: each layer's last two encoded forms, and every tally.
 
     pace: the seconds that a batch takes, as a running mean. told: the share done of a running calibration pass.
-    worker: the one thread that computes.
+    righted: the last two looks' recipes that put something right beside their layers, carried out, by their JSON: every
+    look asks anew. worker: the one thread that computes.
     """
 
     study: Study
     measured: OrderedDict[Hashable, Tally] = field(default_factory=OrderedDict)
     pace: dict[str, float] = field(default_factory=lambda: {"batch": 0.02})
     told: dict[str, float] = field(default_factory=lambda: {"share": 0.0})
+    righted: OrderedDict[str, "Done"] = field(default_factory=OrderedDict)
     worker: ThreadPoolExecutor = field(
         default_factory=lambda: ThreadPoolExecutor(1, "prunescope", _leave_one_processor)
     )
@@ -119,6 +122,18 @@ class Look:
         return estimate(self.tally, self.total)
 
 
+def apart(studio: Studio) -> Study:
+    """The studio's study with a model and memories of its own, for another thread to measure.
+
+    The model is copied by the studio's worker: while that runs the model, other tensors stand in for its own.
+    """
+    study = studio.study
+    model = studio.worker.submit(copy.deepcopy, study.loaded.model).result()
+    bench = evaluation.bench(model, study.bench.inputs.numpy(), study.bench.targets.numpy())
+    seen = study.seen and replace(study.seen, model=model, known=layers(model))
+    return replace(study, loaded=replace(study.loaded, model=model), bench=bench, seen=seen)
+
+
 def look(studio: Studio, recipe: Recipe, seconds: float | None) -> Look:
     """Compress, and go on to measure further images: for `seconds`, or (None) as many as a moving hand waits for."""
     return finished(studio, recipe, seconds, compressing(studio, recipe))
@@ -168,7 +183,12 @@ def _compressed(studio: Studio, recipe: Recipe) -> Done:
     coded = {layer.name: studio.encoders[layer.name](recipe.settings(layer.name)) for layer in study.known}
     encoded = {name: each.encoded for name, each in coded.items()}
     if any(getattr(recipe, name) != "keep" for name in BESIDE):
-        return _put_right(studio, recipe, encoded)
+        key = to_json(recipe, indent=None)
+        if key not in studio.righted:
+            studio.righted[key] = _put_right(studio, recipe, encoded)
+            while len(studio.righted) > 2:
+                studio.righted.popitem(last=False)
+        return studio.righted[key]
     changed = {p: coded[name].weight for name, p in studio.parameters.items() if coded[name].weight is not None}
     keys = {p: recipe.settings(name) for name, p in studio.parameters.items() if p in changed}
     change = Change(changed, keys, compress.grids(study.known, encoded))

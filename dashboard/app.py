@@ -10,9 +10,9 @@ if ROOT not in sys.path:  # `streamlit run` puts only this file's folder on the 
     sys.path.insert(0, ROOT)
 
 from dashboard import head, panels, state  # noqa: E402
-from dashboard.views import explore  # noqa: E402
+from dashboard.views import explore, layers, tradeoffs  # noqa: E402
 
-VIEWS = {"Explore": explore.page}
+VIEWS = {"Explore": explore.page, "Layers": layers.page, "Trade-offs": tradeoffs.page}
 
 st.set_page_config("Prunescope", page_icon="✂️", layout="wide", initial_sidebar_state="collapsed")
 PAGES = [
@@ -20,6 +20,9 @@ PAGES = [
     for title, view in VIEWS.items()
 ]
 chosen = st.navigation(PAGES, position="hidden")
+bound = state.bound()
+if bound:
+    st.switch_page(next(page for page in PAGES if page.title == bound))
 usable = panels.standing()
 head.head(PAGES, chosen.title)
 if usable:

@@ -228,13 +228,13 @@ def trail(points: Sequence[Point], dense: tuple[float, int]) -> Figure:
         _here(points[-1]),
     ]
     axes = {
-        "xaxis": titled("file size", np.log10(low), np.log10(high), type="log", **_size_ticks(low, high)),
+        "xaxis": titled("file size", np.log10(low), np.log10(high), type="log", **size_ticks(low, high)),
         "yaxis": titled("accuracy (%)", 100 * floor, 100 + 4 * (1 - floor), nticks=6),
     }
     return drawn(f"trail {floor} {low}", data, axes)
 
 
-def _size_ticks(low: float, high: float) -> dict:
+def size_ticks(low: float, high: float) -> dict:
     """Round sizes in kB between two, as they are said."""
     steps = (1, 2, 5) if high < 30 * low else (1,) if high > 3000 * low else (1, 3)
     values = [step * 10.0**power for power in range(-1, 9) for step in steps]

@@ -19,16 +19,13 @@ def of(studio: Studio, position: Position) -> dict[str, tuple[Item, ...]]:
     subject = position.layer or "all"
     own = position.layer in position.recipe.layers if position.layer else position.recipe != Recipe()
     return {
-        "model": (
-            _select("model", "Model", {name: name for name in offers.models()}, position.model),
-            _select("data", "Images it is measured on", offers.data_words(), position.data),
-        ),
+        "model": models(position),
         "layer": (_layer_item(studio, position),),
         **_of_settings(position),
         "beside": tuple(_beside_item(name, position) for name in ("bias", "batchnorm", "shrink")),
         "plot": (
             _beside_item("equalize", position),
-            _select("plot", "What the lower left plot shows", controls.PLOT_NAMES, position.plot),
+            select("plot", "What the lower left plot shows", controls.PLOT_NAMES, position.plot),
         ),
         "foot": (
             Item("button", "undo", "Undo", disabled=not state.can_undo()),
@@ -43,29 +40,37 @@ def _of_settings(position: Position) -> dict[str, tuple[Item, ...]]:
     settings = controls.settings_of(position)
     return {
         "mode": (
-            _select("mode", "Prune by", controls.modes(position), position.mode),
-            _select("criterion", "What is least important", controls.CRITERION_NAMES, settings.criterion),
-            _select("pattern", "What goes together", controls.PATTERN_NAMES, settings.pattern),
+            select("mode", "Prune by", controls.modes(position), position.mode),
+            select("criterion", "What is least important", controls.CRITERION_NAMES, settings.criterion),
+            select("pattern", "What goes together", controls.PATTERN_NAMES, settings.pattern),
         ),
         "coder": (
-            _select("coder", "How codes are made", controls.CODER_NAMES, settings.coder),
-            _select("group", "Weights that share a scale", controls.GROUPS, settings.group),
-            _select("scale", "What range an even grid spans", controls.SCALE_NAMES, settings.scale),
+            select("coder", "How codes are made", controls.CODER_NAMES, settings.coder),
+            select("group", "Weights that share a scale", controls.GROUPS, settings.group),
+            select("scale", "What range an even grid spans", controls.SCALE_NAMES, settings.scale),
         ),
         "factorizer": (
-            _select("factorizer", "How a matrix is factored", controls.FACTORIZER_NAMES, settings.factorizer),
-            _select("rank_by", "What the Rank slider sets", controls.RANK_NAMES, settings.rank_by),
+            select("factorizer", "How a matrix is factored", controls.FACTORIZER_NAMES, settings.factorizer),
+            select("rank_by", "What the Rank slider sets", controls.RANK_NAMES, settings.rank_by),
         ),
         "good": (
-            _select("compensate", "What makes good the loss", controls.COMPENSATION_NAMES, settings.compensate),
-            _select("steps", "In how many steps weights go", controls.STEPS_NAMES, str(settings.steps)),
-            _select("inputs_bits", "What layers take in", controls.INPUTS_NAMES, str(settings.inputs_bits)),
+            select("compensate", "What makes good the loss", controls.COMPENSATION_NAMES, settings.compensate),
+            select("steps", "In how many steps weights go", controls.STEPS_NAMES, str(settings.steps)),
+            select("inputs_bits", "What layers take in", controls.INPUTS_NAMES, str(settings.inputs_bits)),
         ),
     }
 
 
+def models(position: Position) -> tuple[Item, ...]:
+    """What is measured, and on which images."""
+    return (
+        select("model", "Model", {name: name for name in offers.models()}, position.model),
+        select("data", "Images it is measured on", offers.data_words(), position.data),
+    )
+
+
 def _beside_item(name: str, position: Position) -> Item:
-    return _select(name, BESIDE_LABELS[name], controls.BESIDE_NAMES[name], getattr(position.recipe, name))
+    return select(name, BESIDE_LABELS[name], controls.BESIDE_NAMES[name], getattr(position.recipe, name))
 
 
 def _layer_item(studio: Studio, position: Position) -> Item:
@@ -81,7 +86,8 @@ def _all_words(own: dict) -> str:
     return f"All layers, {len(own)} of them with settings of their own •" if own else "All layers"
 
 
-def _select(name: str, label: str, options: dict[str, str], value: str) -> Item:
+def select(name: str, label: str, options: dict[str, str], value: str) -> Item:
+    """A choice; a value that none of the options has is one more."""
     known = options if value in options else {value: value, **options}
     return Item("select", name, label, tuple(known.items()), value)
 

@@ -201,6 +201,16 @@ def write_link() -> None:
     st.query_params.from_dict(query if plain else query | {"recipe": to_json(here.recipe, indent=None)})
 
 
+def turn_to(view: str) -> None:
+    """Leave for another view with the next run of the whole page."""
+    st.session_state["bound"] = view
+
+
+def bound() -> str:
+    """The view that the session has turned to, once; '' where it stays."""
+    return st.session_state.pop("bound", "")
+
+
 def arrive(view: str) -> None:
     """Stand in a view; its address says the position too."""
     if st.session_state.get("view") != view:

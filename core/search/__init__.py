@@ -1,8 +1,31 @@
 """From a goal to a recipe over all techniques at once, by measuring: `search` yields every recipe that it measured."""
 
-from core.search.confirm import confirmed, holds
-from core.search.goal import COSTS, Goal, Point, Progress, best, front, safe
+from core.search.confirm import confirmed, holds, surety
+from core.search.goal import COSTS, Goal, Point, Progress, best, front, safe, worth
 from core.search.parts import parts
+from core.search.tables import AXES, Told, front_of, table
 from core.search.walk import search
+from core.search.whole import Confirmed, Opened, whole
 
-__all__ = ["COSTS", "Goal", "Point", "Progress", "best", "confirmed", "front", "holds", "parts", "safe", "search"]
+__all__ = [
+    "AXES",
+    "COSTS",
+    "Confirmed",
+    "Goal",
+    "Opened",
+    "Point",
+    "Progress",
+    "Told",
+    "best",
+    "confirmed",
+    "front",
+    "front_of",
+    "holds",
+    "parts",
+    "safe",
+    "search",
+    "surety",
+    "table",
+    "whole",
+    "worth",
+]

@@ -1,10 +1,11 @@
 """What a search found, on images that it never saw."""
 
 from collections.abc import Sequence
+from statistics import NormalDist
 
 from core import pipeline
 from core.pipeline import Study
-from core.search.goal import COSTS, Goal, Point, safe
+from core.search.goal import Goal, Point, margin, safe, worth
 from core.search.lab import measured
 
 TRIES = 3  # recipes that are confirmed at most
@@ -18,16 +19,25 @@ def confirmed(study: Study, points: Sequence[Point], goal: Goal) -> list[Point]:
     the first is free of any choice made on these images. With a size as the goal it is the one with the least
     divergence.
     """
-    key = COSTS[goal.cost] if goal.drop is not None else (lambda point: point.divergence)
     found: list[Point] = []
     least = float("inf")
-    for point in sorted((point for point in points if safe(point, goal)), key=key):
+    for point in sorted((point for point in points if safe(point, goal)), key=lambda point: worth(point, goal)):
         if len(found) == TRIES or (found and holds(found[-1], goal)):
             break
         if point.divergence <= SAFER * least:
             least = point.divergence
             found.append(measured(study, point.recipe, pipeline.encoded_by(study, point.recipe)))
     return found
+
+
+def surety(point: Point, goal: Goal) -> float:
+    """How sure the drop of a confirmed recipe, on all images there could be, is at most the one allowed: one-sided.
+
+    By the normal curve of its standard error. With a size as the goal, 1.0 where the file is within it.
+    """
+    if goal.drop is None or not margin(point):
+        return float(holds(point, goal))
+    return NormalDist(point.drop, margin(point)).cdf(goal.drop)
 
 
 def holds(point: Point, goal: Goal) -> bool:

@@ -76,10 +76,12 @@ def safe(point: Point, goal: Goal) -> bool:
 
 def best(points: Sequence[Point], goal: Goal) -> Point | None:
     """The safe point with the least cost, or with the least divergence where the file's size is the goal."""
-    held = [point for point in points if safe(point, goal)]
-    if goal.drop is None:
-        return min(held, key=lambda point: point.divergence, default=None)
-    return min(held, key=lambda point: COSTS[goal.cost](point), default=None)
+    return min((point for point in points if safe(point, goal)), key=lambda point: worth(point, goal), default=None)
+
+
+def worth(point: Point, goal: Goal) -> tuple[float, float]:
+    """What the best of the safe points has the least of: cost, which a size as the goal leaves out, then divergence."""
+    return 0.0 if goal.drop is None else COSTS[goal.cost](point), point.divergence
 
 
 def front(points: Sequence[Point], cost: str = "bytes") -> list[Point]:

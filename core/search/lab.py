@@ -48,9 +48,9 @@ class Lab:
         return min(1.0, (self.clock() - self.begun[0]) / self.goal.seconds)
 
 
-def opened(study: Study, goal: Goal) -> Lab:
+def opened(study: Study, goal: Goal, clock: Callable[[], float] = time.monotonic) -> Lab:
     """A lab in which every layer has one option: as it is."""
-    lab = Lab(study, goal)
+    lab = Lab(study, goal, clock)
     for layer in study.known:
         lab.options[layer.name] = [Option(Settings(), _cost(lab, layer, compress.encode(layer, Settings())), 0.0)]
         lab.tried.add((layer.name, Settings()))

@@ -2,7 +2,8 @@
 
 import math
 import random
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -24,14 +25,14 @@ AROUND = (1.0, 0.9, 1.1, 0.8, 1.2)  # times the divergence sought, in turn
 REPAIRS = ({"bias": "correct"}, {"batchnorm": "recalibrate"}, {"bias": "correct", "batchnorm": "recalibrate"})
 
 
-def search(study: Study, goal: Goal) -> Iterator[Progress]:
+def search(study: Study, goal: Goal, clock: Callable[[], float] = time.monotonic) -> Iterator[Progress]:
     """Every step of a search for the goal, and with it each recipe that was measured, as it goes.
 
     It may be left at any step: what came until then is all there is. Layers are measured alone, at settings of every
     technique; the divergence from the dense answers, which nearly adds up over layers, tells which to combine (a
-    knapsack); every combination is measured, and the layers' options are refined around the best.
+    knapsack); every combination is measured, and the layers' options are refined around the best. clock: in seconds.
     """
-    lab = opened(study, goal)
+    lab = opened(study, goal, clock)
     dense = {name: found[0] for name, found in lab.options.items()}
     yield Progress(lab.share, "the dense model", measure(lab, dense))
     for stage in (_options, _halved, _repaired, _refined):

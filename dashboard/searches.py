@@ -1,0 +1,199 @@
+"""The searches of this server, one a model and its data, which all tabs see; and what a session asks of the next."""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
+
+import pandas as pd
+import streamlit as st
+
+from core import jobs, loading, pipeline
+from core.jobs import Job
+from core.latency import Clock, Fastest, fastest
+from core.pipeline import Study
+from core.recipe import Recipe, to_json
+from core.search import Confirmed, Goal, Opened, Point, Progress, Told, parts, table, whole
+from dashboard import offers, state, work
+from dashboard.state import Position
+
+MOST = 6  # searches kept, with all that they measured
+CLOCK = Clock(batches=(1,), rounds=40, seconds=2.0)  # for each recipe that is timed
+SHARE = 40  # of the dense file: the size that is asked for at first
+STEPS = (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8)  # times a power of ten: the sizes that can be asked for
+DROP, BYTES = "drop", "bytes"
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What a session would search for, and what it plots.
+
+    kind: which limit counts, DROP in points or BYTES. size: bytes, 0 for a part of the dense file.
+    """
+
+    kind: str = DROP
+    drop: float = 0.5
+    size: int = 0
+    seconds: float = 300.0
+    cost: str = "bytes"
+    across: str = "bytes"
+    up: str = "accuracy"
+
+
+@dataclass(frozen=True, eq=False)
+class Search:
+    """A search that runs or has run. enough: set to end it with what it has. timings: jobs that time its recipes, and
+    counts: how many each."""
+
+    key: tuple
+    goal: Goal
+    job: Job
+    enough: threading.Event
+    timings: list[Job] = field(default_factory=list)
+    counts: list[int] = field(default_factory=list)
+
+
+class Found(NamedTuple):
+    """What a search has come to. opened, confirmed: None before it has. table: of `core.search.table`."""
+
+    opened: Opened | None
+    points: tuple[Point, ...]
+    table: pd.DataFrame
+    step: Progress
+    confirmed: Confirmed | None
+
+
+@st.cache_resource
+def _kept() -> OrderedDict[tuple, Search]:
+    return OrderedDict()
+
+
+def wish() -> Wish:
+    """What this session would search for; at first what its model was searched for last."""
+    here = current(state.position())
+    if "wish" not in st.session_state and here:
+        goal = here.goal
+        named = {"kind": DROP, "drop": goal.drop} if goal.drop is not None else {"kind": BYTES, "size": goal.bytes}
+        want(replace(Wish(), **named, seconds=goal.seconds, cost=goal.cost))
+    return st.session_state.get("wish", Wish())
+
+
+def want(wished: Wish) -> None:
+    """Let this session search for something else."""
+    st.session_state["wish"] = wished
+
+
+def goal_of(wished: Wish, dense: int) -> Goal:
+    """The goal that a wish stands for. dense: bytes of the dense file."""
+    if wished.kind == BYTES:
+        return Goal(bytes=limit(wished, dense), seconds=wished.seconds)
+    return Goal(drop=wished.drop, seconds=wished.seconds, cost=wished.cost)
+
+
+def limit(wished: Wish, dense: int) -> int:
+    """The bytes that a wish allows: the nearest of `sizes`."""
+    asked = wished.size or dense / SHARE
+    return min(sizes(dense), key=lambda size: abs(size - asked))
+
+
+def sizes(dense: int) -> tuple[int, ...]:
+    """Round sizes from a thousandth of the dense file's bytes to all of them."""
+    every = [round(step * 10**power) for power in range(2, 13) for step in STEPS]
+    return tuple(size for size in every if dense / 1000 <= size < dense) or (dense,)
+
+
+def current(position: Position) -> Search | None:
+    """The last search of the position's model on its data, in any tab."""
+    return _kept().get(_place(position))
+
+
+def running(position: Position) -> bool:
+    """Whether a search or a timing of the position's model goes on."""
+    search = current(position)
+    return search is not None and (search.job.running or timing(search) is not None)
+
+
+def _place(position: Position) -> tuple:
+    own = position.model == offers.arguments().model
+    return position.model, offers.arguments().weights if own else None, position.data
+
+
+def begin(position: Position, goal: Goal) -> None:
+    """Search anew, by other chances than the last time; the search before it ends."""
+    before, place = current(position), _place(position)
+    if before:
+        end(before)
+        goal = replace(goal, seed=before.goal.seed + 1)
+    key, enough = ("search", *place, goal), threading.Event()
+    model, weights, data = place
+
+    def load() -> tuple[Study, Study]:
+        return parts(loading.load_model(model, weights), loading.load_data(data))
+
+    job = work.job(key, lambda: whole(load, goal, enough.is_set))
+    _kept()[place] = Search(key, goal, job, enough)
+    _kept().move_to_end(place)
+    while len(_kept()) > MOST:
+        end(_kept().popitem(last=False)[1])
+
+
+def end(search: Search) -> None:
+    """Let a search end with what it has, and its timings too."""
+    search.enough.set()
+    for job in search.timings:
+        jobs.stop(job)
+    jobs.go_on(search.job)
+
+
+def timing(search: Search) -> Job | None:
+    """The timing of a search's recipes that goes on."""
+    return next((job for job in search.timings if job.running), None)
+
+
+def time_recipes(search: Search, recipes: Sequence[Recipe]) -> None:
+    """Time recipes that were not yet, in the background."""
+    opened, known = _opened(search), _times(search)
+    wanted = {key: recipe for recipe in recipes if (key := to_json(recipe, indent=None)) not in known}
+    if opened is None or not wanted or timing(search):
+        return
+
+    def steps() -> Iterator[tuple[str, Fastest]]:
+        for key, recipe in wanted.items():
+            yield key, fastest(opened.study, pipeline.apply(opened.study, recipe), CLOCK)
+
+    search.counts.append(len(wanted))
+    search.timings.append(work.job((*search.key, "times", *wanted), steps))
+
+
+def share_timed(search: Search) -> float:
+    """How far the timing that goes on is, a fraction."""
+    job = timing(search)
+    return len(job.events) / search.counts[-1] if job and search.counts else 1.0
+
+
+def _opened(search: Search) -> Opened | None:
+    return next((event for event in search.job.events if isinstance(event, Opened)), None)
+
+
+def _times(search: Search) -> dict[str, Fastest]:
+    """What was timed, by the recipe's JSON on one line."""
+    return dict(event for job in search.timings for event in list(job.events))
+
+
+def found(search: Search | None) -> Found:
+    """What a search has come to by now."""
+    events = list(search.job.events) if search else []
+    steps = [event for event in events if isinstance(event, Progress)]
+    points = tuple(step.point for step in steps if step.point)
+    goal = search.goal if search else Goal(drop=0.0)
+    confirmed = next((event for event in events if isinstance(event, Confirmed)), None)
+    result = confirmed.points[-1].recipe if confirmed and confirmed.points else None
+    made = table(points, goal, Told(result, _times(search) if search else {}))
+    opened = _opened(search) if search else None
+    return Found(opened, points, made, steps[-1] if steps else Progress(0.0, ""), confirmed)
+
+
+def seconds_left(search: Search, step: Progress) -> float:
+    """The seconds that a search may still take."""
+    return (1 - step.share) * search.goal.seconds
