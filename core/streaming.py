@@ -5,7 +5,7 @@ import json
 import math
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,9 +16,10 @@ from torch import Tensor
 import sample_models
 from core import report, slabs
 from core.compress import check, needs_images, unchanged
+from core.encoding import Dense, Encoded
 from core.exporting import FORMAT, SEPARATOR, TYPE_BYTES, TYPE_NAMES
 from core.layer import Layer
-from core.recipe import Recipe, to_json
+from core.recipe import Recipe, Settings, to_json
 
 ENDS = ("weight", "weight_ih", "weight_hh", "in_proj_weight", "q_proj_weight", "k_proj_weight", "v_proj_weight")
 FLOATS = ("F32", "F16", "BF16")
@@ -94,17 +95,17 @@ def apply(path: str, recipe: Recipe, folder: Path) -> dict[str, object]:
     rows, forms = [], {}
     with tempfile.TemporaryDirectory(dir=folder) as parts:
         spool = _Spool(Path(parts))
-        for entry, tensor in _tensors(path, listed):
-            layer = Layer(entry.layer, entry.name, "Weight", tensor, 1)
-            encoded = None if entry.why else slabs.encoded(layer, recipe.settings(entry.layer))
-            if encoded is None or unchanged(layer, encoded):
-                _add(spool, entry.name, tensor)
+        for entry in listed:
+            encoded = None if entry.why else _encoded(path, entry, recipe)
+            if encoded is None:
+                _add(spool, entry.name, _tensor(path, entry))
             else:
                 forms[entry.name] = encoded.form()
                 for part, values in encoded.tensors().items():
                     _add(spool, f"{entry.name}{SEPARATOR}{part}", values)
-            if encoded is not None:
-                rows.append(report.layer_row(layer, encoded, None))
+            if not entry.why:
+                shaped = _shaped(entry)
+                rows.append(report.layer_row(shaped, encoded or Dense(shaped.matrix), None))
         size = _finish(spool, folder / "model.safetensors", {"format": FORMAT, "forms": forms})
     made = {"name": Path(path).stem, "sha256": _sha256(path)}
     figures = _report(rows, (size, Path(path).stat().st_size), made)
@@ -130,7 +131,7 @@ def write(path: str, recipe: Recipe, folder: Path) -> dict[str, object]:
 
 
 def _check(recipe: Recipe, known: list[Entry]) -> None:
-    check(recipe, tuple(Layer(e.layer, e.name, "Weight", torch.empty(e.shape, device="meta"), 1) for e in known))
+    check(recipe, tuple(map(_shaped, known)))
     if any(map(needs_images, (recipe.default, *map(recipe.settings, recipe.layers)))):
         raise ValueError(f"recipe: its settings need calibration images; {UNMEASURED}")
     asked = [name for name in BESIDE if getattr(recipe, name) != "keep"]
@@ -138,10 +139,25 @@ def _check(recipe: Recipe, known: list[Entry]) -> None:
         raise ValueError(f"recipe: {asked[0]} needs the network, which a weights file alone is not; leave it at 'keep'")
 
 
-def _tensors(path: str, listed: list[Entry]) -> Iterator[tuple[Entry, Tensor]]:
+def _tensor(path: str, entry: Entry) -> Tensor:
+    """The file is opened anew for each, so that no more than its pages stay in memory."""
     with safetensors.safe_open(path, "pt") as file:
-        for entry in listed:
-            yield entry, file.get_tensor(entry.name)
+        return file.get_tensor(entry.name)
+
+
+def _encoded(path: str, entry: Entry, recipe: Recipe) -> Encoded | None:
+    """The encoded form, None where the matrix is as it was. The weights themselves are let go."""
+    layer = Layer(entry.layer, entry.name, "Weight", _tensor(path, entry), 1)
+    settings = recipe.settings(entry.layer)
+    if settings == Settings():
+        return None
+    encoded = slabs.encoded(layer, settings)
+    return None if unchanged(layer, encoded) else encoded
+
+
+def _shaped(entry: Entry) -> Layer:
+    """The layer without its weights."""
+    return Layer(entry.layer, entry.name, "Weight", torch.empty(entry.shape, device="meta"), 1)
 
 
 def _sha256(path: str) -> str:
