@@ -25,7 +25,7 @@ from core.kinds import kind_of
 class Loaded:
     """A model in eval mode. data: what it is measured on unless told otherwise, or '' where nobody knows.
 
-    notes: what was done to the model to have plain weights, a sentence each.
+    notes: what was done to the model to have plain weights, a sentence each. device: where it is to be measured.
     """
 
     name: str
@@ -33,6 +33,7 @@ class Loaded:
     sha256: str
     data: str
     notes: tuple[str, ...] = ()
+    device: str = "cpu"
 
 
 def load_model(spec: str, weights: str | None = None) -> Loaded:
