@@ -252,4 +252,3 @@ TYPE_NAMES = {
     torch.bool: "BOOL",
 }
 TYPE_BYTES = {name: kind.itemsize for kind, name in TYPE_NAMES.items()}  # in the order of a safetensors file
-EXPORTERS = {"safetensors": serialize}
