@@ -5,7 +5,7 @@ from dataclasses import replace
 from core import report
 from core.live import Look, Studio
 from core.recipe import Recipe, without_override
-from dashboard import controls, findings, offers, state
+from dashboard import controls, findings, keeping, offers, state
 from dashboard.live.board import Part
 from dashboard.live.row import Item, Picked, part, picked
 from dashboard.state import Position
@@ -44,6 +44,7 @@ def of(studio: Studio, position: Position) -> dict[str, tuple[Item, ...]]:
         "foot": (
             Item("button", "undo", "Undo", disabled=not state.can_undo()),
             Item("button", "reset", f"Reset {subject}", disabled=not own),
+            Item("button", "keep", keeping.KEEP),
             Item("button", "export", "Export…", main=True),
         ),
     }
@@ -79,7 +80,12 @@ def select(name: str, label: str, options: dict[str, str], value: str) -> Item:
 def parts(studio: Studio, position: Position, looked: Look) -> dict[str, Part]:
     """The rows for the board, with what is to be said of the methods at work."""
     rows = of(studio, position) | {"note": (Item("note", "note", said(position, looked)),)}
-    return {name: part(items) for name, items in rows.items()}
+    kept = keeping.button(position, looked)
+    foot = [
+        replace(item, label=kept.words, disabled=not kept.usable) if item.name == "keep" else item
+        for item in rows["foot"]
+    ]
+    return {name: part(items) for name, items in (rows | {"foot": foot}).items()}
 
 
 def said(position: Position, looked: Look) -> str:
@@ -153,6 +159,10 @@ def _data(studio: Studio, choice: Picked) -> None:
     state.choose_data(choice.value)
 
 
+def _keep(studio: Studio, choice: Picked) -> None:
+    keeping.keep(state.position())
+
+
 def _left_to_the_view(studio: Studio, choice: Picked) -> None:
     """A dialog is opened by the view."""
 
@@ -161,6 +171,7 @@ DEEDS = {
     "model": _model,
     "data": _data,
     "export": _left_to_the_view,
+    "keep": _keep,
     "layer": _layer,
     "mode": _mode,
     "criterion": _criterion,

@@ -22,6 +22,9 @@ KINDS = {
     "row": ("row.js",),
     "progress": ("progress.js",),
     "table": ("table.js",),
+    "shelf": ("shelf.js",),
+    "sheet": ("sheet.js",),
+    "gallery": ("gallery.js",),
     "chart": ("chart_axes.js", "chart_traces.js", "chart_points.js", "chart.js"),
 }
 
