@@ -109,7 +109,7 @@ def parts(on: Found, position: Position) -> dict[str, Part]:
 def _progress() -> progress.Progress:
     found = keeping.going()
     if not found:
-        return progress.Progress("measuring", 1.0, "Nothing is being measured")
+        return progress.Progress("measuring", 0.0, "Nothing is being measured")
     share = keeping.share(found[0])
     return progress.Progress("measuring", share, "Measuring on all images, to be kept", f"{share:.0%}")
 

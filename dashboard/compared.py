@@ -13,8 +13,8 @@ from dashboard.live import chart, gallery, sheet, shelf
 from dashboard.live.board import Part
 from dashboard.state import Position
 
-TOP = {"height": "calc((100vh - 166px) * .58)", "phone": "320px"}
-BELOW = "calc((100vh - 166px) * .42)"
+TOP = {"height": "calc((100vh - 166px) * .66)", "phone": "320px"}
+BELOW = "calc((100vh - 166px) * .34)"
 HALF = {"height": "calc((100vh - 216px) / 2)", "phone": "300px"}
 ROOM = "calc(100vh - 250px)"
 PICK = "Pick two runs to compare"
@@ -35,8 +35,8 @@ def _line(on: Found, run: Run, full: bool) -> shelf.Line:
         run.number,
         run.name,
         run.note,
-        verdicts.accuracy(run),
-        verdicts.size(run, dense),
+        f"{verdicts.size(run)} · {verdicts.accuracy(run)}",
+        verdicts.drop(run, dense),
         about,
         verdicts.when(run),
         letter,
@@ -108,7 +108,7 @@ def answers_of(on: Found, position: Position) -> dict[str, Part]:
     first, second = map(on.letter, on.pair)
     mistakes = f"mistakes that became more frequent: {first} (ring), {second} (dot)"
     moved = f"scores: what the model gives each class (logits); how far {second}'s moved from the dense model's"
-    head = ("", first, second, f"{second} against {first}")
+    head = ("", first, second, f"{second} against {first} (95 %)")
     known = verdicts.summary_rows(found)
     note = f"on {found['images']:,} images; calibration error: how far confidence is from the share of right answers"
     return {
@@ -204,7 +204,7 @@ def more(on: Found, position: Position) -> dict[str, Part]:
     for what, made in (("stability", requested.stability), ("latency", requested.latency)):
         job = keeping.study_job(position, run, what, start=False) if run else None
         title, note, head, rows = made(job)
-        parts[what] = sheet.part(rows, sheet.Frame(title, note, head, TOP["height"] if what == "stability" else BELOW))
+        parts[what] = sheet.part(rows, sheet.Frame(title, note, head, HALF["height"]))
     return parts
 
 

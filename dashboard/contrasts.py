@@ -74,7 +74,7 @@ def parallel(table: pd.DataFrame, sides: Sequence[Side]) -> Figure:
     data = [_ends(named, "first", -0.04, "middle left"), _ends(named, "last", 1.04, "middle right")]
     data += [_way(named[named["number"] == side.number], side, place) for place, side in enumerate(sides)]
     axes = {
-        "xaxis": {"visible": False, "range": [-0.3, 1.3], "fixedrange": True},
+        "xaxis": {"visible": False, "range": [-0.34, 1.34], "fixedrange": True},
         "yaxis": {"autorange": "reversed", "ticks": "", "automargin": True, "type": "category", "fixedrange": True},
     }
     return drawn("parallel", data, axes, shapes=[_level(0.0), _level(1.0)])

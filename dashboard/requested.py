@@ -1,6 +1,7 @@
 """What is measured of a run on request, in words: whether signals hold, and the time that it takes."""
 
 import math
+import re
 from collections.abc import Mapping
 
 import pandas as pd
@@ -8,6 +9,10 @@ import pandas as pd
 from core.jobs import Job
 from dashboard import findings
 
+SIGNALS = (
+    "dense → compressed; signal: how much the activations of a layer vary; gradient: of the loss for its weights; "
+    "gain: how much larger the gradient is at the layer than at the scores"
+)
 ASKED = {
     "stability": "Measure signals to see whether they hold",
     "latency": "Measure time to see what this machine takes",
@@ -26,7 +31,7 @@ def stability(job: Job | None) -> Table:
         [row["layer"], *(_both(row, figure) for figure in ("variance", "gradient", "gain")), _dead(row)]
         for row in found.table.to_dict("records")
     ]
-    return _capital(calm.split(":")[0]), "\n".join([_capital(calm), *map(_capital, rest)]), head, rows
+    return re.split("[,:]", _capital(calm))[0], "\n".join([_capital(calm), *map(_capital, rest), SIGNALS]), head, rows
 
 
 def _both(row: Mapping[str, object], figure: str) -> str:

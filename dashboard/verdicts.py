@@ -19,6 +19,7 @@ DIMENSION_WORDS = {
     "calibration_error": "calibration error",
 }
 KINDS = {"all": "All", "lost": "Lost", "gained": "Gained", "changed": "Wrong both ways"}
+FLIPPED = {"lost": "lost: right, then wrong", "gained": "gained: wrong, then right", "changed": "wrong both ways"}
 SORTS = {"after": "surest after first", "before": "surest before first"}
 ELSEWHERE = "These images are not those of the data chosen at the left: choose them there to see their pictures."
 NO_PICTURES = "The inputs of this data are no pictures: here they are by their number."
@@ -55,9 +56,10 @@ VALUES = {
 def does(run: Run) -> str:
     """What a run's recipe does, on one line; '' where this program cannot read it."""
     try:
-        return "; ".join(findings.layers(run.recipe))
+        said = findings.layers(run.recipe)
     except ValueError:
         return ""
+    return "; ".join(said).removeprefix("other layers: ")
 
 
 def called(run: Run, dense: bool) -> str:
@@ -70,10 +72,14 @@ def accuracy(run: Run) -> str:
     return value("accuracy", run.report.get("accuracy", math.nan))
 
 
-def size(run: Run, dense: bool) -> str:
-    """A run's file size and what it changes in accuracy."""
-    written = findings.size(run.report["bytes"]) if "bytes" in run.report else "–"
-    return written if dense or "drop" not in run.report else f"{written}, {words.signed(-run.report['drop'])}"
+def size(run: Run) -> str:
+    """A run's file size, '–' where it was not measured."""
+    return value("bytes", run.report.get("bytes", math.nan))
+
+
+def drop(run: Run, dense: bool) -> str:
+    """What a run changes in accuracy, in points; '' for the dense model."""
+    return "" if dense or "drop" not in run.report else f"{words.signed(-run.report['drop'], 2)} points"
 
 
 def when(run: Run) -> str:
@@ -97,7 +103,7 @@ def sentence(run: Run, letter: str, dense: bool) -> str:
         else "<br>" + findings.drop(report["drop_ci95"][0], report["drop"], report["drop_ci95"][1])
     )
     on = f" on {words.count(report['images'])} images" if "images" in report else ""
-    return f"{letter}: {called(run, dense)}<br>{accuracy(run)} right{on}, {size(run, True)}{drop}<br>{does(run)}"
+    return f"{letter}: {called(run, dense)}<br>{accuracy(run)} right{on}, {size(run)}{drop}<br>{does(run)}"
 
 
 def scatter_title(pair: tuple[Run, Run], letters: tuple[str, str]) -> str:
@@ -105,18 +111,15 @@ def scatter_title(pair: tuple[Run, Run], letters: tuple[str, str]) -> str:
     before, after = (run.report for run in pair)
     if not all({"bytes", "accuracy"} <= report.keys() for report in (before, after)):
         return "Accuracy against file size"
-    lost = 100 * (before["accuracy"] - after["accuracy"])
     ratio = words.ratio(before["bytes"], after["bytes"])
-    much = "as large" if before["bytes"] == after["bytes"] else ratio
-    return f"{letters[1]} is {much} as {letters[0]}, for {_points(lost)}".replace("smaller as", "smaller than").replace(
-        "larger as", "larger than"
-    )
+    much = f"as large as {letters[0]}" if before["bytes"] == after["bytes"] else f"{ratio} than {letters[0]}"
+    return f"{letters[1]} is {much} and {_accurate(100 * (after['accuracy'] - before['accuracy']))}"
 
 
-def _points(lost: float) -> str:
-    if round(abs(lost), 1) == 0:
-        return "no accuracy"
-    return f"{abs(lost):.1f} points of accuracy {'lost' if lost > 0 else 'gained'}"
+def _accurate(more: float) -> str:
+    if round(abs(more), 1) == 0:
+        return "as accurate"
+    return f"{abs(more):.1f} points {'more' if more > 0 else 'less'} accurate"
 
 
 def parallel_title(table: pd.DataFrame, letters: Mapping[int, str]) -> str:
@@ -213,17 +216,15 @@ def summary_rows(figures: Mapping[str, object]) -> list[list[str]]:
     """The figures of a comparison: name, before, after, change."""
     low, high = figures["drop_ci95"]
     least, most = figures["agreement_ci95"]
-    change = f"{words.signed(-figures['drop'], 2)} points (95 %: {words.signed(-high, 2)} to {words.signed(-low, 2)})"
+    change = f"{words.signed(-figures['drop'], 2)} ({words.signed(-high, 2)} to {words.signed(-low, 2)})"
     errors = [figures[f"calibration_error_{side}"] for side in ("before", "after")]
     moved = [figures[f"median_change_{side}"] for side in ("before", "after")]
     return [
         ["accuracy", f"{100 * figures['accuracy_before']:.2f} %", f"{100 * figures['accuracy_after']:.2f} %", change],
-        ["images right before, wrong after", "", words.count(figures["lost"]), ""],
-        ["images wrong before, right after", "", words.count(figures["gained"]), ""],
-        ["images wrong in another way", "", words.count(figures["changed"]), ""],
-        ["images answered alike", "", words.percent(figures["agreement"]), f"95 %: {_share(least)} to {_share(most)}"],
         ["calibration error", *(value("calibration_error", each) for each in errors), _moved(errors)],
-        ["median change of the scores", *map(words.percent, moved), ""],
+        ["scores moved by", *map(words.percent, moved), "median"],
+        ["answered alike", "", words.percent(figures["agreement"]), f"{_share(least)} to {_share(most)} %"],
+        *([name, "", f"{words.count(figures[kind])} images", ""] for kind, name in FLIPPED.items()),
     ]
 
 
@@ -232,7 +233,7 @@ def _share(fraction: float) -> str:
 
 
 def _moved(errors: Sequence[float]) -> str:
-    return f"{words.signed(100 * (errors[1] - errors[0]), 2)} points"
+    return f"{words.signed(100 * (errors[1] - errors[0]), 2)} "
 
 
 def flips_title(counts: Mapping[str, int]) -> str:
@@ -241,7 +242,8 @@ def flips_title(counts: Mapping[str, int]) -> str:
     if not total:
         return "No image is answered differently"
     many = f"{words.count(total)} image{'' if total == 1 else 's'} flipped"
-    return f"{many}: {counts['lost']} lost, {counts['gained']} gained, {counts['changed']} wrong both ways"
+    lost, gained, changed = (words.count(counts[kind]) for kind in FLIPPED)
+    return f"{many}: {lost} lost, {gained} gained, {changed} wrong both ways"
 
 
 def flip_lines(row: tuple, letters: tuple[str, str]) -> tuple[str, ...]:

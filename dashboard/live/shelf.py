@@ -15,7 +15,7 @@ WHAT = ("pick", "drop", "name", "note", "open", "delete")
 
 @dataclass(frozen=True)
 class Line:
-    """A run in words. letter: what it is called in the plots, '' where it is not picked. right: its accuracy.
+    """A run in words. letter: what it is called in the plots, '' where it is not picked. right: its size and accuracy.
 
     here: whether it can be opened in Explore as it is.
     """
@@ -24,7 +24,7 @@ class Line:
     name: str
     note: str
     right: str
-    size: str
+    drop: str
     about: str
     when: str
     letter: str = ""
