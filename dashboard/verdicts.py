@@ -233,7 +233,7 @@ def _share(fraction: float) -> str:
 
 
 def _moved(errors: Sequence[float]) -> str:
-    return f"{words.signed(100 * (errors[1] - errors[0]), 2)} "
+    return f"{words.signed(100 * (errors[1] - errors[0]), 2)}"
 
 
 def flips_title(counts: Mapping[str, int]) -> str:
