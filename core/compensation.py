@@ -22,9 +22,9 @@ def outputs(weight: Tensor, mask: Tensor, seen: Sight | None) -> Tensor:
 
 
 def columns(weight: Tensor, mask: Tensor, seen: Sight | None) -> Tensor:
-    """The column sweep alone: close to the exact refit in a fraction of its time. Frantar & Alistarh 2023, 2301.00774.
+    """The column sweep alone: close to the exact refit in a fraction of its time. Frantar & Alistarh 2023.
 
-    Codes are swept too.
+    Codes are swept too. arXiv:2301.00774.
     """
     moments = require_sight(seen, "compensate 'columns'").moments
     return sweep(weight, mask, lambda values, first: values, moments)

@@ -173,7 +173,7 @@ def _stored(matrix: Tensor, settings: Settings, layer: Layer, seen: Sight | None
     if settings.bits == UNCODED:
         values = Dense(weight)
     else:
-        values = _coded(weight, mask, settings, layer)
+        values = coded(weight, mask, settings, layer)
         if settings.compensate in SWEEPING:
             values = compensation.swept(weight, mask, values, seen)
     return values if mask is None else Sparse(mask, values)
@@ -186,13 +186,14 @@ def _pruned(matrix: Tensor, settings: Settings, layer: Layer, seen: Sight | None
     for step in range(1, steps + 1):
         share = 1 - (1 - settings.sparsity) ** (step / steps)
         wanted = Wanted(settings.sparsity if step == steps else share, settings.threshold)
-        mask = _mask((matrix, weight, mask), (settings, wanted), layer, seen)
+        mask = surviving((matrix, weight, mask), (settings, wanted), layer, seen)
         if mask is not None:
             weight = COMPENSATIONS[settings.compensate](matrix, mask, seen)
     return weight, mask
 
 
-def _coded(matrix: Tensor, mask: Tensor | None, settings: Settings, layer: Layer) -> Coded:
+def coded(matrix: Tensor, mask: Tensor | None, settings: Settings, layer: Layer) -> Coded:
+    """The survivors of a matrix in the form of the Settings' coder; ValueError where it cannot hold them."""
     ordered = _ordered(matrix, mask, settings, layer)
     coded = CODERS[settings.coder](matrix, mask, settings, *ordered)
     if not coded.finite():
@@ -217,7 +218,7 @@ def _ordered(matrix: Tensor, mask: Tensor | None, settings: Settings, layer: Lay
     return (Sorted(values[None], np.array([values.size])),) if values.size else ()
 
 
-def _mask(
+def surviving(
     before: tuple[Tensor, Tensor, Tensor | None], asked: tuple[Settings, Wanted], layer: Layer, seen: Sight | None
 ) -> Tensor | None:
     """Who survives, or None where nobody is removed.

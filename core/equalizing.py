@@ -56,7 +56,8 @@ def equalized(model: nn.Module, sample: Tensor) -> Equalized:
     A channel's row and bias are divided and its readers' columns multiplied by sqrt(r1 r2) / r2, r the largest
     magnitudes, until that changes nothing more. Only where one layer alone reads another through operations with
     f(s x) = s f(x); a batch norm between them, which would have to be folded first, leaves them as they are. A channel
-    whose row or columns are all 0 keeps its scale. sample: (N, ...), two images serve.
+    whose row or columns are all 0 keeps its scale. sample: (N, ...), two images serve. Nagel et al. 2019,
+    arXiv:1906.04721.
     """
     wired = wiring(model, sample)
     if wired is None:

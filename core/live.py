@@ -17,12 +17,11 @@ from core.encoding import Encoded
 from core.evaluation import BATCH, Change, tallies
 from core.layer import Layer
 from core.pipeline import Study, dense_bytes
-from core.recipe import Recipe, Settings, to_json
+from core.recipe import BESIDE, Recipe, Settings, to_json
 from core.report import Row
 from core.seen import Seen
 from core.statistics import Estimate, Tally, estimate
 
-LEFT_OUT = ("shrink", "equalize")  # what a recipe may ask for beside its Settings and a look does not do
 KEPT_TALLIES = 4096
 MOST_OPERATIONS = 2.5e11  # of one refit on a page: under a minute
 HASTE = {4: 0.008, 2: 0.035}  # batches a moving hand waits for, where one takes so many seconds at most; else one
@@ -38,15 +37,15 @@ class Studio:
     """A study with what earlier looks left: each layer's last two encoded forms, and every tally.
 
     pace: the seconds that a batch takes, as a running mean. told: the share done of a running calibration pass.
-    righted: the last changes with biases or batch norms put right, by the recipe's JSON. worker: the one thread that
-    computes.
+    righted: the last two looks' recipes that put something right beside their layers, carried out, by their JSON: every
+    look asks anew. worker: the one thread that computes.
     """
 
     study: Study
     measured: OrderedDict[Hashable, Tally] = field(default_factory=OrderedDict)
     pace: dict[str, float] = field(default_factory=lambda: {"batch": 0.02})
     told: dict[str, float] = field(default_factory=lambda: {"share": 0.0})
-    righted: OrderedDict[str, Change] = field(default_factory=OrderedDict)
+    righted: OrderedDict[str, "Done"] = field(default_factory=OrderedDict)
     worker: ThreadPoolExecutor = field(
         default_factory=lambda: ThreadPoolExecutor(1, "prunescope", _leave_one_processor)
     )
@@ -87,7 +86,7 @@ def opened(study: Study) -> Studio:
 class Look:
     """A recipe's figures, compressed and being measured: what needs the tally waits for it.
 
-    rows: of `report.layer_row`, a layer each. total: images there are.
+    rows: of `report.layer_row`, a layer each. total: images there are. stays: sentences about what could not be done.
     """
 
     recipe: Recipe
@@ -97,6 +96,7 @@ class Look:
     total: int
     written: int
     dense: int
+    stays: tuple[str, ...] = ()
 
     def row(self, layer: str) -> Row:
         """The row of one layer."""
@@ -130,13 +130,10 @@ def compressing(studio: Studio, recipe: Recipe) -> Future:
 
 def finished(studio: Studio, recipe: Recipe, seconds: float | None, compressed: Future) -> Look:
     """The look, once its layers are compressed, while images are being measured."""
-    coded, change = compressed.result()
-    measuring = studio.worker.submit(_tally, studio, change, seconds)
-    encoded = {name: each.encoded for name, each in coded.items()}
-    rows = [each.row for each in coded.values()]
-    study = studio.study
-    written = exporting.file_bytes(study.loaded.model, study.known, encoded)
-    return Look(recipe, encoded, rows, measuring, len(study.bench.targets), written, studio.dense_bytes)
+    done = compressed.result()
+    measuring = studio.worker.submit(_tally, studio, done, seconds)
+    total, dense = len(studio.study.bench.targets), studio.dense_bytes
+    return Look(recipe, done.encoded, done.rows, measuring, total, done.written, dense, done.stays)
 
 
 def _check_patience(studio: Studio, recipe: Recipe) -> None:
@@ -144,32 +141,58 @@ def _check_patience(studio: Studio, recipe: Recipe) -> None:
     for layer in studio.study.known:
         if compensation.operations(layer.matrix.shape, recipe.settings(layer.name)) > MOST_OPERATIONS:
             raise ValueError(
-                f"layer '{layer.name}': the exact refit of its survivors takes minutes at this sparsity; choose one "
-                "nearer to 0 or 100 %, or export the recipe and run 'python -m core apply' with it"
+                f"layer '{layer.name}': the exact refit of its survivors takes minutes at this sparsity; sweep its "
+                "columns instead, choose a sparsity nearer to 0 or 100 %, or run 'python -m core apply' with the recipe"
             )
 
 
-def _compressed(studio: Studio, recipe: Recipe) -> tuple[dict[str, "Coded"], Change]:
+class Done(NamedTuple):
+    """A recipe carried out. encoded: each layer's own form, even where the file holds a smaller one; rows: the file's.
+
+    key: equal for equal changes. written: bytes of the file. stays: sentences about what could not be done.
+    """
+
+    encoded: dict[str, Encoded]
+    rows: list[Row]
+    change: Change
+    key: Hashable
+    written: int
+    stays: tuple[str, ...] = ()
+
+
+def _compressed(studio: Studio, recipe: Recipe) -> Done:
     study = studio.study
     compress.check(recipe, study.known)
     _check_patience(studio, recipe)
     coded = {layer.name: studio.encoders[layer.name](recipe.settings(layer.name)) for layer in study.known}
-    if (recipe.batchnorm, recipe.bias) != ("keep", "keep"):
-        return coded, _righted(studio, recipe, {name: each.encoded for name, each in coded.items()})
+    encoded = {name: each.encoded for name, each in coded.items()}
+    if any(getattr(recipe, name) != "keep" for name in BESIDE):
+        key = to_json(recipe, indent=None)
+        if key not in studio.righted:
+            studio.righted[key] = _put_right(studio, recipe, encoded)
+            while len(studio.righted) > 2:
+                studio.righted.popitem(last=False)
+        return studio.righted[key]
     changed = {p: coded[name].weight for name, p in studio.parameters.items() if coded[name].weight is not None}
     keys = {p: recipe.settings(name) for name, p in studio.parameters.items() if p in changed}
-    encoded = {name: each.encoded for name, each in coded.items()}
-    return coded, Change(changed, keys, compress.grids(study.known, encoded))
+    change = Change(changed, keys, compress.grids(study.known, encoded))
+    written = exporting.file_bytes(study.model, study.known, encoded)
+    return Done(encoded, [each.row for each in coded.values()], change, frozenset(keys.items()), written)
 
 
-def _righted(studio: Studio, recipe: Recipe, encoded: dict[str, Encoded]) -> Change:
-    """The change with what the recipe puts right after encoding; the last two are kept, for every look asks anew."""
-    key = to_json(recipe, indent=None)
-    if key not in studio.righted:
-        studio.righted[key] = pipeline.put_right(studio.study, recipe, encoded).change
-        while len(studio.righted) > 2:
-            studio.righted.popitem(last=False)
-    return studio.righted[key]
+def _put_right(studio: Studio, recipe: Recipe, encoded: dict[str, Encoded]) -> Done:
+    """The same with what the recipe puts right beside its layers."""
+    study = studio.study
+    applied = pipeline.put_right(study, recipe, encoded)
+    notes = pipeline.left(study, recipe)
+    rows = [
+        report.layer_row(layer, applied.encoded[layer.name], study.uses[layer.name], notes[layer.name])
+        for layer in study.known
+    ]
+    written = exporting.file_bytes(study.model, study.known, applied.encoded)
+    stays = () if applied.small is None else applied.small.stayed
+    stays += () if study.equalized is None else study.equalized.skipped
+    return Done(encoded, rows, applied.change, to_json(recipe), written, stays)
 
 
 class Coded(NamedTuple):
@@ -186,10 +209,10 @@ def _coded(layer: Layer, uses: int | None, seen: Seen | None, settings: Settings
     return Coded(encoded, weight, report.layer_row(layer, encoded, uses, compress.note(layer, settings, seen)))
 
 
-def _tally(studio: Studio, change: Change, seconds: float | None) -> Tally:
-    key = frozenset(change.keys.items())
+def _tally(studio: Studio, done: Done, seconds: float | None) -> Tally:
+    key = done.key
     tally = studio.measured.get(key, Tally())
-    measuring = tallies(studio.study.bench, change, tally)
+    measuring = tallies(studio.study.bench, done.change, tally)
     tally = _hastily(studio, measuring, tally) if seconds is None else _for(seconds, measuring, tally)
     studio.measured[key] = tally
     if len(studio.measured) > KEPT_TALLIES:

@@ -5,16 +5,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
-from core import biases, calibration, evaluation, exporting, narrowing, report
+from core import biases, calibration, encoding, evaluation, exporting, narrowing, report
 from core.compress import compress, grids, needs_images, notes, weights
 from core.encoding import Encoded
 from core.equalizing import Equalized, equalized
 from core.evaluation import Bench, Change
 from core.layer import Layer, layers
 from core.loading import Data, Loaded
+from core.parting import check_images, of, parted
 from core.promises import require
 from core.recipe import Recipe, from_json, to_json
 from core.seen import Calibration, Seen
@@ -55,8 +57,12 @@ class Study:
 
 
 def study(loaded: Loaded, data: Data, recipe: Recipe, calibration_data: Data | None = None) -> Study:
-    """What measuring a recipe needs. Without `calibration_data` the first images of `data` calibrate, if any do."""
+    """What measuring a recipe needs. Without `calibration_data` the first images of `data` calibrate, if any do, or of
+    those that a recovered model learned from; they are not measured on."""
     needs = calibrates(recipe)
+    data, learned = parted(data, recipe.recovered)
+    if needs and calibration_data is None and len(learned.targets):
+        calibration_data = of(learned, np.arange(min(calibration.MOST, len(learned.targets))))
     left_out = calibration.calibration_images(len(data.targets)) if needs and calibration_data is None else 0
     images, labels = data.inputs[:left_out], data.targets[:left_out]
     if calibration_data is not None:
@@ -67,7 +73,7 @@ def study(loaded: Loaded, data: Data, recipe: Recipe, calibration_data: Data | N
             f"data '{named}': {len(images)} images to calibrate on, expected 2 at least; name others with --calibration"
         )
     if needs and calibration_data is not None:
-        _check_calibration(loaded, calibration_data)
+        check_images(loaded, calibration_data, "calibration")
     _check_model(loaded, layers(loaded.model))
     bench = evaluation.bench(loaded.model, data.inputs[left_out:], data.targets[left_out:])
     even = equalized(loaded.model, bench.inputs[:2].clone()) if recipe.equalize == "ranges" else None
@@ -78,13 +84,6 @@ def study(loaded: Loaded, data: Data, recipe: Recipe, calibration_data: Data | N
     return Study(loaded, known, bench, data.name, torch.from_numpy(images), uses, seen, even)
 
 
-def _check_calibration(loaded: Loaded, data: Data) -> None:
-    try:
-        evaluation.check(loaded.model, torch.from_numpy(data.inputs), torch.from_numpy(data.targets))
-    except ValueError as error:
-        raise ValueError(f"calibration '{data.name}': {error}") from None
-
-
 def calibrates(recipe: Recipe) -> bool:
     """Whether a recipe rests on images that its accuracy is then not measured on."""
     settings = (recipe.default, *map(recipe.settings, recipe.layers))
@@ -93,7 +92,9 @@ def calibrates(recipe: Recipe) -> bool:
 
 def basis(recipe: Recipe) -> Recipe:
     """What of a recipe its study rests on: recipes of equal bases can share one."""
-    return Recipe(batchnorm="recalibrate" if calibrates(recipe) else "keep", equalize=recipe.equalize)
+    parts = {name: recipe.recovered[name] for name in ("images", "seed") if name in recipe.recovered}
+    calibrated = "recalibrate" if calibrates(recipe) else "keep"
+    return Recipe(batchnorm=calibrated, equalize=recipe.equalize, recovered=parts)
 
 
 def encoded_by(study: Study, recipe: Recipe) -> dict[str, Encoded]:
@@ -131,6 +132,8 @@ class Applied:
 
 def apply(study: Study, recipe: Recipe) -> Applied:
     """Encode every layer, then correct biases, recalibrate batch norms and shrink layers where the recipe says so."""
+    if recipe.recovered.get("by"):
+        raise ValueError("recipe: it was recovered by training; run 'recover', or take 'recovered' out of it")
     return put_right(study, recipe, encoded_by(study, recipe))
 
 
@@ -152,6 +155,15 @@ def put_right(study: Study, recipe: Recipe, encoded: Mapping[str, Encoded]) -> A
     keys = {layer.parameter: recipe.settings(layer.name) for layer in study.known if layer.parameter in changed}
     keys = dict.fromkeys(study.moved, recipe.equalize) | keys | dict.fromkeys(buffers, to_json(recipe))
     return Applied(encoded, buffers, Change(study.moved | changed | buffers, keys, inputs))
+
+
+def trained(study: Study, recipe: Recipe, encoded: Mapping[str, Encoded], beside: Mapping[str, Tensor]) -> Applied:
+    """Encoded layers and the tensors beside them, by parameter, as a training left them; shrunk where asked."""
+    if recipe.shrink == "remove":
+        return _smaller(study, encoded, beside)
+    tensors = study.moved | weights(study.known, encoded) | dict(beside)
+    key = object()  # as no other training's
+    return Applied(encoded, beside, Change(tensors, dict.fromkeys(tensors, key), grids(study.known, encoded)))
 
 
 def _smaller(study: Study, encoded: Mapping[str, Encoded], buffers: Mapping[str, Tensor]) -> Applied:
@@ -237,12 +249,19 @@ def verify(folder: Path, loaded: Loaded, data: Data, calibration_data: Data | No
 
 
 def _require_made_by(recipe: Recipe, whole: Study, encoded: Mapping[str, Encoded], small: Shrunk | None) -> None:
-    """The forms of the file must be those that the recipe asks for, to the number of survivors and of channels."""
+    """The forms of the file must be those that the recipe asks for, to the number of survivors and of channels.
+
+    Training chooses its own survivors: of a recovered model no more may survive than the recipe leaves.
+    """
     made = encoded_by(whole, recipe)
     for layer in whole.known:
-        asked = made[layer.name] if small is None else narrowing.narrow_layer(layer, made[layer.name], small)
         found = encoded[layer.name]
-        if asked.form() != found.form() or not narrowing.same_sides(asked, found):
+        if recipe.recovered:
+            same = encoding.keeps_to(found, made[layer.name])
+        else:
+            asked = made[layer.name] if small is None else narrowing.narrow_layer(layer, made[layer.name], small)
+            same = asked.form() == found.form() and narrowing.same_sides(asked, found)
+        if not same:
             raise ValueError(
                 f"layer '{layer.name}': model.safetensors holds it in another form than recipe.json asks for"
             )

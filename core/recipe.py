@@ -22,6 +22,10 @@ BESIDE = {
     "shrink": SHRINK,
     "equalize": EQUALIZE,
 }
+RECOVERED = (  # what a training that made a model good again can be said to have been
+    *("by", "train", "images", "steps", "batch", "rate", "decay", "seed", "augment", "alpha", "temperature"),
+    *("looks", "patience", "rounds", "schedule", "custom", "rewind", "how", "seek"),
+)
 
 Value = float | int | str | None
 
@@ -125,7 +129,8 @@ class Recipe:
     layers: layer name -> the fields that differ from `default`. batchnorm: 'recalibrate' takes new running statistics,
     bias: 'correct' gives each layer's output its mean back, both from calibration images. shrink: 'remove' stores no
     channel that is removed everywhere. equalize: 'ranges' puts layers in a row on a common scale before all else.
-    model: name and sha256 of the model it was made for.
+    model: name and sha256 of the model it was made for. recovered: the training that made it good, where there was one;
+    its `images` of the data, shuffled by its `seed`, were learned from.
     """
 
     default: Settings = Settings()
@@ -135,8 +140,16 @@ class Recipe:
     shrink: str = "keep"
     equalize: str = "keep"
     model: Mapping[str, str] = field(default_factory=dict)
+    recovered: Mapping[str, Value] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        for name, value in self.recovered.items():
+            if name not in RECOVERED or not (isinstance(value, str) or _number(value)):
+                raise ValueError(
+                    f"recovered has {name!r}: {value!r}, expected numbers and texts, {', '.join(RECOVERED)}"
+                )
+            if name in ("images", "seed") and not (_whole(value) and 0 <= value < 2**31):
+                raise ValueError(f"recovered has {name!r}: {value!r}, expected a whole number from 0")
         for name, known in BESIDE.items():
             if getattr(self, name) not in known:
                 raise ValueError(f"{name} is {getattr(self, name)!r}, expected one of {', '.join(known)}")
@@ -199,6 +212,8 @@ def to_json(recipe: Recipe, *, indent: int | None = 1) -> str:
     document["layers"] = {name: dict(override) for name, override in recipe.layers.items()}
     document["batchnorm"] = recipe.batchnorm
     document |= {name: value for name in BESIDE if (value := getattr(recipe, name)) != "keep"}
+    if recipe.recovered:
+        document["recovered"] = dict(recipe.recovered)
     separators = None if indent else (",", ":")
     return json.dumps(document, indent=indent, separators=separators, allow_nan=False)
 
@@ -208,7 +223,7 @@ def from_json(text: str) -> Recipe:
     document = _object(parsed(text, "recipe", "a file written by 'plan' or the dashboard"), "the recipe")
     if document.get("format") != FORMAT:
         raise ValueError(f"recipe: format is {document.get('format')!r}, expected {FORMAT!r}")
-    known = ("format", "model", "default", "layers", *BESIDE)
+    known = ("format", "model", "default", "layers", "recovered", *BESIDE)
     for key in document:
         if key not in known:
             raise ValueError(f"recipe: unknown key {key!r}, expected one of {', '.join(known)}")
@@ -219,9 +234,10 @@ def from_json(text: str) -> Recipe:
             raise ValueError(f"recipe: model has {key!r}: {value!r}, expected the texts 'name' and 'sha256'")
     default = _object(document.get("default", {}), "default")
     overrides = {name: _object(layers[name], f"layer '{name}'") for name in layers}
+    recovered = _object(document.get("recovered", {}), "recovered")
     try:
         afterwards = {key: document[key] for key in BESIDE if key in document}
-        return Recipe(merged(Settings(), default), overrides, model=model, **afterwards)
+        return Recipe(merged(Settings(), default), overrides, model=model, recovered=recovered, **afterwards)
     except (ValueError, TypeError) as error:
         raise ValueError(f"recipe: {error}") from None
 

@@ -57,7 +57,7 @@ def _spot(row: tuple, side: Side) -> dict:
         "marker": {"size": 12, "color": side.color, "line": {"color": PAGE, "width": 2}},
         "error_y": {"type": "data", "color": side.color, "thickness": 1.5, "width": 0, **reach},
         "text": [side.letter],
-        "textposition": "middle right",
+        "textposition": "top center",
         "hovertext": [side.said],
         "customdata": [side.number],
         **TOLD,

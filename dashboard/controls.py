@@ -20,7 +20,19 @@ from dashboard.state import BELOW, EACH, POOLED, Position
 
 MODES = {EACH: "of each layer", POOLED: "of all together", BELOW: "|w| below"}
 GROUPS = {"channel": "per channel", "tensor": "per layer", "64": "per block of 64"}
-COMPENSATION_NAMES = {"none": "no refit", "outputs": "by the outputs", "loss": "by the loss"}
+COMPENSATION_NAMES = {
+    "none": "no refit",
+    "outputs": "refit outputs",
+    "columns": "sweep columns",
+    "loss": "refit the loss",
+}
+STEPS_NAMES = {"1": "in one step"} | {str(steps): f"in {steps} steps" for steps in (2, 4, 8, 16)}
+BESIDE_NAMES = {
+    "bias": {"keep": "biases kept", "correct": "biases corrected"},
+    "batchnorm": {"keep": "norms kept", "recalibrate": "norms recalibrated"},
+    "shrink": {"keep": "channels kept", "remove": "channels shrunk"},
+    "equalize": {"keep": "ranges kept", "ranges": "ranges equalized"},
+}
 INPUTS_NAMES = {str(bits): f"inputs: {bits} bits" for bits in INPUTS_BITS[:-1]} | {str(UNCODED): "inputs: 32-bit"}
 SCALE_NAMES = {"range": "whole range", "percentile": "99.9th percentile", "squared_error": "least squared error"}
 CODER_NAMES = {name: name for name in CODERS}

@@ -149,9 +149,10 @@ def plotted(count: int, images: int, axes: tuple[str, str], beyond: int) -> str:
     """What the plot shows. count: recipes. beyond: those that lie outside the axes."""
     across, up = (AXIS_WORDS[name] for name in axes)
     outside = f"; {beyond} outside the axes" if beyond else ""
+    recipes = f"{count} recipe{'' if count == 1 else 's'} on {words.count(images)} images"
     return (
-        f"{count} recipes on {words.count(images)} images, {up} against {across}; line: none is better in both; "
-        f"dotted: dense, dashed: the goal{outside}; click opens a point in Explore"
+        f"{recipes}, {up} against {across}; line: none is better in both; dotted: dense, dashed: the goal{outside}; "
+        "click opens a point in Explore"
     )
 
 
@@ -185,6 +186,8 @@ def confirmed(points: tuple[Point, ...], goal: Goal) -> str:
 def left(seconds: float) -> str:
     """Time left, in words."""
     whole = math.ceil(seconds)
+    if whole <= 0:
+        return "time is up"
     return f"{whole} s left" if whole < 100 else f"{math.ceil(whole / 60)} min left"
 
 

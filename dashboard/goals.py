@@ -24,8 +24,8 @@ SECONDS = {
     1800: "for half an hour",
 }
 COSTS = {"bytes": "smallest file", "macs": "fewest MACs"}
+LOSS = {"bytes": "least loss"}  # where the size is what is limited
 KINDS = {DROP: "At most points lost", BYTES: "At most in size"}
-STEPS = (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8)  # times a power of ten: the sizes that the slider stops at
 
 
 def read(studio: Studio) -> slider.Reading:
@@ -50,29 +50,21 @@ def _scale(studio: Studio, wished: Wish) -> Scale:
     if wished.kind == DROP:
         hint = "of accuracy, against the dense model on the same images"
         return Scale("At most lost", 0, MOST_LOST, 0.1, 1, "points", subject=subject, hint=hint)
-    stops = tuple(f"{size / 1000:g}" for size in _sizes(studio))
+    stops = tuple(f"{size / 1000:g}" for size in searches.sizes(studio.dense_bytes))
     hint = f"the whole file; dense: {findings.size(studio.dense_bytes)}"
     return Scale("File at most (kB)", stops=stops, subject=subject, hint=hint)
-
-
-def _sizes(studio: Studio) -> tuple[int, ...]:
-    """Round sizes from a thousandth of the dense file to all of it, in bytes."""
-    every = [round(step * 10**power) for power in range(2, 13) for step in STEPS]
-    dense = studio.dense_bytes
-    return tuple(size for size in every if dense / 1000 <= size < dense) or (dense,)
 
 
 def _value(studio: Studio, wished: Wish) -> float:
     if wished.kind == DROP:
         return wished.drop
-    sizes, asked = _sizes(studio), searches.limit(wished, studio.dense_bytes)
-    return float(min(range(len(sizes)), key=lambda stop: abs(sizes[stop] - asked)))
+    return float(searches.sizes(studio.dense_bytes).index(searches.limit(wished, studio.dense_bytes)))
 
 
 def _limited(studio: Studio, wished: Wish, value: float) -> Wish:
     if wished.kind == DROP:
         return replace(wished, drop=round(value, 1))
-    return replace(wished, size=_sizes(studio)[int(value)])
+    return replace(wished, size=searches.sizes(studio.dense_bytes)[int(value)])
 
 
 def controls(search: Search | None) -> dict[str, tuple[Item, ...]]:
@@ -80,7 +72,7 @@ def controls(search: Search | None) -> dict[str, tuple[Item, ...]]:
     wished, going = searches.wish(), search is not None and search.job.running
     paused = going and search.job.paused
     seconds = {f"{each:g}": said for each, said in SECONDS.items()}
-    costs = COSTS if wished.kind == DROP else {"bytes": COSTS["bytes"]}
+    costs = COSTS if wished.kind == DROP else LOSS
     start = Item(
         "button", "start", "Start", main=True, disabled=search is not None and searches.timing(search) is not None
     )

@@ -11,9 +11,8 @@ from typing import NamedTuple
 import numpy as np
 import streamlit as st
 
-from core import keeping, live, loading, pipeline, runs
+from core import keeping, loading, pipeline, runs
 from core.jobs import Job
-from core.keeping import Kept
 from core.latency import Clock, Latency, latency
 from core.live import Look
 from core.pipeline import Study
@@ -96,19 +95,10 @@ def inputs(position: Position) -> np.ndarray:
 
 def begin(position: Position, run: Run) -> Job:
     """Measure a run on the position's model and data in the background, and keep it."""
-    kept, recipe = store(), run.recipe
-    there = replace(position, recipe=recipe)
-    if recipe.equalize == "keep":
-        studio = state.studio_of(there)
-        job = work.job(_key(position, recipe, fresh=True), lambda: keeping.keeping(studio, run, kept))
-    else:
-        job = work.job(_key(position, recipe, fresh=True), lambda: _apart(place(position), run, kept))
+    kept, studio = store(), state.studio_of(replace(position, recipe=run.recipe))
+    job = work.job(_key(position, run.recipe, fresh=True), lambda: keeping.keeping(studio, run, kept))
     _going().append(job)
     return job
-
-
-def _apart(where: tuple[str, str | None, str], run: Run, kept: Store) -> Iterator[float | Kept]:
-    yield from keeping.keeping(live.opened(_study(where, run.recipe)), run, kept)
 
 
 def _study(where: tuple[str, str | None, str], recipe: Recipe) -> Study:

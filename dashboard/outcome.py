@@ -33,7 +33,7 @@ def figures(studio: Studio, found: Found) -> Part:
         readout.Readout(
             accuracy=f"{100 * shown.accuracy:.1f}" if shown else UNKNOWN,
             interval=where if shown else "",
-            drop=_change(shown) if shown else "nothing measured yet",
+            drop=_change(shown) if shown else "no recipe yet",
             images=shown.images if shown else 0,
             images_all=shown.images if shown else 0,
             file=value,

@@ -25,6 +25,7 @@ from dashboard.trail import Visited
 ROUND = (1, 2, 5)  # times a power of ten: where a logarithmic axis may begin
 HALF = 0.005  # half a point of accuracy
 ABOVE = 0.25  # of the accuracy axis below dense: as much lies above
+SPAN = 50  # times: a logarithmic axis reaches from there to the dense model at least
 ROOM = 4.0  # times the drop allowed that the accuracy axis reaches below dense
 
 
@@ -81,7 +82,8 @@ def _ends(plane: Plane, shown: pd.DataFrame, name: str) -> tuple[float, float]:
         return low, dense + ABOVE * (dense - low)
     if name == "milliseconds":
         return 0.0, 1.15 * values.max()
-    low = max(1e-3, values.min() / 1.1)
+    _, goal = _bounds(plane).get(name, (None, None))
+    low = max(1e-3, min(values.min() / 1.1, values.max() / SPAN, goal or math.inf))
     power = 10 ** math.floor(math.log10(low))
     return max(step * power for step in ROUND if step * power <= low * (1 + 1e-9)), 1.25 * values.max()
 

@@ -68,7 +68,8 @@ def latency(job: Job | None) -> Table:
 
 def _fastest(row: pd.Series) -> str:
     name = row["variant"].replace("_", " ")
-    return f"Fastest: {name}, {row['times']:.2f} times the dense model's time at {row['batch']} images a call"
+    images = "one image" if row["batch"] == 1 else f"{row['batch']} images"
+    return f"Fastest: {name}, {row['times']:.2f} times the dense model's time for {images} a call"
 
 
 def _found(job: Job | None) -> object:

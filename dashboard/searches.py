@@ -21,6 +21,7 @@ from dashboard.state import Position
 MOST = 6  # searches kept, with all that they measured
 CLOCK = Clock(batches=(1,), rounds=40, seconds=2.0)  # for each recipe that is timed
 SHARE = 40  # of the dense file: the size that is asked for at first
+STEPS = (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8)  # times a power of ten: the sizes that can be asked for
 DROP, BYTES = "drop", "bytes"
 
 
@@ -91,8 +92,15 @@ def goal_of(wished: Wish, dense: int) -> Goal:
 
 
 def limit(wished: Wish, dense: int) -> int:
-    """The bytes that a wish allows."""
-    return wished.size or max(1, dense // SHARE)
+    """The bytes that a wish allows: the nearest of `sizes`."""
+    asked = wished.size or dense / SHARE
+    return min(sizes(dense), key=lambda size: abs(size - asked))
+
+
+def sizes(dense: int) -> tuple[int, ...]:
+    """Round sizes from a thousandth of the dense file's bytes to all of them."""
+    every = [round(step * 10**power) for power in range(2, 13) for step in STEPS]
+    return tuple(size for size in every if dense / 1000 <= size < dense) or (dense,)
 
 
 def current(position: Position) -> Search | None:

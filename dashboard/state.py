@@ -45,13 +45,14 @@ CALIBRATED = Recipe(Settings(compensate="outputs", bits=1))  # stands for every 
 
 
 @st.cache_resource(max_entries=4, show_spinner="Loading the model and its images …")
-def studio(model: str, weights: str | None, data: str, calibrated: bool) -> Studio:
+def studio(named: tuple[str, str | None], data: str, calibrated: bool, equalize: str) -> Studio:
     """The model on its data, ready to be measured. Shared by all sessions, which take turns.
 
-    calibrated: the first images are what the layers see, and are left out of the measurement.
+    named: the model and its weights file. calibrated: the first images are what the layers see, and are left out of the
+    measurement. equalize: as in a recipe.
     """
-    loaded = loading.load_model(model, weights)
-    made = live.opened(pipeline.study(loaded, loading.load_data(data), CALIBRATED if calibrated else Recipe()))
+    basis = replace(CALIBRATED if calibrated else Recipe(), equalize=equalize)
+    made = live.opened(pipeline.study(loading.load_model(*named), loading.load_data(data), basis))
     gc.collect()
     gc.freeze()  # what is loaded stays: later collections need not walk it while a slider moves
     return made
@@ -61,7 +62,8 @@ def studio_of(position: Position) -> Studio:
     """The studio of the position's model and data; ValueError or OSError says in a sentence why there is none."""
     own = position.model == offers.arguments().model
     weights = offers.arguments().weights if own else None
-    return studio(position.model, weights, position.data, pipeline.calibrates(position.recipe))
+    recipe = position.recipe
+    return studio((position.model, weights), position.data, pipeline.calibrates(recipe), recipe.equalize)
 
 
 def as_options(position: Position) -> str:
@@ -99,9 +101,6 @@ def _linked() -> Position:
         recipe = from_json(query["recipe"]) if "recipe" in query else Recipe()
         known = studio_of(plain).study.known
         compress.check(recipe, known)
-        for field, value in ((name, getattr(recipe, name)) for name in live.LEFT_OUT):
-            if value != "keep":
-                raise ValueError(f"{field} is {value!r}, which 'python -m core apply' does and this page does not")
         layer = query.get("layer", "")
         if layer and layer not in [each.name for each in known]:
             raise ValueError(f"layer '{layer}' is not in the model")

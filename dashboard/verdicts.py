@@ -77,7 +77,7 @@ def size(run: Run) -> str:
     return value("bytes", run.report.get("bytes", math.nan))
 
 
-def drop(run: Run, dense: bool) -> str:
+def lost(run: Run, dense: bool) -> str:
     """What a run changes in accuracy, in points; '' for the dense model."""
     return "" if dense or "drop" not in run.report else f"{words.signed(-run.report['drop'], 2)} points"
 

@@ -15,6 +15,9 @@ from core.statistics import estimate
 def apply(options: argparse.Namespace) -> str:
     """Compress, measure on all images and write report.json, model.safetensors and recipe.json to a folder."""
     recipe = from_json(texts.read(options.recipe, "recipe"))
+    if recipe.recovered:
+        print("note: 'recover' trained with this recipe; this is the recipe without the training", file=sys.stderr)
+        recipe = replace(recipe, recovered={})
     loaded = given.model(options)
     data, calibration = given.data(options, loaded), given.calibration(options)
     study = pipeline.study(loaded, data, recipe, calibration)
@@ -27,7 +30,7 @@ def apply(options: argparse.Namespace) -> str:
     for left in report.left_as_they_were(pipeline.left(study, recipe)):
         print(f"note: {left}", file=sys.stderr)
     run = runs.asked(runs.subject(loaded, data, calibration), recipe)
-    kept = _kept(options, replace(run, report=json.loads(files["report.json"])), answers)
+    kept = recorded(options, replace(run, report=json.loads(files["report.json"])), answers)
     found = estimate(tally, tally.images)
     low, high = found.drop_ci95
     return (
@@ -37,7 +40,7 @@ def apply(options: argparse.Namespace) -> str:
     )
 
 
-def _kept(options: argparse.Namespace, run: runs.Run, answers: behaviour.Answered) -> str:
+def recorded(options: argparse.Namespace, run: runs.Run, answers: behaviour.Answered) -> str:
     """Says under which number the run is kept; where it cannot be, a line on stderr says why."""
     try:
         return f", kept as run {runs.record(given.store(options), run, answers)}"

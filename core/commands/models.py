@@ -2,15 +2,18 @@
 
 import argparse
 import json
+import re
 from collections.abc import Mapping
 
-from core import pipeline
+from core import biases, calibration, inputs, pipeline
 from core.commands import given, texts
 from core.compress import TABLES
+from core.equalizing import equalized
 from core.layer import KINDS, Layer, layers
 from core.loading import Loaded, load_data
 from core.planning import CALIBRATED_PLANNERS, PLANNERS
 from core.recipe import Recipe
+from core.shrinking import shrunk
 
 
 def inspect(options: argparse.Namespace) -> str:
@@ -55,15 +58,28 @@ def _inspected(layer: Layer, uses: Mapping[str, int | None]) -> dict[str, object
 
 
 def methods(options: argparse.Namespace) -> str:
-    """Every method of every table, a line and a source each."""
-    tables = {**TABLES, "planner": PLANNERS | CALIBRATED_PLANNERS}
+    """Every method of every table: a line and, where one is known, its paper."""
     rows = [
-        {"table": table, "name": name, "about": (method.__doc__ or "").split("\n")[0]}
-        for table, known in tables.items()
+        {"table": table, "name": name, **_told(method.__doc__ or "")}
+        for table, known in {**TABLES, **BESIDE, "planner": PLANNERS | CALIBRATED_PLANNERS}.items()
         for name, method in known.items()
     ]
     return texts.aligned(rows)
 
 
+def _told(doc: str) -> dict[str, str]:
+    """The first line of a docstring and the first paper that it names."""
+    about, papers = doc.split("\n")[0], PAPER.findall(" ".join(doc.split()))
+    return {"about": PAPER.sub("", about).rstrip(" .,:") + ".", "paper": papers[0] if papers else ""}
+
+
+PAPER = re.compile(r"(?<![\w'])[A-Z]\w+(?: et al\.| & [A-Z]\w+)? (?:19|20)\d\d\b(?:,? (?:arXiv:)?\d{4}\.\d{4,5})?")
+BESIDE = {
+    "inputs_bits": {"2 to 16": inputs.grid},
+    "bias": {"correct": biases.corrected},
+    "batchnorm": {"recalibrate": calibration.recalibrated},
+    "shrink": {"remove": shrunk},
+    "equalize": {"ranges": equalized},
+}
 OPTIONS = {"json": (("--json",), {"action": "store_true", "help": "as JSON"})}
 COMMANDS = {"inspect": (inspect, ("model", "weights", "data", "json")), "methods": (methods, ())}

@@ -6,7 +6,7 @@ from core.encoding.gridded import Grid, Gridded, bare
 from core.encoding.kept import Kept, narrowed
 from core.encoding.masks import read_mask
 from core.encoding.packing import count_kept, masked, pack, spread, unpack
-from core.encoding.product import Factored, LowRank, Tucker, leaves, removed_values, shape_of, stored_values
+from core.encoding.product import Factored, LowRank, Tucker, keeps_to, leaves, removed_values, shape_of, stored_values
 from core.encoding.sparse import Sparse, Stored
 from core.encoding.streams import read_codes
 
@@ -35,6 +35,7 @@ __all__ = [
     "bits",
     "code_counts",
     "count_kept",
+    "keeps_to",
     "leaves",
     "masked",
     "meaning",

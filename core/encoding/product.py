@@ -121,6 +121,19 @@ def removed_values(encoded: Encoded) -> int:
     return sum(math.prod(shape_of(leaf)) - leaf.survivors for leaf in masks)
 
 
+def keeps_to(found: Encoded, asked: Encoded) -> bool:
+    """Whether a form stores its values as another does, and no more of them; which ones does not matter."""
+    return _kinds(found.form()) == _kinds(asked.form()) and removed_values(found) >= removed_values(asked)
+
+
+def _kinds(form: Form) -> Form:
+    """What a form says of how values are stored, without which of them are and how many."""
+    if form["kind"] in ("sparse", "kept"):
+        return _kinds(form["values"])
+    inner = {key: _kinds(value) if isinstance(value, dict) else value for key, value in form.items()}
+    return {key: value for key, value in inner.items() if key not in ("rows", "columns", "block")}
+
+
 def shape_of(leaf: Encoded) -> tuple[int, int]:
     """(out, in) of what a form decodes to, without decoding it."""
     matrix = bare(leaf)

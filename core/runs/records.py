@@ -119,6 +119,7 @@ def _canonical(recipe: Recipe) -> dict[str, object]:
         "default": _differing(default, asdict(Settings())),
         "layers": {name: changes for name, changes in layers.items() if changes},
         **{name: value for name in BESIDE if (value := getattr(recipe, name)) != "keep"},
+        **({"recovered": dict(recipe.recovered)} if recipe.recovered else {}),
     }
 
 
@@ -134,6 +135,7 @@ def described(run: Run) -> str:
     parts = [_words(document.get("default", {}))]
     parts += [f"{name} {_words(changes)}" for name, changes in document.get("layers", {}).items()]
     beside = {key: document[key] for key in BESIDE if document.get(key, "keep") != "keep"}
+    beside |= {"recovered": "trained"} if "recovered" in document else {}
     return "; ".join(part for part in (*parts, _words(beside)) if part) or "nothing"
 
 

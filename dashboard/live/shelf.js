@@ -37,13 +37,13 @@ function createRun(shelf, number) {
   label.append(box, element("b"));
   const parts = {
     box, label, letter: label.lastChild, name: createField(shelf, "name", number), note: createField(shelf, "note", number),
-    right: element("span", { className: "ps-right" }), drop: element("span", { className: "ps-size" }), about: element("p"),
+    right: element("span", { className: "ps-right" }), about: element("p"),
     when: element("span", { className: "ps-when" }), open: createButton(shelf, "open", number, "Open"),
     remove: createButton(shelf, "delete", number, "Delete"),
   };
   const foot = element("div");
   foot.append(parts.when, parts.open, parts.remove);
-  item.append(label, parts.name, parts.right, parts.about, parts.drop, parts.note, foot);
+  item.append(label, parts.name, parts.right, parts.about, parts.note, foot);
   shelf.runs.set(number, { item, ...parts });
   return item;
 }
@@ -65,7 +65,7 @@ function fill(run, data) {
   run.name.setAttribute("aria-label", `Name of run ${data.number}`);
   fillField(run.note, data.note, "Add a note");
   run.note.setAttribute("aria-label", `Note on ${called}`);
-  for (const name of ["right", "drop", "about", "when"]) put(run[name], data[name]);
+  for (const name of ["right", "about", "when"]) put(run[name], data[name]);
   run.about.title = data.about;
   run.open.setAttribute("aria-label", `Open ${called} in Explore`);
   run.open.hidden = !data.here;

@@ -24,7 +24,6 @@ class Line:
     name: str
     note: str
     right: str
-    drop: str
     about: str
     when: str
     letter: str = ""

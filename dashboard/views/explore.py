@@ -15,7 +15,8 @@ from dashboard.state import Position
 REST_SECONDS = 0.12  # of measuring at a time while the hand rests
 DELIVERY_SECONDS = 0.003  # for the server's own thread to send what a run has put on the page
 BEAT = 0.5  # seconds between two looks at a run that is being measured to be kept
-SIDE = ("model", "readout", "layer", "prune", "mode", "bits", "coder", "rank", "factorizer", "plot", "note", "foot")
+SIDE = ("model", "readout", "layer", "prune", "mode", "bits", "coder", "rank", "factorizer")
+SIDE += ("good", "beside", "plot", "note", "foot")
 READ = "readout"
 
 

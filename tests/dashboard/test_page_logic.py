@@ -110,15 +110,24 @@ def test_every_criterion_is_measured_on_images_that_it_has_not_seen(criterion: s
     assert from_json(page.query_params["recipe"]) == recipe_of(page)
 
 
-@pytest.mark.parametrize("name", ["pattern", "coder", "scale", "factorizer", "rank_by", "compensate", "inputs_bits"])
+CHOICES = {
+    "pattern": ("mode", controls.PATTERN_NAMES),
+    "coder": ("coder", controls.CODER_NAMES),
+    "scale": ("coder", controls.SCALE_NAMES),
+    "factorizer": ("factorizer", controls.FACTORIZER_NAMES),
+    "rank_by": ("factorizer", controls.RANK_NAMES),
+    "compensate": ("good", controls.COMPENSATION_NAMES),
+    "steps": ("good", controls.STEPS_NAMES),
+    "inputs_bits": ("good", controls.INPUTS_NAMES),
+}
+
+
+@pytest.mark.parametrize("name", CHOICES)
 def test_every_choice_of_a_row_is_carried_out_or_refused_in_a_sentence(name: str, page: AppTest) -> None:
     on_fc2(page)
-    names = {"pattern": controls.PATTERN_NAMES, "coder": controls.CODER_NAMES, "scale": controls.SCALE_NAMES}
-    names |= {"factorizer": controls.FACTORIZER_NAMES, "rank_by": controls.RANK_NAMES}
-    names |= {"compensate": controls.COMPENSATION_NAMES, "inputs_bits": controls.INPUTS_NAMES}
-    place = {"pattern": "mode", "scale": "coder", "rank_by": "factorizer", "compensate": "plot", "inputs_bits": "plot"}
-    for n, value in enumerate(names[name], start=2):
-        send(page, {place.get(name, name): pick(name, value, n)})
+    place, names = CHOICES[name]
+    for n, value in enumerate(names, start=2):
+        send(page, {place: pick(name, value, n)})
         assert not page.exception
         assert not page.error
         assert str(getattr(recipe_of(page).settings("fc2"), name)) == value
@@ -139,7 +148,7 @@ def test_a_method_that_a_layer_cannot_have_is_a_sentence_and_the_layer_stays(pag
 
 
 def test_a_refit_of_minutes_is_refused_by_the_page(page: AppTest) -> None:
-    send(page, {"prune": sample(50, 1), "plot": pick("compensate", "outputs", 1)})
+    send(page, {"prune": sample(50, 1), "good": pick("compensate", "outputs", 1)})
     assert "takes minutes" in page.error[0].value
     assert not page.exception
 
@@ -223,30 +232,29 @@ def test_an_extreme_number_in_a_link_is_measured_or_refused_in_a_sentence(place:
     assert (recipe_of(at) == Recipe()) == (len(at.error) == 1)
 
 
-def test_a_link_that_recalibrates_is_exported_as_it_is_measured() -> None:
-    recipe = Recipe(Settings(sparsity=0.5), batchnorm="recalibrate")
-    here = link(to_json(recipe), model="digits_resnet").session_state["position"]
-    studio = Studio(pipeline.study(loading.load_model(here.model), loading.load_data(here.data), Recipe()))
+@pytest.mark.parametrize("name", BESIDE)
+def test_what_is_put_right_beside_the_layers_is_measured_as_it_is_exported(name: str) -> None:
+    recipe = Recipe(Settings(sparsity=0.5, pattern="row"), {"fc": {"sparsity": 0.0}}, **{name: BESIDE[name][1]})
+    at = link(to_json(recipe), model="digits_resnet")
+    assert not at.error
+    assert not at.exception
+    here = at.session_state["position"]
+    assert here.recipe == recipe
+    studio = state.studio_of(here)
     report = json.loads(live.files(studio, here.recipe, lambda share: None)["report.json"])
-    assert live.look(studio, here.recipe, 60.0).estimate.accuracy == report["accuracy"]
+    looked = live.look(studio, here.recipe, 60.0)
+    assert (looked.estimate.accuracy, looked.written) == (report["accuracy"], report["bytes"])
+    assert [row["macs"] for row in looked.rows] == [row["macs"] for row in report["layers"]]
 
 
-@pytest.mark.parametrize("change", [{"bias": "correct"}, {"batchnorm": "recalibrate", "bias": "correct"}])
-def test_what_is_put_right_after_encoding_is_measured_as_the_command_line_does(change: dict[str, str]) -> None:
-    recipe = Recipe(Settings(sparsity=0.85, bits=3), **change)
-    data, loaded = loading.load_data("digits"), loading.load_model("digits_resnet")
-    studio = Studio(pipeline.study(loaded, data, recipe))
-    expected = pipeline.measure(studio.study, pipeline.apply(studio.study, recipe))
-    without = live.look(studio, replace(recipe, bias="keep", batchnorm="keep"), 60.0).tally
-    for _ in range(2):
-        assert live.look(studio, recipe, 60.0).tally.correct == expected.correct != without.correct
-
-
-@pytest.mark.parametrize("name", live.LEFT_OUT)
-def test_a_link_that_asks_for_what_the_page_does_not_do_is_refused_in_a_sentence(name: str) -> None:
-    at = link(to_json(Recipe(**{name: BESIDE[name][1]})))
-    assert recipe_of(at) == Recipe()
-    assert f"{name} is '{BESIDE[name][1]}', which 'python -m core apply' does" in at.error[0].value
+@pytest.mark.parametrize("name", BESIDE)
+def test_what_is_put_right_is_chosen_in_a_menu_and_stays_in_the_link(name: str, page: AppTest) -> None:
+    place = "plot" if name == "equalize" else "beside"
+    send(page, {place: pick(name, BESIDE[name][1], 1), "bits": sample(3, 1)})
+    assert not page.error
+    assert not page.exception
+    assert getattr(recipe_of(page), name) == BESIDE[name][1]
+    assert from_json(page.query_params["recipe"]) == recipe_of(page)
 
 
 def test_a_link_for_all_weights_together_never_moves_other_layers_than_the_chosen() -> None:

@@ -43,13 +43,13 @@ def start(page: Page) -> None:
 
 def points(page: Page) -> int:
     """How many recipes the plot says were measured."""
-    said = re.match(r"(\d+) recipes", card(page, "pareto").locator(".ps-note").text_content() or "")
+    said = re.match(r"(\d+) recipes?", card(page, "pareto").locator(".ps-note").text_content() or "")
     return int(said[1]) if said else 0
 
 
 def wait_for_points(page: Page, many: int) -> None:
     expect(card(page, "pareto").locator(".ps-note")).to_have_text(
-        re.compile(rf"^({'|'.join(map(str, range(many, 200)))}) recipes"), timeout=3 * PATIENCE
+        re.compile(rf"^({'|'.join(map(str, range(many, 200)))}) recipes?"), timeout=3 * PATIENCE
     )
 
 

@@ -10,7 +10,7 @@ from streamlit.testing.v1 import AppTest
 
 from core.recipe import Recipe, Settings
 from core.search import AXES, Goal, Point, table
-from dashboard import findings, goals, pareto, searches, state
+from dashboard import findings, pareto, searches, state
 from dashboard.live import chart
 from dashboard.pareto import Plane
 from dashboard.searches import BYTES, DROP, Wish
@@ -54,11 +54,11 @@ def points_of(search: searches.Search) -> tuple[Point, ...]:
 
 
 def test_a_search_is_started_paused_resumed_and_cancelled_and_its_result_confirmed(page: AppTest) -> None:
-    send(page, {"time": pick("seconds", "600", 1), "limit": sample(2.0, 1)})
+    send(page, {"time": pick("seconds", "30", 1), "limit": sample(2.0, 1)})
     send(page, {"run": pick("start", "", 2)})
     assert not page.exception
     search = until(page, lambda search: len(points_of(search)) >= 1)
-    assert search.goal == Goal(drop=2.0, seconds=600.0)
+    assert search.goal == Goal(drop=2.0, seconds=30.0)
     send(page, {"run": pick("hold", "", 3)})
     assert search.job.paused
     time.sleep(1.0)
@@ -96,7 +96,7 @@ def test_another_session_finds_the_search_that_runs_and_asks_for_the_same(page: 
     other.run()
     assert not other.exception
     assert other.session_state["wish"].kind == BYTES
-    assert searches.limit(other.session_state["wish"], 0) == search.goal.bytes
+    assert other.session_state["wish"].size == search.goal.bytes
     searches.end(search)
 
 
@@ -131,7 +131,7 @@ def test_two_axes_never_show_one_objective(page: AppTest) -> None:
 def test_a_wish_is_a_goal() -> None:
     assert searches.goal_of(Wish(DROP, drop=1.5, cost="macs"), 8000) == Goal(drop=1.5, seconds=300.0, cost="macs")
     assert searches.goal_of(Wish(BYTES, cost="macs"), 8000) == Goal(bytes=200, seconds=300.0)
-    assert searches.goal_of(Wish(BYTES, size=900), 8000) == Goal(bytes=900, seconds=300.0)
+    assert searches.goal_of(Wish(BYTES, size=800), 8000) == Goal(bytes=800, seconds=300.0)
 
 
 def measured() -> tuple[tuple[Point, ...], pd.DataFrame]:
@@ -197,8 +197,8 @@ def test_a_time_that_is_not_saved_is_said() -> None:
 
 
 def test_every_size_that_the_slider_stops_at_is_smaller_than_the_file(page: AppTest) -> None:
-    studio = state.studio("lenet_300_100", None, "digits", False)
-    sizes = goals._sizes(studio)
+    studio = state.studio(("lenet_300_100", None), "digits", False, "keep")
+    sizes = searches.sizes(studio.dense_bytes)
     assert list(sizes) == sorted(sizes)
     assert sizes[-1] < studio.dense_bytes
     assert sizes[0] <= studio.dense_bytes / 500

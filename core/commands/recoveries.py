@@ -1,0 +1,143 @@
+"""`recover`: what a recipe costs, given back by training; prints a line at every look."""
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from core import behaviour, pipeline, runs, training
+from core.commands import given, texts
+from core.commands.folders import recorded
+from core.exporting import write_folder
+from core.loading import load_data
+from core.recipe import from_json
+from core.statistics import Tally, estimate
+from core.training import HOW, REWINDS, SCHEDULES, Kept, Options, Outcome, Step, Task
+
+COLUMNS = ("doing", "step", "loss", "held out", "sparsity", "bits a weight", "done", "left")
+WIDTHS = (16, 15, 8, 9, 9, 14, 6, 8)
+
+
+def recover(options: argparse.Namespace) -> str:
+    """Train a compressed model with its masks and codes held, and write a folder that `verify` proves.
+
+    A line at every look: mean loss, accuracy on held-out images, sparsity, entropy, share done and time left. Images to
+    learn from, to choose by and to measure on are disjoint. Ctrl-C keeps the best so far.
+    """
+    chosen = _options(options)
+    recipe = from_json(texts.read(options.recipe, "recipe"))
+    loaded = given.model(options)
+    train = load_data(options.train) if options.train else None
+    data = given.data(options, loaded)
+    task = training.task(loaded, data, recipe, chosen, train)
+    folder = Path(options.checkpoint) if options.checkpoint else None
+    before = pipeline.measure(task.study, pipeline.trained(task.study, task.recipe, *task.start))
+    kept = Kept()
+    print(_parts(task), _line(COLUMNS), sep="\n", flush=True)
+    try:
+        _print(training.recover(task, chosen, kept, folder))
+    except KeyboardInterrupt:  # the best until then stays
+        print("stopped", file=sys.stderr)
+    if not kept.best:
+        raise ValueError("recover: stopped before anything satisfied the recipe, nothing is written")
+    return _written(options, (task, kept.best[0]), before, runs.subject(loaded, data))
+
+
+def _options(options: argparse.Namespace) -> Options:
+    """The options that are given; 'distil' is alpha at 0, unless told otherwise."""
+    named = {name: getattr(options, name) for name in ("seed", *NAMES) if getattr(options, name) is not None}
+    if "custom" in named:
+        try:
+            named["custom"] = tuple(map(float, named["custom"].split(",")))
+        except ValueError:
+            raise ValueError(f"custom is {named['custom']!r}, expected shares such as 0.5,0.8,1") from None
+        named.setdefault("rounds", len(named["custom"]))
+    if options.distil:
+        named.setdefault("alpha", 0.0)
+    return Options(**named)
+
+
+def _print(steps: Iterator[Step]) -> None:
+    for step in steps:
+        cells = (
+            step.doing,
+            f"{step.step} of {step.steps}",
+            f"{step.loss:.4f}",
+            f"{step.accuracy:.4f}",
+            f"{step.sparsity:.4f}",
+            f"{step.entropy:.3f}",
+            f"{step.share:.0%}",
+            f"{step.left:.0f} s",
+        )
+        print(_line(cells), flush=True)
+
+
+def _line(cells: Sequence[str]) -> str:
+    return " ".join(f"{cell:>{width}}" for cell, width in zip(cells, WIDTHS, strict=True))
+
+
+def _parts(task: Task) -> str:
+    return (
+        f"{len(task.learn.y)} images to learn from, {len(task.held.y)} others to choose by, "
+        f"{len(task.study.bench.targets)} others to measure on"
+    )
+
+
+def _written(options: argparse.Namespace, made: tuple[Task, Outcome], before: Tally, subject: runs.Subject) -> str:
+    """Measure the outcome on the images that nothing was chosen by, write it and keep it among the runs."""
+    (task, outcome), folder = made, Path(options.output)
+    applied = training.applied(task, outcome)
+    tally, answers = behaviour.answered(task.study.bench, applied.change)
+    files = pipeline.files(task.study, outcome.recipe, applied, tally)
+    write_folder(folder, files)
+    run = runs.asked(subject, outcome.recipe, "recovered")
+    figures = {"held_out": outcome.accuracy, "before": before.correct / before.images, "step": outcome.step}
+    kept = recorded(options, replace(run, report=json.loads(files["report.json"]), extra=figures), answers)
+    found, plain = estimate(tally, tally.images), estimate(before, before.images)
+    low, high = found.drop_ci95
+    dense, size = pipeline.dense_bytes(task.study), len(files["model.safetensors"])
+    return (
+        f"accuracy {found.accuracy:.4f}, before training {plain.accuracy:.4f}, dense {found.accuracy_dense:.4f}, drop "
+        f"{found.drop:.2f} points (95 %: {low:.2f} to {high:.2f}) on {tally.images} images\n"
+        f"{size:,} bytes, {dense / size:.1f} times smaller\nwrote {folder}{kept}"
+    )
+
+
+def _option(kind: type, about: str) -> dict[str, object]:
+    return {"type": kind, "help": about}
+
+
+def _usual(name: str) -> str:
+    return f"; default: {getattr(Options(), name) or 'none'}"
+
+
+NAMES = {
+    "steps": _option(int, "steps of each round"),
+    "batch": _option(int, "images a step"),
+    "rate": _option(float, "of learning, as a share of each tensor's size a step"),
+    "decay": _option(float, "of weights"),
+    "augment": {"choices": ("auto", "move", "none"), "help": "auto: square pictures are tilted, zoomed and shifted"},
+    "alpha": _option(float, "share of the labels in the loss; the rest is the dense model's answers"),
+    "temperature": _option(float, "that softens the answers"),
+    "looks": _option(int, "at held-out images in a round"),
+    "patience": _option(int, "looks without a gain before a round ends"),
+    "rounds": _option(int, "in which sparsity comes"),
+    "schedule": {"choices": tuple(SCHEDULES), "help": "how it comes"},
+    "custom": _option(str, "shares of the sparsity, one a round, such as 0.5,0.8,1"),
+    "rewind": {"choices": REWINDS, "help": "what a round begins with again"},
+    "how": {"choices": HOW, "help": "masks are held, or move while training"},
+    "seek": _option(int, "steps between two searches for each value's nearest level"),
+}
+OPTIONS = {
+    **{name: ((f"--{name}",), about | {"help": about["help"] + _usual(name)}) for name, about in NAMES.items()},
+    "train": (("--train",), {"help": "images to learn from; default: 70 %% of the data, which are not measured on"}),
+    "distil": (
+        ("--distil",),
+        {"action": "store_true", "help": "learn from the dense model alone: --alpha 0"},
+    ),
+    "checkpoint": (("--checkpoint",), {"help": "a folder to resume from after a kill"}),
+}
+ON = ("model", "weights", "data", "train", "recipe", "seed", "distil", "checkpoint")
+COMMANDS = {"recover": (recover, (*ON, *NAMES, "output", "runs"))}

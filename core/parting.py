@@ -1,0 +1,38 @@
+"""Images divided: some to learn from, and others that nothing is learned or chosen by."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+
+from core import evaluation
+from core.loading import Data, Loaded
+from core.recipe import Value
+
+
+def parted(data: Data, learned: Mapping[str, Value]) -> tuple[Data, Data]:
+    """The images that a recovered model is measured on, in their order, and those that it learned from, shuffled.
+
+    learned: a recipe's `recovered`, whose `images` were learned from, chosen by its `seed`; none where it has none.
+    """
+    count = int(learned.get("images", 0))
+    if not 0 <= count < len(data.targets):
+        raise ValueError(
+            f"data '{data.name}': {len(data.targets)} images of which {count} were learned from, expected some more to "
+            "measure on"
+        )
+    order = np.random.RandomState(int(learned.get("seed", 0))).permutation(len(data.targets))
+    return of(data, np.sort(order[count:])) if count else data, of(data, order[:count])
+
+
+def check_images(loaded: Loaded, data: Data, whose: str) -> None:
+    """ValueError that calls the data `whose` where the model cannot take it."""
+    try:
+        evaluation.check(loaded.model, torch.from_numpy(data.inputs), torch.from_numpy(data.targets))
+    except ValueError as error:
+        raise ValueError(f"{whose} '{data.name}': {error}") from None
+
+
+def of(data: Data, chosen: np.ndarray) -> Data:
+    """Some of the images, by their numbers."""
+    return Data(data.name, data.inputs[chosen], data.targets[chosen])

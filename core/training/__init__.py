@@ -1,0 +1,31 @@
+"""What compression loses, training gives back: fine-tuning, distillation, rounds of pruning, transfer."""
+
+from core.training.course import recover
+from core.training.losses import Aim, Batch, loss, softened, taught
+from core.training.options import HOW, REWINDS, SCHEDULES, Options, shares
+from core.training.rounds import Phase, phases
+from core.training.state import Kept, Outcome, Step, applied
+from core.training.task import Images, Task, task
+
+__all__ = [
+    "HOW",
+    "REWINDS",
+    "SCHEDULES",
+    "Aim",
+    "Batch",
+    "Images",
+    "Kept",
+    "Options",
+    "Outcome",
+    "Phase",
+    "Step",
+    "Task",
+    "applied",
+    "loss",
+    "phases",
+    "recover",
+    "shares",
+    "softened",
+    "task",
+    "taught",
+]

@@ -1,0 +1,239 @@
+"""Codes that learn: what stored values are in a form, and how a gradient at them reaches what they were made from.
+
+Values are (k,): those that are stored, without what a mask removes. Rounding lets gradients straight through, Bengio et
+al. 2013, arXiv:1308.3432; pulled back by hand, as all of it stands before the network.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from core.encoding import Affine, Codebook, Coded, Dense, Rounded
+
+HALF = 0.5  # of a step: a value that lies further from its code was clipped
+Parts = dict[str, Tensor]
+Way = tuple[Tensor, ...]
+
+
+class Place(NamedTuple):
+    """Where stored values lie: (rows, columns) of their matrix, and the flat positions of the (k,) that are stored,
+    None for all in order."""
+
+    shape: tuple[int, int]
+    positions: Tensor | None
+
+    def gathered(self, matrix: Tensor) -> Tensor:
+        """The stored values of a matrix, (k,)."""
+        flat = matrix.reshape(-1)
+        return flat if self.positions is None else flat[self.positions]
+
+    def scattered(self, values: Tensor) -> Tensor:
+        """The matrix of stored values, with 0 wherever none is stored."""
+        if self.positions is None:
+            return values.reshape(self.shape)
+        flat = torch.zeros(self.shape[0] * self.shape[1], dtype=values.dtype)
+        flat[self.positions] = values
+        return flat.view(self.shape)
+
+
+@dataclass(frozen=True, eq=False)
+class Learner:
+    """How the values of one form learn.
+
+    start: what learns beside the values. found: (form, what learns, place) -> what is looked up for each value. at:
+    values as they are stored, and what `back` needs of the way there. back: a gradient at them -> the gradients of what
+    learns. settled: the form as learned.
+    """
+
+    start: Callable[[Coded], Parts]
+    found: Callable[[Coded, Parts, Place], Parts]
+    at: Callable[[Coded, Parts, Parts], tuple[Tensor, Way]]
+    back: Callable[[Coded, tuple[Parts, Parts, Way], Tensor], Parts]
+    settled: Callable[[Coded, tuple[Parts, Parts], Place], Dense | Coded]
+
+
+def _nothing(form: Coded, *rest: object) -> Parts:
+    return {}
+
+
+def _as_it_is(form: Dense, parts: Parts, found: Parts) -> tuple[Tensor, Way]:
+    return parts["values"], ()
+
+
+def _through(form: Coded, held: tuple[Parts, Parts, Way], gradient: Tensor) -> Parts:
+    return {"values": gradient}
+
+
+def _settled_dense(form: Dense, held: tuple[Parts, Parts], place: Place) -> Dense:
+    return Dense(place.scattered(held[0]["values"]))
+
+
+def _groups(rows: int, blocks: int, block: int, place: Place) -> Tensor:
+    """Which scale of (rows, blocks) each stored value has, (k,) int64; rows: 1 where all rows share theirs."""
+    count = place.shape[0] * place.shape[1]
+    flat = torch.arange(count) if place.positions is None else place.positions
+    if rows == blocks == 1:
+        return torch.zeros_like(flat)
+    row, column = flat // place.shape[1], flat % place.shape[1]
+    return row * (blocks if rows > 1 else 0) + (column // block if blocks > 1 else 0)
+
+
+def summed(gradient: Tensor, groups: Tensor, like: Tensor) -> Tensor:
+    """The gradients of each group added up, in the shape of `like`."""
+    return torch.zeros(like.numel()).scatter_add_(0, groups, gradient).view(like.shape)
+
+
+def _even_start(form: Affine) -> Parts:
+    """The logarithm of what the scale is multiplied by, so that it stays above 0; and the offset."""
+    offset = {} if form.offset is None else {"offset": form.offset.clone()}
+    return {"growth": torch.zeros_like(form.scale)} | offset
+
+
+def _even_found(form: Affine, parts: Parts, place: Place) -> Parts:
+    """Nothing where each group's values lie together, so that a scale can be spread over a row of them."""
+    whole = place.positions is None and (form.scale.shape[1] == 1 or place.shape[1] % form.block == 0)
+    return {} if whole else {"groups": _groups(*form.scale.shape, form.block, place)}
+
+
+def _scale(form: Affine, parts: Parts) -> Tensor:
+    return (form.scale * parts["growth"].exp()).clamp(min=torch.finfo(torch.float32).tiny)
+
+
+def _spread(numbers: Tensor, found: Parts) -> Tensor:
+    """A number for each group as one for each value, (k,), or as (groups, 1) where values lie together by group."""
+    return numbers.flatten()[found["groups"]] if "groups" in found else numbers.view(-1, 1)
+
+
+def _steps(form: Affine, parts: Parts, found: Parts) -> tuple[Tensor, Tensor, Tensor, Tensor | None]:
+    """Values in steps of their scale, the whole steps that they are stored as, the scales and the offsets."""
+    own, values = _spread(_scale(form, parts), found), parts["values"]
+    if "groups" not in found:
+        values = values.view(len(own), -1)
+    offset = _spread(parts["offset"], found) if "offset" in parts else None
+    near = (values if offset is None else values - offset) / own
+    low = -form.zero
+    return near, near.round().clamp_(low, low + (2 * form.zero or 2**form.width - 1)), own, offset
+
+
+def _even_at(form: Affine, parts: Parts, found: Parts) -> tuple[Tensor, Way]:
+    near, steps, own, offset = _steps(form, parts, found)
+    values = steps * own
+    return (values if offset is None else values.add_(offset)).flatten(), (near, steps)
+
+
+def _even_sum(numbers: Tensor, gradient: Tensor, held: tuple[Parts, Tensor]) -> Tensor:
+    """Products with the gradient, added up by group."""
+    found, like = held
+    if "groups" in found:
+        return summed(numbers * gradient, found["groups"], like)
+    return torch.linalg.vecdot(numbers, gradient).view(like.shape)
+
+
+def _even_back(form: Affine, held: tuple[Parts, Parts, Way], gradient: Tensor) -> Parts:
+    """Learned step size, Esser et al. 2020, arXiv:1902.08153, and offset, Bhalgat et al. 2020, arXiv:2004.09576.
+
+    Their scale of the gradient is left out: Adam divides by it.
+    """
+    parts, found, (near, steps) = held
+    gradient = gradient.view(near.shape)
+    clipped = (steps - near).abs_().sub_(HALF).clamp_(min=0).sign_()  # 0 or 1: masks of bool take five times as long
+    inside = 1 - clipped
+    slope = _even_sum(torch.addcmul(steps, near, inside, value=-1), gradient, (found, form.scale))
+    back = {"values": (gradient * inside).flatten(), "growth": slope.mul_(_scale(form, parts))}
+    if form.offset is not None:
+        back["offset"] = _even_sum(clipped, gradient, (found, form.offset))
+    return back
+
+
+def _even_settled(form: Affine, held: tuple[Parts, Parts], place: Place) -> Affine:
+    parts = held[0]
+    codes = _steps(form, *held)[1].flatten().add_(form.zero).to(torch.uint8)
+    offset = parts["offset"].clone() if "offset" in parts else None
+    codes = place.scattered(codes)
+    if place.positions is not None and form.zero_is_a_code:
+        gone = torch.ones(codes.numel(), dtype=torch.bool)
+        gone[place.positions] = False
+        codes = codes.masked_fill(gone.view(codes.shape), form.zero)
+    return replace(form, codes=codes, scale=_scale(form, parts), offset=offset)
+
+
+def _book_start(form: Codebook) -> Parts:
+    """The levels, or where they are published ones the scales: as logarithms of what they are multiplied by."""
+    return {"levels": form.levels.clone()} if form.scale is None else {"growth": torch.zeros_like(form.scale)}
+
+
+def _book(form: Codebook, parts: Parts) -> Codebook:
+    """The form with what it has learned; levels in ascending order."""
+    if form.scale is None:
+        return replace(form, levels=parts["levels"].sort(1).values)
+    return replace(form, scale=(form.scale * parts["growth"].exp()).clamp(min=torch.finfo(torch.float32).tiny))
+
+
+def _book_found(form: Codebook, parts: Parts, place: Place) -> Parts:
+    """The nearest level of each value: its place among all levels, and the group of its scale."""
+    now = _book(form, parts)
+    rows, size = now.levels.shape
+    codes = now.nearest(place.scattered(parts["values"]), 0).long() + size * torch.arange(rows)[:, None]
+    levels = place.gathered(codes)
+    if form.scale is None:  # what was learned may stand in another order
+        order = parts["levels"].argsort(1) + size * torch.arange(rows)[:, None]
+        levels = order.flatten().index_select(0, levels)
+    found = {"levels": levels}
+    return found if form.scale is None else found | {"groups": _groups(*form.scale.shape, form.block, place)}
+
+
+def _book_at(form: Codebook, parts: Parts, found: Parts) -> tuple[Tensor, Way]:
+    levels = parts.get("levels", form.levels).flatten().index_select(0, found["levels"])
+    if form.scale is not None:
+        levels = levels * _book(form, parts).scale.flatten()[found["groups"]]
+    return levels, (levels,)
+
+
+def _book_back(form: Codebook, held: tuple[Parts, Parts, Way], gradient: Tensor) -> Parts:
+    """A level learns by the sum of the gradients of what shares it. Han et al. 2016, arXiv:1510.00149."""
+    found, (values,) = held[1:]
+    if form.scale is None:
+        return {"values": gradient, "levels": summed(gradient, found["levels"], form.levels)}
+    return {"values": gradient, "growth": summed(gradient * values, found["groups"], form.scale)}
+
+
+def _book_settled(form: Codebook, held: tuple[Parts, Parts], place: Place) -> Codebook:
+    parts, found = held
+    now, size = _book(form, parts), form.levels.shape[1]
+    codes = found["levels"] % size
+    if form.scale is None:
+        rank = parts["levels"].argsort(1).argsort(1).flatten()  # where each level comes in ascending order
+        codes = rank[found["levels"]]
+    return replace(now, codes=place.scattered(codes.to(torch.uint8)))
+
+
+def _float_found(form: Rounded, parts: Parts, place: Place) -> Parts:
+    return {} if form.scale is None else {"groups": _groups(*form.scale.shape, form.block, place)}
+
+
+def _float_codes(form: Rounded, parts: Parts, found: Parts) -> tuple[Tensor, Tensor | float]:
+    if form.scale is None:
+        return parts["values"].to(form.codes.dtype), 1.0
+    own, most = form.scale.flatten()[found["groups"]], torch.finfo(form.codes.dtype).max
+    return (parts["values"] / own).clamp_(-most, most).to(form.codes.dtype), own
+
+
+def _float_at(form: Rounded, parts: Parts, found: Parts) -> tuple[Tensor, Way]:
+    codes, own = _float_codes(form, parts, found)
+    return codes.float() * own, ()
+
+
+def _float_settled(form: Rounded, held: tuple[Parts, Parts], place: Place) -> Rounded:
+    codes, whole = _float_codes(form, *held)[0], torch.uint8 if form.codes.itemsize == 1 else torch.int16
+    return replace(form, codes=place.scattered(codes.view(whole)).view(form.codes.dtype))
+
+
+LEARNERS: Mapping[type, Learner] = {
+    Dense: Learner(_nothing, _nothing, _as_it_is, _through, _settled_dense),
+    Affine: Learner(_even_start, _even_found, _even_at, _even_back, _even_settled),
+    Codebook: Learner(_book_start, _book_found, _book_at, _book_back, _book_settled),
+    Rounded: Learner(_nothing, _float_found, _float_at, _through, _float_settled),
+}
