@@ -130,7 +130,7 @@ def button(position: Position, looked: Look) -> Button:
     job = job_of(position, position.recipe)
     if job and job.running:
         return Button(f"Keeping {share(job):.0%}", False)
-    if not looked.measuring.done() or looked.tally.images < looked.total:
+    if looked.tally.images < looked.total:
         return Button(KEEP, False)
     known = _subject_soon(position)
     try:

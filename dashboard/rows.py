@@ -96,12 +96,14 @@ def select(name: str, label: str, options: dict[str, str], value: str) -> Item:
 def parts(studio: Studio, position: Position, looked: Look) -> dict[str, Part]:
     """The rows for the board, with what is to be said of the methods at work."""
     rows = of(studio, position) | {"note": (Item("note", "note", said(position, looked)),)}
+    return {name: part(items) for name, items in rows.items()}
+
+
+def foot(studio: Studio, position: Position, looked: Look) -> Part:
+    """The last row, once the look is measured: a run can be kept that all images were measured on."""
     kept = keeping.button(position, looked)
-    foot = [
-        replace(item, label=kept.words, disabled=not kept.usable) if item.name == "keep" else item
-        for item in rows["foot"]
-    ]
-    return {name: part(items) for name, items in (rows | {"foot": foot}).items()}
+    items = of(studio, position)["foot"]
+    return part([replace(i, label=kept.words, disabled=not kept.usable) if i.name == "keep" else i for i in items])
 
 
 def said(position: Position, looked: Look) -> str:

@@ -10,6 +10,7 @@ from core.runs.records import Run
 from core.statistics import Tally, estimate
 
 ALL = "all layers"
+PLACED = ("number", "dimension", "value", "place")
 DIMENSIONS = (
     "bytes",
     "sparsity",
@@ -54,7 +55,7 @@ def placed(table: pd.DataFrame) -> pd.DataFrame:
         low, high = table[name].min(), table[name].max()
         places = (table[name] - low) / (high - low) if high > low else pd.Series(0.5, table.index)
         parts.append(table[["number"]].assign(dimension=name, value=table[name], place=places))
-    return pd.concat(parts, ignore_index=True) if parts else table[["number"]].assign(dimension="", value=0.0, place=0)
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=PLACED)
 
 
 def differing(runs: Sequence[Run]) -> pd.DataFrame:

@@ -46,6 +46,7 @@ def explore(beating: bool) -> None:
     trail.visit(looked)
     resting = all(reading.final for reading in readings.values())
     parts[READ] = readout.part(panels.figures_of(looked, resting))
+    parts["foot"] = rows.foot(studio, position, looked)
     plots |= panels.measured_plots(studio, position, looked)
     parts |= _sliders(studio, (position, readings), 1e3 * (time.perf_counter() - start))
     panels.trouble()
