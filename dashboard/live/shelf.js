@@ -48,22 +48,25 @@ function createRun(shelf, number) {
   return item;
 }
 
-// A field is the hand's for as long as it has the focus.
-function fillField(field, words, hint) {
-  field.dataset.kept = words;
-  if (document.activeElement !== field && field.getRootNode().activeElement !== field && field.value !== words) field.value = words;
+// A field is the hand's for as long as it has the focus, or Python has not heard of what was typed.
+function fillField(field, words, { hint, waits }) {
   field.placeholder = hint;
+  if (waits) return;
+  field.dataset.kept = words;
+  if (field.getRootNode().activeElement !== field && field.value !== words) field.value = words;
 }
 
-function fill(run, data) {
+function fill(shelf, data) {
+  const run = shelf.runs.get(data.number);
+  const waits = (...deeds) => shelf.queue.some(({ what, number }) => number === data.number && deeds.includes(what));
   const called = data.name || `run ${data.number}`;
-  run.box.checked = data.picked;
+  if (!waits("pick", "drop")) run.box.checked = data.picked;
   run.box.disabled = data.full && !data.picked;
   run.box.setAttribute("aria-label", `Compare ${called}`);
   put(run.letter, data.letter);
-  fillField(run.name, data.name, data.dense ? "The dense model" : `run ${data.number}`);
+  fillField(run.name, data.name, { hint: data.dense ? "The dense model" : `run ${data.number}`, waits: waits("name") });
   run.name.setAttribute("aria-label", `Name of run ${data.number}`);
-  fillField(run.note, data.note, "Add a note");
+  fillField(run.note, data.note, { hint: "Add a note", waits: waits("note") });
   run.note.setAttribute("aria-label", `Note on ${called}`);
   for (const name of ["right", "about", "when"]) put(run[name], data[name]);
   run.about.title = data.about;
@@ -97,6 +100,6 @@ export default function ({ data, parentElement, setStateValue }) {
   data.runs.forEach((each, i) => {
     const item = shelf.runs.get(each.number)?.item ?? createRun(shelf, each.number);
     if (shelf.list.children[i] !== item) shelf.list.insertBefore(item, shelf.list.children[i] ?? null);
-    fill(shelf.runs.get(each.number), each);
+    fill(shelf, each);
   });
 }
