@@ -10,6 +10,7 @@ from torch import Tensor
 
 from core.certainty import calibration_error
 from core.evaluation import BATCH, NOTHING, Bench, Change, counted, dense_logits, outputs
+from core.fitting import require_classes
 from core.statistics import Tally, estimate
 
 BINS = 40
@@ -28,6 +29,7 @@ class Agreement(NamedTuple):
 
 def answered(bench: Bench, change: Change) -> tuple[Tally, Answered]:
     """The tally over all images and the changed model's answers, from one pass. Equal keys must mean equal tensors."""
+    require_classes(bench.targets, "what two models answer differently")
     tally, parts = NOTHING, []
     for counts, answers in answering(bench, change):
         tally = tally.plus(counts)
@@ -42,7 +44,8 @@ def answering(bench: Bench, change: Change) -> Iterator[tuple[Tally, Answered]]:
 
 
 def dense_answered(bench: Bench) -> Answered:
-    """The dense model's answers; its logits are computed once a bench."""
+    """The dense model's answers; its logits are computed once a bench. ValueError where they are no classes."""
+    require_classes(bench.targets, "what two models answer differently")
     return joined([_answered(bench, batch, dense_logits(bench, batch)) for batch in range(bench.batches)])
 
 

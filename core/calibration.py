@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from core.encoding import Grid
 from core.inputs import rounding
+from core.kinds import KINDS, Call, held, kind_of
 
 BATCH = 200
 MOST = 1000  # images: batch-norm statistics gain little from more
@@ -22,8 +23,11 @@ def positions(model: nn.Module, parameters: Mapping[str, str], sample: Tensor) -
     """
     used: dict[str, int | None] = dict.fromkeys(parameters)
     weights = {id(model.get_parameter(parameter)): name for name, parameter in parameters.items()}
-    sharing = [(module, weights.get(id(getattr(module, "weight", None)))) for module in model.modules()]
-    hooks = [_counted(module, used, name) for module, name in sharing if name]
+    own = {
+        module: {each.name: weights[id(each.weight)] for each in held(module) if id(each.weight) in weights}
+        for module in model.modules()
+    }
+    hooks = [_counted(module, used, names) for module, names in own.items() if names]
     try:
         with torch.no_grad():
             model(sample)
@@ -33,12 +37,18 @@ def positions(model: nn.Module, parameters: Mapping[str, str], sample: Tensor) -
     return used
 
 
-def _counted(module: nn.Module, used: dict[str, int | None], name: str) -> torch.utils.hooks.RemovableHandle:
-    def count(module: nn.Module, inputs: tuple, output: Tensor) -> None:
-        looked_up = isinstance(module, nn.Embedding)
-        used[name] = (used[name] or 0) + (0 if looked_up else output.numel() // module.weight.shape[0])
+def _counted(
+    module: nn.Module, used: dict[str, int | None], names: Mapping[str, str]
+) -> torch.utils.hooks.RemovableHandle:
+    """names: of layers, by the name of their weight in the module."""
+    kind = KINDS[kind_of(module)]
 
-    return module.register_forward_hook(count)
+    def count(module: nn.Module, given: tuple, named: dict[str, object], output: object) -> None:
+        for name, layer in names.items():
+            times = kind.uses(Call(module, given, named, output), name)
+            used[layer] = None if times is None else (used[layer] or 0) + times
+
+    return module.register_forward_hook(count, with_kwargs=True)
 
 
 def calibration_images(total: int) -> int:

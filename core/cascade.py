@@ -30,7 +30,7 @@ def cascade(known: tuple[Layer, ...], masks: Mapping[str, Tensor], paired: Paire
             moments, crossed = paired(layer, changed)
             matrix = refit(aligned(layer.matrix, moments, crossed), masks[layer.name], moments)
             matrices[layer.name] = matrix
-            changed[layer.parameter] = matrix.view(layer.weight.shape).to(layer.weight.dtype)
+            changed[layer.parameter] = layer.parameter_of(matrix)
     return matrices
 
 

@@ -13,7 +13,8 @@ from core.clustering import Sorted
 from core.coding import CLUSTERING, CODERS, SCALES, check_width
 from core.compensation import COMPENSATIONS, SWEEPING
 from core.encoding import Coded, Dense, Encoded, Grid, Gridded, LowRank, Sparse, Stored, Tucker, count_kept, leaves
-from core.factoring import ALLOWED, CALIBRATED, FACTORIZERS, OF_KERNELS, Decomposed, kept_rank, least_rank
+from core.factoring import ALLOWED, CALIBRATED, FACTORIZERS, Decomposed, kept_rank, least_rank
+from core.granting import granted, rank_stays
 from core.layer import Layer, require_finite
 from core.patterns import PATTERNS, Wanted
 from core.pruning import CRITERIA, FREE, Sight
@@ -51,7 +52,7 @@ def decomposed(layer: Layer, settings: Settings, seen: Seen | None = None) -> De
 
 def rank_of(layer: Layer, settings: Settings, seen: Seen | None = None) -> int:
     """The rank that the Settings leave the layer, 1 to its full one; only a fraction needs no decomposition."""
-    if not settings.factors or _rank_stays(layer, settings, seen):
+    if not settings.factors or rank_stays(layer, settings, seen):
         return layer.full_rank
     if settings.rank_by == "fraction":
         return kept_rank(layer.full_rank, settings.rank)
@@ -82,6 +83,7 @@ class Held:
 def encode(layer: Layer, settings: Settings, seen: Seen | None = None) -> Encoded:
     """The layer's matrix in the form that its Settings ask for; ValueError where its weights are not finite."""
     check_width(settings)
+    settings = granted(layer, settings, seen)
     if settings.prunes or settings.bits < UNCODED:
         require_finite(layer)
     on = _grid(layer, settings, seen)
@@ -98,43 +100,12 @@ def encode(layer: Layer, settings: Settings, seen: Seen | None = None) -> Encode
 
 def _grid(layer: Layer, settings: Settings, seen: Seen | None) -> Grid | None:
     """The grid of the layer's inputs; None where they stay as they are."""
-    if settings.inputs_bits == UNCODED or _inputs_stay(layer, settings, seen):
+    if settings.inputs_bits == UNCODED:
         return None
     if seen is None:
         raise ValueError(f"layer '{layer.name}': inputs_bits needs calibration images")
     require_finite(layer)
     return inputs.grid(seen, settings.inputs_bits)
-
-
-def note(layer: Layer, settings: Settings, seen: Seen | None = None) -> str:
-    """What the Settings ask for that the layer is left without, and why; '' where it gets all."""
-    return "; ".join(why for stays in STAYS if (why := stays(layer, settings, seen)))
-
-
-def notes(
-    known: tuple[Layer, ...], recipe: Recipe, seen: Mapping[str, Seen | None] = MappingProxyType({})
-) -> dict[str, str]:
-    """The `note` of each layer, by layer name."""
-    return {layer.name: note(layer, recipe.settings(layer.name), seen.get(layer.name)) for layer in known}
-
-
-def _rank_stays(layer: Layer, settings: Settings, seen: Seen | None) -> str:
-    if not settings.factors:
-        return ""
-    if layer.full_rank == 1:
-        return "its rank stays: it is 1 already"
-    if settings.factorizer in OF_KERNELS and layer.kernel == 1:
-        return f"its rank stays full: {settings.factorizer} needs a kernel of 2 positions or more; svd can lower it"
-    return ""
-
-
-def _inputs_stay(layer: Layer, settings: Settings, seen: Seen | None) -> str:
-    if settings.inputs_bits == UNCODED:
-        return ""
-    if layer.kind == "Embedding":
-        return "its inputs stay as they are: an embedding takes indices"
-    why = seen and seen.refusal
-    return f"its inputs stay as they are: {why}" if why else ""
 
 
 def _stored_all(values: tuple[Tensor, ...], settings: Settings, layer: Layer, seen: Seen | None) -> list[Stored]:
@@ -261,7 +232,7 @@ def compress(
 def weights(known: tuple[Layer, ...], encoded: Mapping[str, Encoded]) -> dict[str, Tensor]:
     """Parameter name -> the decoded weight in its own shape and type, for every layer that is not as it was."""
     return {
-        layer.parameter: encoded[layer.name].decode().view(layer.weight.shape).to(layer.weight.dtype)
+        layer.parameter: layer.parameter_of(encoded[layer.name].decode())
         for layer in known
         if not unchanged(layer, encoded[layer.name])
     }
@@ -283,7 +254,6 @@ def run(model: nn.Module, changed: Mapping[str, Tensor], images: Tensor) -> Tens
     return torch.func.functional_call(model, dict(changed), (images,))
 
 
-STAYS = (_rank_stays, _inputs_stay)  # why something that is asked for is not done to a layer
 INDEXED = ("magnitude", "element")  # what the layer's sorted weights answer at once
 TABLES = {
     "criterion": CRITERIA,

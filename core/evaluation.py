@@ -12,12 +12,15 @@ from torch.nn import functional
 
 from core.certainty import Certainty, certainty
 from core.encoding import Grid
+from core.fitting import check, fitted
 from core.inputs import rounding
-from core.statistics import Tally
+from core.metrics import Metric, checked, default, rows, task
+from core.statistics import Paired, Tally
 from core.tracing import Live, Trace, advance, start, taken_up, tensors, trace
 
 BATCH = 100  # images: larger batches make intermediates that no longer fit the cache
 NOTHING = Tally()
+NUMBERS = 2**24  # of outputs that a batch gives at most: a large vocabulary fills the memory soon
 REMEMBERED = 512 * 2**20  # bytes of activations kept to resume from
 
 
@@ -25,8 +28,10 @@ REMEMBERED = 512 * 2**20  # bytes of activations kept to resume from
 class Bench:
     """A model with the images it is measured on, and what earlier measurements left to resume from.
 
-    inputs: (N, ...) float32. targets: (N,) int64. steps: None where the model runs whole. base: the model's own
-    convolution weights, laid out to run fast, where it takes them so. The memos are filled as batches are measured:
+    inputs: (N, ...) float32, or int64 token ids. targets: (N,) int64; (N, length) of tokens; or float32 numbers.
+    metrics: figures beside the counted answers. batch: images that run together. steps: None where the model runs
+    whole. base: the model's own convolution weights, laid out to run fast, where it takes them so. The memos are filled
+    as batches are measured:
     dense answers by batch, dense logits by batch where they were asked for, activations by (step, batch, what changed
     before it), the last change seen and the step that it began at.
     """
@@ -36,6 +41,8 @@ class Bench:
     targets: Tensor
     steps: Trace | None
     base: dict[str, Tensor]
+    metrics: tuple[Metric, ...] = ()
+    batch: int = BATCH
     dense: dict[int, "Answers"] = field(default_factory=dict)
     dense_logits: dict[int, Tensor] = field(default_factory=dict)
     activations: OrderedDict[Hashable, Live] = field(default_factory=OrderedDict)
@@ -45,17 +52,22 @@ class Bench:
     @property
     def batches(self) -> int:
         """How many batches all images make."""
-        return -(-len(self.targets) // BATCH)
+        return -(-len(self.targets) // self.batch)
 
 
-def bench(model: nn.Module, inputs: np.ndarray, targets: np.ndarray) -> Bench:
-    """A bench for a model in eval mode; ValueError where the data does not fit it."""
-    x, y = torch.from_numpy(inputs), torch.from_numpy(targets)
-    check(model, x, y)
+def bench(model: nn.Module, inputs: np.ndarray, targets: np.ndarray, metric: Metric | None = None) -> Bench:
+    """A bench for a model in eval mode; ValueError where the data does not fit it.
+
+    metric: beside the counted answers; by default what the targets ask for.
+    """
+    x, y = fitted(model, torch.from_numpy(inputs)), torch.from_numpy(targets)
+    metrics = default(y) if metric is None else (metric, *(each for each in default(y) if each.name == "top1"))
+    outputs = check(model, x, y, metrics)
     with torch.no_grad():
         steps = trace(model, x[:2].clone())
     base = {name: laid_out(tensor) for name, tensor in model.named_parameters() if tensor.dim() == 4}
-    return Bench(model, x, y, steps, base if _runs_with(model, base, x[:2]) else {})
+    batch = max(1, min(BATCH, NUMBERS * len(outputs) // outputs.numel()))
+    return Bench(model, x, y, steps, base if _runs_with(model, base, x[:2]) else {}, metrics, batch)
 
 
 def _runs_with(model: nn.Module, base: dict[str, Tensor], x: Tensor) -> bool:
@@ -66,30 +78,6 @@ def _runs_with(model: nn.Module, base: dict[str, Tensor], x: Tensor) -> bool:
     except RuntimeError:
         return False
     return True
-
-
-def check(model: nn.Module, x: Tensor, y: Tensor) -> None:
-    """ValueError where a model in eval mode cannot be measured on images x with labels y, as two images show."""
-    with torch.no_grad():
-        try:
-            outputs = model(x[:2].clone())
-        except Exception as error:  # a model may raise anything for an input it was not made for
-            raise ValueError(f"data: the model cannot take inputs of shape {tuple(x.shape[1:])} ({error})") from None
-        _check_outputs(outputs, y)
-        if not torch.equal(outputs.nan_to_num(), model(x[:2].clone()).nan_to_num()):
-            raise ValueError("model: it answers the same images differently each time, expected no chance in eval mode")
-
-
-def _check_outputs(outputs: object, targets: Tensor) -> None:
-    images = min(2, len(targets))
-    fits = isinstance(outputs, Tensor) and outputs.dim() == 2 and len(outputs) == images
-    if not fits or not outputs.is_floating_point():
-        given = tuple(outputs.shape) if isinstance(outputs, Tensor) else type(outputs).__name__
-        raise ValueError(f"model: its output is {given}, expected (images, classes)")
-    classes = outputs.shape[1]
-    wrong = (targets < 0) | (targets >= classes)
-    if wrong.any():
-        raise ValueError(f"data: label {int(targets[wrong][0])} does not fit the model's {classes} classes")
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,7 +99,7 @@ def tallies(bench: Bench, change: Change, tally: Tally = NOTHING) -> Iterator[Ta
 
     tally: of earlier batches under the same change. Equal keys must mean equal tensors and grids.
     """
-    done = -(-tally.images // BATCH)
+    done = -(-tally.images // bench.batch)
     for batch, now in enumerate(outputs(bench, change, done), done):
         tally = tally.plus(counted(bench, batch, now))
         yield tally
@@ -130,34 +118,51 @@ def outputs(bench: Bench, change: Change, first: int = 0) -> Iterator[Tensor]:
 
 
 def counted(bench: Bench, batch: int, now: Tensor) -> Tally:
-    """The tally of one batch, from a changed model's logits for it."""
-    after, before = _answers(now, _targets(bench, batch)), dense_answers(bench, batch)
+    """The tally of one batch, from a changed model's outputs for it."""
+    after, before = _answers(bench, batch, now), dense_answers(bench, batch)
+    pairs = tuple(map(_paired, bench.metrics, before.values, after.values))
+    images = len(_targets(bench, batch))
+    if after.sure is None:
+        return Tally(images, pairs=pairs)
     lost, gained = int((before.right & ~after.right).sum()), int((after.right & ~before.right).sum())
     divergence = float(functional.kl_div(after.logs, before.logs, reduction="sum", log_target=True))
-    return Tally(len(after.right), int(after.right.sum()), lost, gained, divergence, (before.sure, after.sure))
+    return Tally(images, int(after.right.sum()), lost, gained, divergence, (before.sure, after.sure), pairs)
+
+
+def _paired(metric: Metric, dense: Tensor, now: Tensor) -> Paired:
+    sums = (dense.sum(), now.sum(), now.square().sum(), (now - dense).square().sum())
+    return Paired(metric.name, *map(float, sums))
 
 
 class Answers(NamedTuple):
-    """Which images of a batch are answered right, (images,) bool; the logarithms of their probabilities, (images,
-    classes); and how sure the model is of them."""
+    """Which answers of a batch are right, (answers,) bool; the logarithms of their probabilities, (answers, classes);
+    and how sure the model is of them: none where the targets are numbers. values: of each metric, (images,)."""
 
-    right: Tensor
-    logs: Tensor
-    sure: Certainty
+    right: Tensor | None
+    logs: Tensor | None
+    sure: Certainty | None
+    values: tuple[Tensor, ...]
 
 
-def _answers(outputs: Tensor, targets: Tensor) -> Answers:
-    logs = torch.log_softmax(outputs.nan_to_num(), 1)
-    return Answers(outputs.argmax(1) == targets, logs, certainty(outputs, targets))
+def _answers(bench: Bench, batch: int, outputs: Tensor) -> Answers:
+    targets = _targets(bench, batch)
+    values = tuple(checked(metric, outputs.nan_to_num(), targets) for metric in bench.metrics)
+    if task(targets) == "numbers":
+        return Answers(None, None, None, values)
+    logits, labels = rows(outputs, targets)
+    logs = torch.log_softmax(logits.nan_to_num(), 1)
+    return Answers(logits.argmax(1) == labels, logs, certainty(logits, labels), values)
 
 
 def dense_answers(bench: Bench, batch: int) -> Answers:
-    """What the dense model makes of a batch; computed once."""
-    if batch not in bench.dense:
-        known = bench.dense_logits.get(batch)
-        outputs = _dense_logits(bench, batch) if known is None else known
-        bench.dense[batch] = _answers(outputs, _targets(bench, batch))
-    return bench.dense[batch]
+    """What the dense model makes of a batch; computed once, but where so many answers would fill the memory."""
+    if batch in bench.dense:
+        return bench.dense[batch]
+    known = bench.dense_logits.get(batch)
+    found = _answers(bench, batch, _dense_logits(bench, batch) if known is None else known)
+    if task(bench.targets) != "tokens" or found.logs.nbytes * bench.batches <= REMEMBERED:
+        bench.dense[batch] = found
+    return found
 
 
 def dense_logits(bench: Bench, batch: int) -> Tensor:
@@ -177,7 +182,9 @@ def logits(bench: Bench, change: Change, batch: int, resume: int) -> Tensor:
 
     resume: the step whose inputs are worth remembering for the next change; 0 remembers nothing.
     """
-    inputs = bench.inputs[batch * BATCH : (batch + 1) * BATCH].clone()  # a model may write into what it is given
+    inputs = bench.inputs[
+        batch * bench.batch : (batch + 1) * bench.batch
+    ].clone()  # a model may write into what it is given
     if change.model is not None:
         return change.model(inputs)
     if bench.steps is None:
@@ -239,7 +246,7 @@ def _bytes(live: Live) -> int:
 
 
 def _targets(bench: Bench, batch: int) -> Tensor:
-    return bench.targets[batch * BATCH : (batch + 1) * BATCH]
+    return bench.targets[batch * bench.batch : (batch + 1) * bench.batch]
 
 
 def laid_out(tensor: Tensor) -> Tensor:

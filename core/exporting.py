@@ -115,10 +115,10 @@ def deserialize(
         raise ValueError(f"not a file that Prunescope wrote ({error})") from None
     read = {layer: _layer_form(layer, forms.get(layer.parameter), tensors) for layer in known}
     encoded = {layer.name: form for layer, (form, _) in read.items()}
-    decoded = {layer.parameter: matrix.view(layer.weight.shape) for layer, (_, matrix) in read.items()}
+    decoded = {layer.parameter: layer.parameter_of(matrix) for layer, (_, matrix) in read.items()}
     rest = {name: tensor for name, tensor in tensors.items() if SEPARATOR not in name}
     _check_names(_untied(model), decoded | rest)
-    return encoded, rest | {p: t.to(model.get_parameter(p).dtype) for p, t in decoded.items()}
+    return encoded, rest | decoded
 
 
 def _layer_form(layer: Layer, form: Mapping | None, tensors: Mapping[str, Tensor]) -> tuple[Encoded, Tensor]:
@@ -127,7 +127,8 @@ def _layer_form(layer: Layer, form: Mapping | None, tensors: Mapping[str, Tensor
     if form is None:
         whole = tensors.get(layer.parameter)
         form = {"kind": "dense", "rows": rows, "columns": columns}
-        parts = {} if whole is None else {"values": whole.float().reshape(-1)}
+        fits = whole is not None and tuple(whole.shape) == layer.shape
+        parts = {"values": layer.matrix_of(whole.float()).reshape(-1)} if fits else {}
     else:
         prefix = layer.parameter + SEPARATOR
         parts = {name.removeprefix(prefix): t for name, t in tensors.items() if name.startswith(prefix)}
@@ -251,4 +252,3 @@ TYPE_NAMES = {
     torch.bool: "BOOL",
 }
 TYPE_BYTES = {name: kind.itemsize for kind, name in TYPE_NAMES.items()}  # in the order of a safetensors file
-EXPORTERS = {"safetensors": serialize}

@@ -11,7 +11,7 @@ from torch.overrides import TorchFunctionMode
 
 from core.encoding import Grid
 from core.seen import Seen
-from core.seen.watching import USES, place
+from core.seen.watching import USES, called, place
 
 CHUNK = 2**17  # numbers rounded at a time: they stay in the cache from the first operation to the last
 
@@ -60,10 +60,10 @@ class _Rounding(TorchFunctionMode):
         if function not in MULTIPLYING:
             return function(*args, **kwargs)
         arguments = dict(zip(MULTIPLYING[function], args, strict=False)) | kwargs
-        on = self.grids.get(id(arguments["weight"]))
+        on = self.grids.get(id(arguments.get("weight")))
         if on is not None:
             arguments["input"] = rounded(arguments["input"], on)
-        return function(**arguments)
+        return called(function, arguments, len(args))
 
 
 def rounding(model: nn.Module, tensors: Mapping[str, Tensor], grids: Mapping[str, Grid]) -> AbstractContextManager:

@@ -30,11 +30,11 @@ def joint(
             f"{count} weights survive, expected 1 to {MOST}: remove fewer or more, or refit layer by layer"
         )
     system, right = torch.zeros(count, count, dtype=torch.float64), torch.zeros(count, dtype=torch.float64)
-    changed = {layer.parameter: matrices[layer.name].view(layer.weight.shape) for layer in known}
+    changed = {layer.parameter: layer.parameter_of(matrices[layer.name]) for layer in known}
     for batch in images.split(_batch(model, known, images)):
         lacking = (_centred(run(model, {}, batch)) - _centred(run(model, changed, batch))).flatten().double()
         jacobians = _jacobians(model, changed, batch)
-        parts = [jacobians[layer.parameter][:, survivors[layer.name]] for layer in known]
+        parts = [_rows(layer, jacobians[layer.parameter])[:, survivors[layer.name]] for layer in known]
         slopes = torch.cat(parts, 1).double()  # (n * classes, survivors)
         system.addmm_(slopes.mT, slopes)
         right += lacking @ slopes
@@ -53,13 +53,18 @@ def _batch(model: nn.Module, known: tuple[Layer, ...], images: Tensor) -> int:
 
 
 def _jacobians(model: nn.Module, changed: Mapping[str, Tensor], batch: Tensor) -> dict[str, Tensor]:
-    """d centred output / d weight by parameter name, (images * outputs, weights)."""
+    """d centred output / d weight by parameter name, (images * outputs, weight's shape)."""
 
     def outputs(weights: dict[str, Tensor], image: Tensor) -> Tensor:
         return _centred(run(model, weights, image[None])).flatten()
 
     found = vmap(jacrev(outputs), in_dims=(None, 0))(dict(changed), batch)  # each (n, outputs, *weight)
-    return {name: jacobian.flatten(2).flatten(0, 1) for name, jacobian in found.items()}
+    return {name: jacobian.flatten(0, 1) for name, jacobian in found.items()}
+
+
+def _rows(layer: Layer, jacobian: Tensor) -> Tensor:
+    """The slopes by the entries of the layer's matrix, (images * outputs, weights)."""
+    return vmap(layer.matrix_of)(jacobian).flatten(1)
 
 
 def _moved(matrices: Mapping[str, Tensor], survivors: Mapping[str, Tensor], change: Tensor) -> dict[str, Tensor]:

@@ -10,18 +10,41 @@ from torch import Tensor, nn
 
 from core import index
 from core.factoring import FACTORIZERS, Decomposed, Spectrum
+from core.kinds import Held, held, turned
 from core.seen.watching import place
 
 
 @dataclass(frozen=True, eq=False)
 class Layer:
-    """One weight that can be compressed. parameter: its name in the state dict. groups: of a convolution, else 1."""
+    """One weight that can be compressed. parameter: its name in the state dict. groups: of a convolution, else 1.
+
+    weight: with outputs first, (out, in / groups, kernel...). turned: whether the model holds it with inputs first.
+    """
 
     name: str
     parameter: str
     kind: str
     weight: Tensor
     groups: int
+    turned: bool = False
+
+    def parameter_of(self, matrix: Tensor) -> Tensor:
+        """A matrix (out, in) in the shape and type in which the model holds the weight."""
+        weight = matrix.view(self.weight.shape)
+        return (turned(weight, self.groups) if self.turned else weight).to(self.weight.dtype)
+
+    def matrix_of(self, parameter: Tensor) -> Tensor:
+        """What has the shape in which the model holds the weight, as a matrix (out, in) of its own type."""
+        weight = turned(parameter, self.groups) if self.turned else parameter
+        return weight.reshape(self.matrix.shape)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape in which the model holds the weight."""
+        if not self.turned:
+            return tuple(self.weight.shape)
+        out, inputs, *kernel = self.weight.shape
+        return (inputs * self.groups, out // self.groups, *kernel)
 
     @cached_property
     def matrix(self) -> Tensor:
@@ -73,12 +96,18 @@ def layers(model: nn.Module) -> tuple[Layer, ...]:
     entries = {place(tensor): name for name, tensor in reversed(model.state_dict().items())}
     found: dict[str, Layer] = {}
     for name, module in model.named_modules():
-        kind = next((kind for kind, types in KINDS.items() if isinstance(module, types)), None)
-        parameter = entries.get(place(module.weight)) if kind else None
-        if parameter and parameter not in found and module.weight.numel() and module.weight.is_floating_point():
-            groups = module.groups if kind == "Conv" else 1
-            found[parameter] = Layer(name or "weight", parameter, kind, module.weight, groups)
+        for each in held(module):
+            parameter = entries.get(place(each.weight))
+            if parameter and parameter not in found and each.weight.numel() and each.weight.is_floating_point():
+                found[parameter] = _layer(name, parameter, each)
     return tuple(found.values())
+
+
+def _layer(module: str, parameter: str, each: Held) -> Layer:
+    """A module with one weight lends it its name."""
+    name = module if each.name == "weight" else f"{module}.{each.name}".removeprefix(".")
+    weight = turned(each.weight.detach(), each.groups) if each.turned else each.weight
+    return Layer(name or "weight", parameter, each.kind, weight, each.groups, each.turned)
 
 
 def require_finite(layer: Layer) -> None:
@@ -88,10 +117,3 @@ def require_finite(layer: Layer) -> None:
             f"layer '{layer.name}': {layer.not_finite} of {layer.matrix.numel()} weights are NaN or infinite, "
             "expected finite ones; leave this layer at its defaults or mend the model"
         )
-
-
-KINDS = {
-    "Linear": nn.Linear,
-    "Conv": (nn.Conv1d, nn.Conv2d, nn.Conv3d),
-    "Embedding": nn.Embedding,
-}

@@ -1,5 +1,6 @@
 """What a page asks at every position of a slider: one recipe, compressed and measured within a time."""
 
+import copy
 import os
 import time
 from collections import OrderedDict
@@ -12,10 +13,12 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from core import compensation, compress, exporting, index, pipeline, planning, report
+from core import compensation, compress, evaluation, exporting, index, pipeline, planning, report
 from core.encoding import Encoded
 from core.evaluation import BATCH, Change, tallies
-from core.layer import Layer
+from core.fitting import require_classes
+from core.granting import note
+from core.layer import Layer, layers
 from core.pipeline import Study, dense_bytes
 from core.recipe import BESIDE, Recipe, Settings, to_json
 from core.report import Row
@@ -76,7 +79,8 @@ class Studio:
 
 
 def opened(study: Study) -> Studio:
-    """A studio that is told how far a running calibration pass is."""
+    """A studio that is told how far a running calibration pass is. ValueError where no answer is right or wrong."""
+    require_classes(study.bench.targets, "this page")
     told = {"share": 0.0}
     seen = study.seen and replace(study.seen, tell=lambda share: told.update(share=share))
     return Studio(replace(study, seen=seen), told=told)
@@ -116,6 +120,18 @@ class Look:
     def estimate(self) -> Estimate:
         """The accuracies with their intervals."""
         return estimate(self.tally, self.total)
+
+
+def apart(studio: Studio) -> Study:
+    """The studio's study with a model and memories of its own, for another thread to measure.
+
+    The model is copied by the studio's worker: while that runs the model, other tensors stand in for its own.
+    """
+    study = studio.study
+    model = studio.worker.submit(copy.deepcopy, study.loaded.model).result()
+    bench = evaluation.bench(model, study.bench.inputs.numpy(), study.bench.targets.numpy())
+    seen = study.seen and replace(study.seen, model=model, known=layers(model))
+    return replace(study, loaded=replace(study.loaded, model=model), bench=bench, seen=seen)
 
 
 def look(studio: Studio, recipe: Recipe, seconds: float | None) -> Look:
@@ -206,7 +222,7 @@ class Coded(NamedTuple):
 def _coded(layer: Layer, uses: int | None, seen: Seen | None, settings: Settings) -> Coded:
     encoded = compress.encode(layer, settings, seen)
     weight = compress.weights((layer,), {layer.name: encoded}).get(layer.parameter)
-    return Coded(encoded, weight, report.layer_row(layer, encoded, uses, compress.note(layer, settings, seen)))
+    return Coded(encoded, weight, report.layer_row(layer, encoded, uses, note(layer, settings, seen)))
 
 
 def _tally(studio: Studio, done: Done, seconds: float | None) -> Tally:

@@ -1,38 +1,37 @@
 """A model and its data from what a person types: a sample's name, module:factory, or a file. Files never run code."""
 
 import hashlib
-import importlib
 import pickle
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import safetensors.torch
 import torch
 from torch import Tensor, nn
 
 import sample_models
+from core.datasets import Data as Data
+from core.datasets import data_fingerprint as data_fingerprint
+from core.datasets import load_data as load_data
+from core.folding import plain
+from core.importing import called, imported
+from core.kinds import kind_of
 
 
 @dataclass(frozen=True, eq=False)
 class Loaded:
-    """A model in eval mode. data: what it is measured on unless told otherwise, or '' where nobody knows."""
+    """A model in eval mode. data: what it is measured on unless told otherwise, or '' where nobody knows.
+
+    notes: what was done to the model to have plain weights, a sentence each.
+    """
 
     name: str
     model: nn.Module
     sha256: str
     data: str
-
-
-@dataclass(frozen=True, eq=False)
-class Data:
-    """inputs: (N, ...) float32. targets: (N,) int64."""
-
-    name: str
-    inputs: np.ndarray
-    targets: np.ndarray
+    notes: tuple[str, ...] = ()
 
 
 def load_model(spec: str, weights: str | None = None) -> Loaded:
@@ -50,8 +49,21 @@ def load_model(spec: str, weights: str | None = None) -> Loaded:
         raise ValueError(f"model '{spec}' is no sample, file or module:factory; the samples are {known}")
     if weights is not None:
         _fill(model, load_weights(weights), weights)
-    model.eval().requires_grad_(False)
-    return Loaded(name, model, fingerprint(model), data)
+    return _ready(name, model, data)
+
+
+def _ready(name: str, model: nn.Module, data: str) -> Loaded:
+    notes = plain(model.eval())
+    if kind_of(model) is None and name not in sample_models.SAMPLES:
+        model.register_forward_hook(_logits)
+    return Loaded(name, model.requires_grad_(False), fingerprint(model), data, notes)
+
+
+def _logits(module: nn.Module, given: tuple, output: object) -> object:
+    """What is measured of several outputs: those named logits, or the first."""
+    if isinstance(output, Mapping) and output:
+        return output["logits"] if "logits" in output else next(iter(output.values()))
+    return output[0] if isinstance(output, tuple) and output else output
 
 
 def _matching_sample(path: str) -> Loaded:
@@ -60,35 +72,17 @@ def _matching_sample(path: str) -> Loaded:
         model = sample.build()
         if {k: v.shape for k, v in model.state_dict().items()} == {k: v.shape for k, v in state.items()}:
             _fill(model, state, path)
-            model.eval().requires_grad_(False)
-            return Loaded(name, model, fingerprint(model), sample.data)
+            return _ready(name, model, sample.data)
     raise ValueError(
         f"model '{path}' fits no sample; say what it is with --model package.module:factory --weights {path}"
     )
 
 
 def _made(spec: str) -> nn.Module:
-    model = _called(_imported(spec), spec)
+    model = called(imported(spec), spec)
     if not isinstance(model, nn.Module):
         raise ValueError(f"model '{spec}' returned {type(model).__name__}, expected a torch.nn.Module")
     return model
-
-
-def _imported(spec: str) -> object:
-    module, _, name = spec.rpartition(":")
-    try:
-        return getattr(importlib.import_module(module), name)
-    except (Exception, SystemExit) as error:  # a module runs its own code, which may raise anything
-        raise ValueError(
-            f"'{spec}' cannot be imported ({error!r}); run from the folder that holds the module"
-        ) from None
-
-
-def _called(factory: object, spec: str) -> object:
-    try:
-        return factory()
-    except (Exception, SystemExit) as error:  # as above
-        raise ValueError(f"'{spec}' cannot be called without arguments ({error!r})") from None
 
 
 def load_weights(path: str) -> dict[str, Tensor]:
@@ -140,65 +134,3 @@ def fingerprint(model: nn.Module) -> str:
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
         digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
     return digest.hexdigest()
-
-
-def data_fingerprint(data: Data) -> str:
-    """sha256 over shapes and values of inputs and targets."""
-    digest = hashlib.sha256()
-    for part in (data.inputs, data.targets):
-        digest.update(f"{part.dtype} {part.shape}".encode())
-        digest.update(np.ascontiguousarray(part))
-    return digest.hexdigest()
-
-
-def load_data(spec: str) -> Data:
-    """The data of a sample's data NAME, a `package.module:factory` or an .npz file with x and y."""
-    if spec in sample_models.DATA:
-        inputs, targets = sample_models.DATA[spec].load()
-    elif spec.endswith(".npz"):
-        inputs, targets = _archive(spec)
-    elif ":" in spec:
-        inputs, targets = _pairs(_called(_imported(spec), spec), spec)
-    else:
-        known = ", ".join(sample_models.DATA)
-        raise ValueError(f"data '{spec}' is no data set, .npz file or module:factory; the data sets are {known}")
-    return _checked(Path(spec).stem if spec.endswith(".npz") else spec, np.asarray(inputs), np.asarray(targets))
-
-
-def _archive(path: str) -> tuple[np.ndarray, np.ndarray]:
-    if not Path(path).is_file():
-        raise ValueError(f"data '{path}': no such file")
-    try:
-        with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
-            return archive["x"], archive["y"]
-    except KeyError:
-        raise ValueError(f"data '{path}' lacks x or y, expected an .npz with both") from None
-    except Exception as error:  # a broken file makes numpy raise almost anything
-        raise ValueError(
-            f"data '{path}' cannot be read ({error}); expected an .npz with plain arrays x and y"
-        ) from None
-
-
-def _pairs(made: object, spec: str) -> tuple[np.ndarray, np.ndarray]:
-    if isinstance(made, tuple) and len(made) == 2:
-        return made
-    try:
-        items = [made[i] for i in range(len(made))]
-        return np.stack([np.asarray(x) for x, _ in items]), np.array([int(y) for _, y in items])
-    except Exception as error:  # a data set runs its own code, which may raise anything
-        raise ValueError(f"data '{spec}' gives no (inputs, targets) and no Dataset of pairs ({error})") from None
-
-
-def _checked(name: str, inputs: np.ndarray, targets: np.ndarray) -> Data:
-    if inputs.ndim < 2 or targets.ndim != 1 or len(inputs) != len(targets) or not len(targets):
-        raise ValueError(f"data '{name}': x is {inputs.shape} and y is {targets.shape}, expected (N, ...) and (N,)")
-    if inputs.dtype.kind not in "uif" or targets.dtype.kind not in "ui":
-        raise ValueError(
-            f"data '{name}': x is {inputs.dtype} and y is {targets.dtype}, expected numbers and class labels"
-        )
-    scale = np.float32(255 if inputs.dtype == np.uint8 else 1)  # bytes are pixels: to [0, 1]
-    with np.errstate(over="ignore"):  # what does not fit is refused below
-        x = inputs.astype(np.float32) / scale
-    if not np.isfinite(x).all():
-        raise ValueError(f"data '{name}': x holds NaN or infinite values, expected finite ones")
-    return Data(name, np.ascontiguousarray(x), targets.astype(np.int64))

@@ -1,12 +1,14 @@
 """Images divided: some to learn from, and others that nothing is learned or chosen by."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 import torch
 
-from core import evaluation
+from core.fitting import check, fitted
 from core.loading import Data, Loaded
+from core.metrics import task
 from core.recipe import Value
 
 
@@ -28,11 +30,18 @@ def parted(data: Data, learned: Mapping[str, Value]) -> tuple[Data, Data]:
 def check_images(loaded: Loaded, data: Data, whose: str) -> None:
     """ValueError that calls the data `whose` where the model cannot take it."""
     try:
-        evaluation.check(loaded.model, torch.from_numpy(data.inputs), torch.from_numpy(data.targets))
+        check(loaded.model, fitted(loaded.model, torch.from_numpy(data.inputs)), torch.from_numpy(data.targets))
     except ValueError as error:
         raise ValueError(f"{whose} '{data.name}': {error}") from None
 
 
 def of(data: Data, chosen: np.ndarray) -> Data:
     """Some of the images, by their numbers."""
-    return Data(data.name, data.inputs[chosen], data.targets[chosen])
+    return replace(data, inputs=data.inputs[chosen], targets=data.targets[chosen])
+
+
+def check_alike(data: Data, calibration_data: Data) -> None:
+    """ValueError where the targets of two data sets ask for something different."""
+    asked, given = (task(torch.from_numpy(each.targets)) for each in (data, calibration_data))
+    if asked != given:
+        raise ValueError(f"calibration '{calibration_data.name}' holds {given}, the data hold {asked}")

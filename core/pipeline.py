@@ -10,14 +10,15 @@ import torch
 from torch import Tensor, nn
 
 from core import biases, calibration, encoding, evaluation, exporting, narrowing, report
-from core.compress import compress, grids, needs_images, notes, weights
+from core.compress import compress, grids, needs_images, weights
 from core.encoding import Encoded
 from core.equalizing import Equalized, equalized
 from core.evaluation import Bench, Change
+from core.granting import notes
 from core.layer import Layer, layers
 from core.loading import Data, Loaded
-from core.parting import check_images, of, parted
-from core.promises import require
+from core.parting import check_alike, check_images, of, parted
+from core.promises import as_promised, require
 from core.recipe import Recipe, from_json, to_json
 from core.seen import Calibration, Seen
 from core.shrinking import Shrunk, shrunk
@@ -74,14 +75,16 @@ def study(loaded: Loaded, data: Data, recipe: Recipe, calibration_data: Data | N
         )
     if needs and calibration_data is not None:
         check_images(loaded, calibration_data, "calibration")
+        check_alike(data, calibration_data)
     _check_model(loaded, layers(loaded.model))
-    bench = evaluation.bench(loaded.model, data.inputs[left_out:], data.targets[left_out:])
+    bench = evaluation.bench(loaded.model, data.inputs[left_out:], data.targets[left_out:], data.metric)
     even = equalized(loaded.model, bench.inputs[:2].clone()) if recipe.equalize == "ranges" else None
     model = loaded.model if even is None else even.module
     known, sample = layers(model), bench.inputs[:1].clone()
     uses = calibration.positions(model, {layer.name: layer.parameter for layer in known}, sample)
-    seen = Calibration(model, known, *map(torch.from_numpy, (images, labels)), SEED) if needs else None
-    return Study(loaded, known, bench, data.name, torch.from_numpy(images), uses, seen, even)
+    looked, targets = torch.from_numpy(images).to(bench.inputs.dtype), torch.from_numpy(labels)
+    seen = Calibration(model, known, looked, targets, SEED) if needs else None
+    return Study(loaded, known, bench, data.name, looked, uses, seen, even)
 
 
 def calibrates(recipe: Recipe) -> bool:
@@ -105,7 +108,9 @@ def encoded_by(study: Study, recipe: Recipe) -> dict[str, Encoded]:
 
 def _check_model(loaded: Loaded, known: tuple[Layer, ...]) -> None:
     if not known:
-        raise ValueError(f"model '{loaded.name}' has no Linear, Conv or Embedding layer, expected at least one")
+        raise ValueError(
+            f"model '{loaded.name}' has no layer with a weight that can be compressed, expected at least one"
+        )
     for layer in known:
         if layer.weight.dtype != torch.float32:
             kind = str(layer.weight.dtype).removeprefix("torch.")
@@ -233,7 +238,7 @@ def measure(study: Study, applied: Applied) -> Tally:
 def verify(folder: Path, loaded: Loaded, data: Data, calibration_data: Data | None = None) -> dict[str, object]:
     """Decode a folder, measure it again and return its report; ValueError names the first figure that does not hold."""
     promised, recipe, written = read(folder, loaded)
-    whole = study(loaded, data, recipe, calibration_data)
+    whole = study(loaded, as_promised(data, promised), recipe, calibration_data)
     applied = written_applied(whole, folder, recipe, written)
     _require_made_by(recipe, whole, applied.encoded, applied.small)
     measured = _measured(whole, (recipe, applied.encoded), measure(whole, applied), len(written))

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from core import index
+from core.granting import weights_stay
 from core.layer import Layer, require_finite
 from core.patterns import removed_count
 from core.pruning import CRITERIA, FREE
@@ -155,7 +156,7 @@ def _require_sparsity(settings: Settings) -> None:
 
 def _require_layers(known: tuple[Layer, ...]) -> None:
     if not known:
-        raise ValueError("the model has no Linear, Conv or Embedding layer, expected at least one")
+        raise ValueError("the model has no layer with a weight that can be compressed, expected at least one")
     for layer in known:
         require_finite(layer)
 
@@ -228,17 +229,21 @@ def _strict(weights: int, sparsity: float) -> int:
 def global_by(criterion: str) -> Callable[[tuple[Layer, ...], Mapping[str, Value], Mapping[str, Seen]], Recipe]:
     """The planner that ranks the scores of a criterion over all layers together.
 
-    goal: `sparsity` of all weights together, and fields of Settings for what stays.
+    goal: `sparsity` of all weights together that it can score, and fields of Settings for what stays.
     """
 
     def planner(known: tuple[Layer, ...], goal: Mapping[str, Value], seen: Mapping[str, Seen]) -> Recipe:
         settings = merged(Settings(), {**goal, "criterion": criterion})
         _require_sparsity(settings)
-        for layer in known:
+        prunes = replace(settings, sparsity=0.5)
+        ranked = tuple(layer for layer in known if not weights_stay(layer, prunes, seen.get(layer.name)))
+        if not ranked:
+            raise ValueError(f"global_{criterion}: {weights_stay(known[0], prunes, seen.get(known[0].name))}")
+        for layer in ranked:
             require_finite(layer)
-        scores = {layer.name: CRITERIA[criterion](layer.matrix, seen.get(layer.name)) for layer in known}
+        scores = {layer.name: CRITERIA[criterion](layer.matrix, seen.get(layer.name)) for layer in ranked}
         count = removed_count(sum(each.numel() for each in scores.values()), settings.sparsity)
-        return global_scores(known, settings, scores, count)
+        return global_scores(ranked, settings, scores, count)
 
     planner.__doc__ = f"One ranking of all layers together by {criterion}."
     return planner

@@ -131,6 +131,7 @@ def require_sight(seen: Sight | None, what: str) -> Sight:
 SCORES = (magnitude, random, gradient, taylor, fisher, wanda, obs, woodfisher, entropy, information)
 CRITERIA = {f.__name__: f for f in SCORES}
 FREE = ("magnitude", "random")  # what needs no images
+OF_GRADIENTS = ("gradient", "taylor", "fisher", "woodfisher")  # what needs gradients; the others need the inputs
 NOTES: dict[str, str] = {  # what a common tutorial says, and what is wrong with it
     "magnitude": "A common tutorial removes w where w² is below the largest w². As written that removes every weight "
     "but the largest: a threshold has to be chosen, by value or by the share that is to go.",

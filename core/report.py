@@ -16,8 +16,9 @@ from core.compress import INDEXED, Held, indexed
 from core.encoding import Affine, Codebook, Encoded, Factored, Gridded, Sparse
 from core.factoring import Decomposed, Spectrum
 from core.layer import Layer
+from core.metrics import METRICS
 from core.recipe import UNCODED
-from core.statistics import Tally, estimate
+from core.statistics import Tally, estimate, mean
 
 Row = dict[str, int | float | str | None]
 
@@ -55,7 +56,7 @@ def layer_row(layer: Layer, encoded: Encoded, uses: int | None, note: str = "") 
     return {
         "layer": layer.name,
         "kind": layer.kind,
-        "shape": "x".join(map(str, layer.weight.shape)),
+        "shape": "x".join(map(str, layer.shape)),
         "weights": weights,
         "stored": numbers,
         "removed": removed,
@@ -184,15 +185,17 @@ def summary(measured: Measured, total: int) -> dict[str, object]:
     encoded, uses, notes = measured.encoded, measured.uses, measured.notes
     names = ((layer, layer.name) for layer in measured.known)
     rows = [layer_row(layer, encoded[name], uses[name], notes.get(name, "")) for layer, name in names]
-    found = estimate(measured.tally, total)
+    tally = measured.tally
+    found = {name: _known(figure) for name, figure in estimate(tally, total)._asdict().items()}
     written, dense = measured.written
     return {
-        "accuracy": found.accuracy,
-        "accuracy_dense": found.accuracy_dense,
-        "drop": found.drop,
-        "drop_ci95": list(found.drop_ci95),
-        "images": measured.tally.images,
-        **_sure(measured.tally),
+        "accuracy": found["accuracy"],
+        "accuracy_dense": found["accuracy_dense"],
+        "drop": found["drop"],
+        "drop_ci95": None if found["drop"] is None else list(found["drop_ci95"]),
+        "images": tally.images,
+        **({} if tally.sure is None else _sure(tally)),
+        **({"metric": metric(tally, total)} if tally.pairs else {}),
         "sparsity": total_of(rows, "removed") / total_of(rows, "stored"),
         "weights": total_of(rows, "weights"),
         "bytes": written,
@@ -202,6 +205,30 @@ def summary(measured: Measured, total: int) -> dict[str, object]:
         "macs": total_of(rows, "macs"),
         "macs_dense": total_of(rows, "macs_dense"),
         "layers": rows,
+    }
+
+
+def _known(figure: float | tuple[float, float]) -> float | tuple[float, float] | None:
+    return None if isinstance(figure, float) and math.isnan(figure) else figure
+
+
+def metric(tally: Tally, total: int) -> Row:
+    """The figures of the metric that a tally holds beside its counts.
+
+    value, value_dense: as the metric is shown, an exponential for a perplexity. mean, mean_dense, change: of what each
+    image has, for which the paired 95 % interval of the change holds.
+    """
+    pair = tally.pairs[0]
+    found = mean(pair, tally.images, total)
+    shown = METRICS[pair.metric].shown if pair.metric in METRICS else float
+    return {
+        "name": pair.metric,
+        "value": shown(found.now),
+        "value_dense": shown(found.dense),
+        "mean": found.now,
+        "mean_dense": found.dense,
+        "change": found.change,
+        "change_ci95": list(found.change_ci95),
     }
 
 

@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from core.compress import run
 from core.evaluation import Change
 from core.inputs import rounding
+from core.metrics import loss
 from core.pipeline import Applied, Study
 from core.seen.activations import Sums, Used, activations
 
@@ -73,17 +73,17 @@ def _passes(study: Study, change: Change, images: int) -> Side:
         x, y = study.bench.inputs[chosen], study.bench.targets[chosen]
         with torch.enable_grad(), rounding(model, tensors, change.inputs):
             logits, uses = activations(lambda inputs: run(model, tensors, inputs), x, weights)
-            side = _backward(functional.cross_entropy(logits, y, reduction="sum"), logits, uses, (side, weights))
+            side = _backward(loss(logits, y), logits, uses, (side, weights))
     return side._replace(weights={name: total / images for name, total in side.weights.items()})
 
 
-def _backward(loss: Tensor, logits: Tensor, uses: list[Used], running: tuple[Side, Mapping[str, Tensor]]) -> Side:
-    """The running sums with those of a batch. loss: summed over its images."""
+def _backward(lost: Tensor, logits: Tensor, uses: list[Used], running: tuple[Side, Mapping[str, Tensor]]) -> Side:
+    """The running sums with those of a batch. lost: summed over its images."""
     side, weights = running
     at = [used for used in uses if used.edge is not None]
     wanted = [*weights.values(), *(used.edge for used in at), logits]
     try:
-        found = torch.autograd.grad(loss, wanted, allow_unused=True) if loss.requires_grad else [None] * len(wanted)
+        found = torch.autograd.grad(lost, wanted, allow_unused=True) if lost.requires_grad else [None] * len(wanted)
     except RuntimeError as error:
         raise ValueError(
             f"model: its loss has no gradient ({str(error).splitlines()[0]}), expected one that autograd can follow"

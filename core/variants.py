@@ -45,19 +45,19 @@ def dense(study: Study, applied: Applied) -> Built:
 def decoded(study: Study, applied: Applied) -> Built:
     """The model with the compressed weights decoded to float32: what runs where torch has no kernel for a form."""
     return Built(
-        _ready(study, _twin(study, applied)), "the compressed weights decoded to float32, in the model's own layers"
+        _ready(study, twin(study, applied)), "the compressed weights decoded to float32, in the model's own layers"
     )
 
 
 def low_rank(study: Study, applied: Applied) -> Built | str:
     """The model with two or three thin layers in place of each that is stored as a product."""
-    twin = _twin(study, applied)
-    found = [own for own in _places(study, twin) if isinstance(bare(applied.encoded[own.layer.name]), Factored)]
+    whole = twin(study, applied)
+    found = [own for own in places(study, whole) if isinstance(bare(applied.encoded[own.layer.name]), Factored)]
     if not found:
         return "no layer is stored as a product of factors that a module of its own could run; lower a rank"
-    thin = {own.name: _thin_layers(own.module, bare(applied.encoded[own.layer.name])) for own in found}
+    thin = {own.name: thin_layers(own.module, bare(applied.encoded[own.layer.name])) for own in found}
     names = _listed([f"{own.layer.name} as {len(thin[own.name])}" for own in found])
-    return Built(_ready(study, _replaced(twin, thin)), f"thin float32 layers: {names}")
+    return Built(_ready(study, replaced(whole, thin)), f"thin float32 layers: {names}")
 
 
 def shrunk(study: Study, applied: Applied) -> Built | str:
@@ -76,8 +76,8 @@ def int8(study: Study, applied: Applied) -> Built | str:
     Weights are the recipe's own codes where those are whole numbers with one scale a row, otherwise the decoded weights
     rounded to 8 bits a row. Inputs are rounded to 8 bits as they come.
     """
-    twin = _twin(study, applied)
-    linear = [own for own in _places(study, twin) if isinstance(own.module, nn.Linear)]
+    whole = twin(study, applied)
+    linear = [own for own in places(study, whole) if isinstance(own.module, nn.Linear)]
     if not linear:
         return "no Linear layer runs by a module of its own, and torch has no dynamic int8 kernel for other kinds"
     engine = torch.backends.quantized.engine
@@ -91,7 +91,7 @@ def int8(study: Study, applied: Applied) -> Built | str:
     others = [layer.name for layer in study.known if layer.name not in names]
     about = f"torch's dynamic int8 kernel, engine {engine}: {_listed(names)}"
     return Built(
-        _ready(study, _replaced(twin, made)), about + (f"; float32: {_listed(others)}" if others else ""), exact=False
+        _ready(study, replaced(whole, made)), about + (f"; float32: {_listed(others)}" if others else ""), exact=False
     )
 
 
@@ -100,7 +100,7 @@ def _listed(names: list[str]) -> str:
     return ", ".join(names[:NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
-def _twin(study: Study, applied: Applied) -> nn.Module:
+def twin(study: Study, applied: Applied) -> nn.Module:
     """A copy of the model that holds the compressed weights."""
     twin = copy.deepcopy(study.loaded.model)
     twin.load_state_dict(dict(applied.change.tensors), strict=False)
@@ -115,20 +115,22 @@ def _ready(study: Study, module: nn.Module) -> nn.Module:
     return module
 
 
-def _places(study: Study, twin: nn.Module) -> list[Place]:
+def places(study: Study, twin: nn.Module) -> list[Place]:
     """Where layers run by the forward of a plain module, under each of its names."""
     state, found = twin.state_dict(), []
     for layer in study.known:
+        if layer.parameter not in state:  # a smaller model has no module that the larger one does not run
+            continue
         where = place(state[layer.parameter])
         for name, module in twin.named_modules(remove_duplicate=False):
             weight = module._parameters.get("weight")
             held = weight is not None and place(weight.data) == where
-            if held and study.uses.get(layer.name) is not None and _plain(module):
+            if held and study.uses.get(layer.name) is not None and plain(module):
                 found.append(Place(layer, name, module))
     return found
 
 
-def _plain(module: nn.Module) -> bool:
+def plain(module: nn.Module) -> bool:
     """Whether a module does what its class in torch does and nothing beside."""
     kind = next((kind for kind in PLAIN if isinstance(module, kind)), None)
     hooked = module._forward_hooks or module._forward_pre_hooks
@@ -136,7 +138,7 @@ def _plain(module: nn.Module) -> bool:
     return kind is not None and type(module).forward is kind.forward and not hooked and not limited
 
 
-def _replaced(twin: nn.Module, made: dict[str, nn.Module]) -> nn.Module:
+def replaced(twin: nn.Module, made: dict[str, nn.Module]) -> nn.Module:
     """The twin with other modules under the given names; the twin may be such a module itself."""
     for name, module in made.items():
         if not name:
@@ -146,7 +148,8 @@ def _replaced(twin: nn.Module, made: dict[str, nn.Module]) -> nn.Module:
     return twin
 
 
-def _thin_layers(module: nn.Module, encoded: Factored) -> nn.Sequential:
+def thin_layers(module: nn.Module, encoded: Factored) -> nn.Sequential:
+    """The two or three thin layers, in the order they run, that do what a layer stored as a product does."""
     factors = {name: factor.decode() for name, factor in encoded.factors.items()}
     if isinstance(module, nn.Linear):
         return nn.Sequential(_linear(factors["right"]), _linear(factors["left"], module.bias))

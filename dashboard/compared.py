@@ -42,7 +42,7 @@ def _line(on: Found, run: Run, full: bool) -> shelf.Line:
         bool(letter),
         full,
         dense,
-        own,
+        desk.opens(run, on.subject),
     )
 
 
@@ -85,7 +85,10 @@ def _side(on: Found, run: Run) -> Side:
 
 
 def _differing(on: Found) -> Part:
-    table = runs.differing(on.picked)
+    try:
+        table = runs.differing(on.picked)
+    except ValueError as error:
+        return sheet.part((), sheet.Frame(f"{error}.", "", (), BELOW))
     head = ("where", "what", *(f"{on.letter(run)}: {verdicts.called(run, _is_dense(on, run))}" for run in on.picked))
     rows = [
         [row["where"], verdicts.field(row["what"]), *(verdicts.setting(row["what"], row[n]) for n in table.columns[2:])]

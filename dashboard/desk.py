@@ -87,7 +87,15 @@ def of_subject(run: Run, subject: Subject) -> bool:
 
 def measurable(run: Run, subject: Subject) -> bool:
     """Whether the page can measure a run again: its own subject, and nothing but a recipe behind it."""
-    return run.kind == runs.records.MEASURED and not run.settings and run.key == runs.asked(subject, run.recipe).key
+    return opens(run, subject) and run.key == runs.asked(subject, run.recipe).key
+
+
+def opens(run: Run, subject: Subject) -> bool:
+    """Whether Explore can stand at a run: what it did to the page's own model, without training."""
+    try:
+        return of_subject(run, subject) and not run.recipe.recovered
+    except ValueError:
+        return False
 
 
 def _picked(here: Desk, listed: tuple[Run, ...]) -> tuple[Run, ...]:

@@ -151,8 +151,8 @@ def plotted(count: int, images: int, axes: tuple[str, str], beyond: int) -> str:
     outside = f"; {beyond} outside the axes" if beyond else ""
     recipes = f"{count} recipe{'' if count == 1 else 's'} on {words.count(images)} images"
     return (
-        f"{recipes}, {up} against {across}; line: none is better in both; dotted: dense, dashed: the goal{outside}; "
-        "click opens a point in Explore"
+        f"{recipes}, {up} against {across}; click opens one in Explore; line: none is better in both; "
+        f"dotted: dense, dashed: the goal{outside}"
     )
 
 

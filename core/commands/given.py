@@ -1,8 +1,11 @@
 """What the options of a command name: the model, the data, the calibration images, settings as key=value."""
 
 import argparse
+from dataclasses import replace
 
+from core.importing import imported
 from core.loading import Data, Loaded, load_data, load_model
+from core.metrics import METRICS, Metric
 from core.recipe import Value
 from core.runs import Store, open_store
 
@@ -17,12 +20,31 @@ def data(options: argparse.Namespace, loaded: Loaded) -> Data:
     spec = options.data or loaded.data
     if not spec:
         raise ValueError(f"model '{loaded.name}' comes without data; name it with --data")
-    return load_data(spec)
+    return replace(load_data(spec, _prepared(options)), metric=metric(options))
 
 
 def calibration(options: argparse.Namespace) -> Data | None:
     """The data of `--calibration`, where it is given."""
-    return load_data(options.calibration) if options.calibration else None
+    return load_data(options.calibration, _prepared(options)) if options.calibration else None
+
+
+def metric(options: argparse.Namespace) -> Metric | None:
+    """The metric of `--metric`: of METRICS, or a `module:function` from outputs and targets to a number an image."""
+    spec = vars(options).get("metric")
+    if spec is None or spec in METRICS:
+        return METRICS.get(spec)
+    if ":" not in spec:
+        raise ValueError(f"metric '{spec}' is none of {', '.join(METRICS)} and no module:function")
+    return Metric(spec.rpartition(":")[2], imported(spec))
+
+
+def _prepared(options: argparse.Namespace) -> dict[str, str]:
+    """The key=value of `--preprocess`."""
+    pairs = [text.partition("=") for text in vars(options).get("preprocess") or ()]
+    wrong = next((key for key, equals, value in pairs if not (equals and value)), None)
+    if wrong is not None:
+        raise ValueError(f"preprocess: '{wrong}' is no setting, expected key=value such as mean=0.1307")
+    return {key: value for key, _, value in pairs}
 
 
 def store(options: argparse.Namespace) -> Store:
@@ -48,11 +70,30 @@ def _number(text: str) -> Value:
     return text
 
 
+ON = ("model", "weights", "data", "preprocess", "calibration")  # what names a model and its data
 TEXTS = ("group",)  # a block length is a text in a recipe
 OPTIONS = {
     "model": (("--model",), {"required": True, "help": "a sample's name, package.module:factory, or a weights file"}),
     "weights": (("--weights",), {"help": "a file with the values for the model"}),
-    "data": (("--data",), {"help": "a data set's name, package.module:factory, or an .npz; default: the sample's own"}),
+    "data": (
+        ("--data",),
+        {
+            "help": "a data set's name, package.module:factory, an .npz, a .csv, or a folder of images; default: the "
+            "sample's own"
+        },
+    ),
+    "preprocess": (
+        ("--preprocess",),
+        {
+            "nargs": "+",
+            "metavar": "key=value",
+            "help": "how data are prepared: mean, std; size, channels (images); target, targets (CSV)",
+        },
+    ),
+    "metric": (
+        ("--metric",),
+        {"help": f"what is measured: {', '.join(METRICS)}, or module:function; default: by what the targets are"},
+    ),
     "calibration": (("--calibration",), {"help": "images to calibrate on; default: the first of the data"}),
     "recipe": (("--recipe",), {"required": True, "help": "a recipe file"}),
     "runs": (("--runs",), {"help": "the file that keeps the runs; default: $PRUNESCOPE_RUNS, or the user's own"}),

@@ -164,9 +164,8 @@ OPTIONS = {
     "rounds": (("--rounds",), {"type": int, "default": 100, "help": "turns of every variant; default: 100"}),
     "threads": (("--threads",), {"type": int, "help": "threads torch computes with; default: as many as it has"}),
 }
-ON = ("model", "weights", "data", "calibration")
 COMMANDS = {
-    "latency": (latency, (*ON, "recipe", "rounds", "threads", "json")),
-    "stability": (stability, (*ON, "recipe", "json")),
-    "compare": (compare, ("folders", "of", *ON[1:], "runs", "json")),
+    "latency": (latency, (*given.ON, "recipe", "rounds", "threads", "json")),
+    "stability": (stability, (*given.ON, "recipe", "json")),
+    "compare": (compare, ("folders", "of", *given.ON[1:], "runs", "json")),
 }

@@ -5,12 +5,15 @@ import json
 import re
 from collections.abc import Mapping
 
-from core import biases, calibration, inputs, pipeline
+from torch import Tensor, nn
+
+from core import biases, calibration, inputs, pipeline, report
 from core.commands import given, texts
 from core.compress import TABLES
 from core.equalizing import equalized
-from core.layer import KINDS, Layer, layers
-from core.loading import Loaded, load_data
+from core.kinds import KINDS, kind_of
+from core.layer import Layer, layers
+from core.loading import Loaded
 from core.planning import CALIBRATED_PLANNERS, PLANNERS
 from core.recipe import Recipe
 from core.shrinking import shrunk
@@ -20,28 +23,62 @@ def inspect(options: argparse.Namespace) -> str:
     """Each layer: name, kind, shape, weights, MACs, and what can be done with it."""
     loaded = given.model(options)
     known = layers(loaded.model)
-    uses = _uses(loaded, options.data)
+    uses = _uses(loaded, options)
     rows = [_inspected(layer, uses) for layer in known]
     weights = {layer.parameter for layer in known}
-    others = [
-        {"name": name, "shape": "x".join(map(str, p.shape)), "why": f"not the weight of a {', '.join(KINDS)} layer"}
-        for name, p in loaded.model.named_parameters()
-        if name not in weights
-    ]
+    others = _left(loaded.model, weights)
     if options.json:
         return json.dumps(
-            {"model": loaded.name, "sha256": loaded.sha256, "layers": rows, "left_as_is": others}, indent=1
+            {
+                "model": loaded.name,
+                "sha256": loaded.sha256,
+                "layers": rows,
+                "left_as_is": others,
+                "notes": list(loaded.notes),
+            },
+            indent=1,
         )
     header = {"name": "layer", "kind": "kind", "shape": "shape", "weights": "weights", "macs": "MACs", "can": "can be"}
     table = [header] + [{**row, "can": ", ".join(row["can"])} for row in rows]
-    kept = ", ".join(other["name"] for other in others) or "nothing"
-    return f"{texts.aligned(table)}\nleft as it is: {kept}"
+    kept = report.left_as_they_were({other["name"]: other["why"] for other in others})
+    return "\n".join([texts.aligned(table), *(f"left as it is: {line}" for line in kept), *loaded.notes])
 
 
-def _uses(loaded: Loaded, data: str | None) -> Mapping[str, int | None]:
+def _left(model: nn.Module, weights: set[str]) -> list[dict[str, str]]:
+    """Each parameter and buffer that is no layer's weight, and why it stays; of a shared one the first name."""
+    homes = {
+        f"{name}.{attribute}".removeprefix("."): module
+        for name, module in model.named_modules()
+        for attribute in (*module._parameters, *module._buffers)
+    }
+    named = [*model.named_parameters(), *model.named_buffers()]
+    return [
+        {"name": name, "shape": "x".join(map(str, tensor.shape)), "why": _why(homes[name], name, tensor)}
+        for name, tensor in named
+        if name not in weights
+    ]
+
+
+def _why(module: nn.Module, name: str, tensor: Tensor) -> str:
+    kind, known = type(module).__name__, kind_of(module)
+    if not isinstance(tensor, nn.Parameter):
+        return "a buffer, which is kept as it is"
+    if tensor.numel() == 0:
+        return "it is empty"
+    if not tensor.is_floating_point():
+        return f"it holds {str(tensor.dtype).removeprefix('torch.')}, no real numbers"
+    if "bias" in name.rpartition(".")[2]:
+        return "a bias: a number an output, too few to gain from"
+    if tensor.dim() < 2:
+        return f"a vector of {kind}: too few numbers to gain from"
+    if known is None:
+        return f"a parameter of {kind}, which is none of {', '.join(KINDS)}"
+    return f"a parameter of {kind} that multiplies no inputs"
+
+
+def _uses(loaded: Loaded, options: argparse.Namespace) -> Mapping[str, int | None]:
     """Uses a weight for each image, where there is data to run one image through; empty otherwise."""
-    spec = data or loaded.data
-    return pipeline.study(loaded, load_data(spec), Recipe()).uses if spec else {}
+    return pipeline.study(loaded, given.data(options, loaded), Recipe()).uses if options.data or loaded.data else {}
 
 
 def _inspected(layer: Layer, uses: Mapping[str, int | None]) -> dict[str, object]:
@@ -50,7 +87,7 @@ def _inspected(layer: Layer, uses: Mapping[str, int | None]) -> dict[str, object
     return {
         "name": layer.name,
         "kind": layer.kind,
-        "shape": "x".join(map(str, layer.weight.shape)),
+        "shape": "x".join(map(str, layer.shape)),
         "weights": weights,
         "macs": weights * uses[layer.name] if uses.get(layer.name) is not None else None,
         "can": can or [f"left as it is: {layer.not_finite} weights are NaN or infinite"],
@@ -82,4 +119,4 @@ BESIDE = {
     "equalize": {"ranges": equalized},
 }
 OPTIONS = {"json": (("--json",), {"action": "store_true", "help": "as JSON"})}
-COMMANDS = {"inspect": (inspect, ("model", "weights", "data", "json")), "methods": (methods, ())}
+COMMANDS = {"inspect": (inspect, ("model", "weights", "data", "preprocess", "json")), "methods": (methods, ())}

@@ -44,4 +44,4 @@ OPTIONS = {
     ),
     "goal": (("goal",), {"nargs": "*", "metavar": "key=value", "help": "the planner's goal, and fields of Settings"}),
 }
-COMMANDS = {"plan": (plan, ("model", "weights", "data", "calibration", "planner", "goal", "output"))}
+COMMANDS = {"plan": (plan, (*given.ON, "planner", "goal", "output"))}

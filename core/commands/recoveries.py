@@ -7,14 +7,17 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import torch
+
 from core import behaviour, pipeline, runs, training
 from core.commands import given, texts
 from core.commands.folders import recorded
 from core.exporting import write_folder
+from core.fitting import require_classes
 from core.loading import load_data
 from core.recipe import from_json
 from core.statistics import Tally, estimate
-from core.training import HOW, REWINDS, SCHEDULES, Kept, Options, Outcome, Step, Task
+from core.training import HOW, REWINDS, SCHEDULES, Kept, Move, Options, Outcome, Step, Task
 
 COLUMNS = ("doing", "step", "loss", "held out", "sparsity", "bits a weight", "done", "left")
 WIDTHS = (16, 15, 8, 9, 9, 14, 6, 8)
@@ -31,6 +34,7 @@ def recover(options: argparse.Namespace) -> str:
     loaded = given.model(options)
     train = load_data(options.train) if options.train else None
     data = given.data(options, loaded)
+    require_classes(torch.from_numpy(data.targets), "recover")
     task = training.task(loaded, data, recipe, chosen, train)
     folder = Path(options.checkpoint) if options.checkpoint else None
     before = pipeline.measure(task.study, pipeline.trained(task.study, task.recipe, *task.start))
@@ -130,6 +134,27 @@ NAMES = {
     "how": {"choices": HOW, "help": "masks are held, or move while training"},
     "seek": _option(int, "steps between two searches for each value's nearest level"),
 }
+
+
+def transfer(options: argparse.Namespace) -> str:
+    """Move a model to a new task (--data) with the recipe before, after or while it learns it, and compare."""
+    loaded = given.model(options)
+    if not (options.old or loaded.data):
+        raise ValueError(f"model '{loaded.name}' comes without data; name that of its own task with --old")
+    if not options.data:
+        raise ValueError("transfer: no data of a new task, name it with --data such as small_digits")
+    recipe = from_json(texts.read(options.recipe, "recipe"))
+    move = Move(loaded, load_data(options.old or loaded.data), load_data(options.data), recipe, _options(options))
+    rows = [{"way": "way", "accuracy": "accuracy", "sparsity": "sparsity", "bytes": "bytes", "steps": "steps"}]
+    for found in training.arrivals(move):
+        print(f"{found.way}: {found.accuracy:.4f}", file=sys.stderr, flush=True)
+        figures = (f"{found.accuracy:.4f}", f"{found.sparsity:.4f}", f"{found.bytes:,}", f"{found.steps}")
+        rows.append(dict(zip(rows[0], (found.way, *figures), strict=True)))
+    images = len(found.task.study.bench.targets)
+    where = f"{images} images of {move.new.name} that nothing was learned or chosen by"
+    return f"{texts.aligned(rows)}\naccuracy on {where}"
+
+
 OPTIONS = {
     **{name: ((f"--{name}",), about | {"help": about["help"] + _usual(name)}) for name, about in NAMES.items()},
     "train": (("--train",), {"help": "images to learn from; default: 70 %% of the data, which are not measured on"}),
@@ -137,7 +162,9 @@ OPTIONS = {
         ("--distil",),
         {"action": "store_true", "help": "learn from the dense model alone: --alpha 0"},
     ),
+    "old": (("--old",), {"help": "images of the model's own task; default: the sample's"}),
     "checkpoint": (("--checkpoint",), {"help": "a folder to resume from after a kill"}),
 }
 ON = ("model", "weights", "data", "train", "recipe", "seed", "distil", "checkpoint")
-COMMANDS = {"recover": (recover, (*ON, *NAMES, "output", "runs"))}
+MOVED = ("model", "weights", "data", "old", "recipe", "seed", "distil", *NAMES)
+COMMANDS = {"transfer": (transfer, MOVED), "recover": (recover, (*ON, *NAMES, "output", "runs"))}

@@ -5,10 +5,13 @@ import sys
 from dataclasses import replace
 
 import pandas as pd
+import torch
 
 from core import pipeline
 from core import sensitivity as each
 from core.commands import given, texts
+from core.fitting import require_answers
+from core.loading import Data, Loaded
 from core.recipe import Settings, merged, to_json
 from core.search import Goal, Point, best, confirmed, front, holds, parts
 from core.search import search as walk
@@ -16,11 +19,9 @@ from core.search import search as walk
 
 def sensitivity(options: argparse.Namespace) -> str:
     """Measure each layer alone at ladders of sparsity, bits and rank, and say in which order they break."""
-    loaded = given.model(options)
+    loaded, data = _answering(options, "sensitivity")
     base = merged(Settings(), dict(map(given.pair, options.settings)))
-    study = pipeline.study(
-        loaded, given.data(options, loaded), each.calibrates(base, each.LADDERS), given.calibration(options)
-    )
+    study = pipeline.study(loaded, data, each.calibrates(base, each.LADDERS), given.calibration(options))
     rows = []
     for row in each.sensitivity(study, base, each.LADDERS, options.images):
         _tell(f"{len(rows) + 1} of {len(study.known) * CELLS}")
@@ -31,6 +32,14 @@ def sensitivity(options: argparse.Namespace) -> str:
     grids = [_grid(table[table["technique"] == technique], technique) for technique in each.LADDERS]
     images = int(table["images"].max())
     return "\n\n".join([f"drop in points on {images} images, one layer at a time", *grids, _order(rows)])
+
+
+def _answering(options: argparse.Namespace, what: str) -> tuple[Loaded, Data]:
+    """The model and its data; ValueError where its answers are neither right nor wrong."""
+    loaded = given.model(options)
+    data = given.data(options, loaded)
+    require_answers(torch.from_numpy(data.targets), what)
+    return loaded, data
 
 
 def _grid(table: pd.DataFrame, technique: str) -> str:
@@ -55,8 +64,8 @@ def _order(rows: list[dict[str, object]]) -> str:
 def search(options: argparse.Namespace) -> str:
     """Find, by measuring, the recipe with the smallest file within a drop, or the least loss within a size."""
     goal = Goal(options.drop, options.bytes, options.seconds, options.cost, options.seed)
-    loaded = given.model(options)
-    study, others = parts(loaded, given.data(options, loaded), given.calibration(options), options.seed)
+    loaded, data = _answering(options, "search")
+    study, others = parts(loaded, data, given.calibration(options), options.seed)
     points: list[Point] = []
     try:
         for step in walk(study, goal):
@@ -122,8 +131,7 @@ OPTIONS = {
     "cost": (("--cost",), {"default": "bytes", "help": "what is to be small: bytes or macs"}),
     "seed": (("--seed",), {"type": int, "default": 0, "help": "of the images' division and the search's chance"}),
 }
-SHARED = ("model", "weights", "data", "calibration")
 COMMANDS = {
-    "sensitivity": (sensitivity, (*SHARED, "settings", "images", "table")),
-    "search": (search, (*SHARED, "drop", "bytes", "seconds", "cost", "seed", "output")),
+    "sensitivity": (sensitivity, (*given.ON, "settings", "images", "table")),
+    "search": (search, (*given.ON, "drop", "bytes", "seconds", "cost", "seed", "output")),
 }

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from core.behaviour import Answered
+from core.behaviour import Answered, check
 from core.recipe import Recipe
 from core.runs.database import Store
 from core.runs.records import Run, asked
@@ -32,6 +32,7 @@ def pair(store: Store, before: Run, after: Run) -> Pair:
         {name: values[first - run.first_image :] for name, values in answers(store, run).items()}
         for run in (before, after)
     ]
+    check(*sides)
     return Pair(*sides, first)
 
 

@@ -7,8 +7,9 @@ from dataclasses import asdict, dataclass, field, replace
 
 import torch
 
-from core import behaviour, calibration, evaluation, exporting, pipeline, report
+from core import behaviour, calibration, exporting, pipeline, report
 from core.behaviour import Answered
+from core.fitting import check, fitted
 from core.loading import Data, Loaded, data_fingerprint
 from core.pipeline import Study
 from core.recipe import BESIDE, Recipe, Settings, Value, from_json, to_json
@@ -41,8 +42,8 @@ class Subject:
 
 def subject(loaded: Loaded, data: Data, calibration_data: Data | None = None) -> Subject:
     """What runs of a model on its data share; ValueError where the data does not fit the model."""
-    inputs, targets = torch.from_numpy(data.inputs), torch.from_numpy(data.targets)
-    evaluation.check(loaded.model, inputs, targets)
+    inputs, targets = fitted(loaded.model, torch.from_numpy(data.inputs)), torch.from_numpy(data.targets)
+    check(loaded.model, inputs, targets)
     with torch.no_grad():
         first = loaded.model(inputs[:PROBED].clone()).argmax(1)
     formats = {"report": report.FORMAT, "weights": exporting.FORMAT}

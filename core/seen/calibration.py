@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from core.metrics import task
 from core.seen import channels, gradients, inputs, passes
 from core.seen.channels import Channels
 from core.seen.gradients import Gradients
@@ -137,14 +138,19 @@ class Calibration:
         return {name: self.channel_figures(name, shared=True) for name in self.activations}
 
     def channel_figures(self, name: str, *, shared: bool) -> Channels:
-        """Entropy and information of a layer's output channels, on `shared` bins or on each channel's own."""
+        """Entropy and information of a layer's output channels, on `shared` bins or on each channel's own.
+
+        Without a class label an image the information is 0.
+        """
         self.require(name, multiplied=True)
         found = self.activations[name]
         if not np.isfinite(found).all():
             raise ValueError(
                 f"layer '{name}': its outputs on the calibration images are not all finite; mend the model"
             )
-        return channels.channels(found, self.targets.numpy(), shared, self.seed)
+        labelled = task(self.targets) == "classes"
+        labels = self.targets.numpy() if labelled else np.zeros(len(found), np.int64)
+        return channels.channels(found, labels, shared, self.seed)
 
     def require(self, name: str, *, multiplied: bool) -> None:
         """ValueError where a layer has no statistics. multiplied: where they are of inputs that meet its rows."""
@@ -211,7 +217,16 @@ class Seen:
     @property
     def refusal(self) -> str | None:
         """Why nothing is known of inputs that multiply the layer's weight, in a sentence; None where they are known."""
-        return self.calibration.refusal(self.layer.name, multiplied=True)
+        return self.refused(multiplied=True)
+
+    @property
+    def labelled(self) -> bool:
+        """Whether each image has one class label."""
+        return task(self.calibration.targets) == "classes"
+
+    def refused(self, *, multiplied: bool) -> str | None:
+        """The same; without `multiplied`, why not even gradients are known."""
+        return self.calibration.refusal(self.layer.name, multiplied=multiplied)
 
     @property
     def gradients(self) -> Gradients:

@@ -8,8 +8,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 from torch.autograd.graph import GradientEdge, get_gradient_edge
-from torch.nn import functional
 
+from core.metrics import loss
 from core.seen.patches import CHUNK, image_outputs, image_patches, images_at_once, of_images, row_count
 from core.seen.watching import Use
 
@@ -51,11 +51,10 @@ def follow(use: Use, followed: list[Followed]) -> None:
 
 
 def arrived(logits: Tensor, targets: Tensor, followed: list[Followed]) -> dict[str, list[Arrived]]:
-    """Layer name -> its uses with their gradients, of each image's cross-entropy at its true label; no .grad is set."""
+    """Layer name -> its uses with their gradients, of each image's loss at its target; no .grad is set."""
     if not followed:
         return {}
-    loss = functional.cross_entropy(logits, targets, reduction="sum")
-    gradients = torch.autograd.grad(loss, [f.edge for f in followed], allow_unused=True)
+    gradients = torch.autograd.grad(loss(logits, targets), [f.edge for f in followed], allow_unused=True)
     by_layer: dict[str, list[Arrived]] = {}
     for (use, _), gradient in zip(followed, gradients, strict=True):
         if gradient is not None:

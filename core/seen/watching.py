@@ -23,8 +23,8 @@ class Use(NamedTuple):
     """One call that multiplies a layer's weight with inputs, or looks its rows up.
 
     inputs, outputs: as the function took and gave them; the model may overwrite both once the visit is over.
-    shape: of the weight. stride, padding, dilation, groups: of a convolution. padding_idx: the row of an embedding
-    that torch gives no gradient.
+    shape: of the weight, outputs first. stride, padding, dilation, groups: of a convolution. padding_idx: the row of an
+    embedding that torch gives no gradient.
     """
 
     layer: str
@@ -69,10 +69,19 @@ class _Watch(TorchFunctionMode):
             if any(isinstance(part, Tensor) for part in _flat((result,))):
                 self.watched.strays.update(dict.fromkeys(taken, getattr(function, "__name__", str(function))))
             return result
-        result = function(**_followed(arguments))
+        result = called(function, _followed(arguments), len(args))
         options = {name: arguments[name] for name in OPTIONS if name in arguments}
-        self.watched.visit(Use(layer, kind, arguments["input"], result, tuple(arguments["weight"].shape), **options))
+        shape = tuple(arguments["weight"].shape)
+        shape = shape[::-1] if function in TURNED else shape
+        self.watched.visit(Use(layer, kind, arguments["input"], result, shape, **options))
         return result
+
+
+def called(function: Callable, arguments: Mapping[str, object], placed: int) -> Tensor:
+    """What a function of USES gives for its named arguments, the first `placed` of which are told by place."""
+    ordered = [arguments[name] for name in USES[function][1][:placed]]
+    rest = {name: value for name, value in arguments.items() if name not in USES[function][1][:placed]}
+    return function(*ordered, **rest)
 
 
 def _flat(values: Iterable[object]) -> Iterator[object]:
@@ -117,4 +126,6 @@ USES = {
     functional.conv2d: ("Conv", CONVOLUTION),
     functional.conv3d: ("Conv", CONVOLUTION),
     functional.embedding: ("Embedding", ("input", "weight", "padding_idx", "max_norm", "norm_type")),
+    torch.addmm: ("Linear", ("bias", "input", "weight")),
 }
+TURNED = (torch.addmm,)  # functions that take the weight with inputs first

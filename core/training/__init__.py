@@ -6,24 +6,31 @@ from core.training.options import HOW, REWINDS, SCHEDULES, Options, shares
 from core.training.rounds import Phase, phases
 from core.training.state import Kept, Outcome, Step, applied
 from core.training.task import Images, Task, task
+from core.training.transfer import WAYS, Arrival, Move, arrivals, carried, retargeted
 
 __all__ = [
     "HOW",
     "REWINDS",
     "SCHEDULES",
+    "WAYS",
     "Aim",
+    "Arrival",
     "Batch",
     "Images",
     "Kept",
+    "Move",
     "Options",
     "Outcome",
     "Phase",
     "Step",
     "Task",
     "applied",
+    "arrivals",
+    "carried",
     "loss",
     "phases",
     "recover",
+    "retargeted",
     "shares",
     "softened",
     "task",

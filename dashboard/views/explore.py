@@ -5,14 +5,12 @@ from dataclasses import replace
 
 import streamlit as st
 
-from core import live
-from core.live import Look, Studio
+from core.live import Studio
 from dashboard import controls, export, keeping, panels, rows, state, trail
 from dashboard.live import readout, slider
 from dashboard.live.board import Part, board
 from dashboard.state import Position
 
-REST_SECONDS = 0.12  # of measuring at a time while the hand rests
 DELIVERY_SECONDS = 0.003  # for the server's own thread to send what a run has put on the page
 BEAT = 0.5  # seconds between two looks at a run that is being measured to be kept
 SIDE = ("model", "readout", "layer", "prune", "mode", "bits", "coder", "rank", "factorizer")
@@ -39,7 +37,7 @@ def explore(beating: bool) -> None:
         st.rerun()
     if keeping.busy() != beating:
         st.rerun()
-    studio, position, looked = _look(state.position())
+    studio, position, looked = panels.look(state.position(), READ)
     keeping.say(position, position.recipe)
     parts, plots = rows.parts(studio, position, looked), panels.layer_plots(studio, position, looked)
     state.note_shown(position, looked)
@@ -50,7 +48,7 @@ def explore(beating: bool) -> None:
     plots |= panels.measured_plots(studio, position, looked)
     parts |= _sliders(studio, (position, readings), 1e3 * (time.perf_counter() - start))
     panels.trouble()
-    board({name: parts[name] for name in SIDE} | panels.stamped(plots))
+    board({name: parts[name] for name in SIDE} | panels.stamped(plots, panels.PLACES))
     state.write_link()
     time.sleep(DELIVERY_SECONDS)  # the next run, if it waits, would drop what is still unsent: a state of three
     if wanted == "export":
@@ -68,21 +66,6 @@ def _read(studio: Studio, position: Position) -> dict[str, slider.Reading]:
     held = not all(reading.final for reading in readings.values())
     state.go(position) if held else state.settle(position)
     return readings
-
-
-def _look(position: Position) -> tuple[Studio, Position, Look]:
-    """What the position measures, and where; the last one that could be measured where this one cannot."""
-    seconds = REST_SECONDS if readout.wants_more(READ) else None
-    try:
-        studio = state.studio_of(position)
-        compressing = live.compressing(studio, position.recipe)
-        panels.follow(studio, compressing)
-        return studio, position, live.finished(studio, position.recipe, seconds, compressing)
-    except ValueError as error:
-        state.complain(f"{error}.")
-        there = state.fall_back()
-        studio = state.studio_of(there)
-        return studio, there, live.look(studio, there.recipe, seconds)
 
 
 def _sliders(studio: Studio, stand: tuple[Position, dict[str, slider.Reading]], busy_ms: float) -> dict[str, Part]:

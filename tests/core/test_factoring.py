@@ -27,6 +27,9 @@ class Seen:
 
     moments: Tensor
 
+    def refused(self, *, multiplied: bool) -> None:
+        """It has what it has."""
+
 
 def inputs(columns: int, groups: int = 1, seed: int = 0) -> Tensor:
     """Correlated inputs, (groups, 3 * columns, columns) float64, whose directions differ a hundredfold in size."""

@@ -14,9 +14,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from core import calibration, exporting, pipeline, report
-from core.compress import compress, encode, grids, needs_images, note, weights
+from core.compress import compress, encode, grids, needs_images, weights
 from core.encoding import Grid, Gridded, LowRank, bare
 from core.evaluation import Change, bench, outputs, tallies
+from core.granting import note
 from core.inputs import rounded, rounding
 from core.layer import layers
 from core.loading import Data, Loaded

@@ -118,7 +118,7 @@ def test_bytes_are_pixels(tmp_path):
         ({"x": np.zeros((4, 2))}, "lacks x or y"),
         ({"x": np.zeros((4, 2)), "y": np.zeros(3, int)}, r"x is \(4, 2\) and y is \(3,\)"),
         ({"x": np.zeros((0, 2)), "y": np.zeros(0, int)}, "expected"),
-        ({"x": np.zeros((4, 2)), "y": np.zeros(4)}, "y is float64, expected numbers and class labels"),
+        ({"x": np.zeros((4, 2)), "y": np.zeros(4, bool)}, "y is bool, expected numbers and class labels"),
         ({"x": np.full((4, 2), np.nan), "y": np.zeros(4, int)}, "NaN or infinite"),
         ({"x": np.array(["a"] * 4)[:, None], "y": np.zeros(4, int)}, "expected numbers"),
     ],

@@ -153,9 +153,11 @@ def test_inspect_names_every_parameter(capsys):
     found = json.loads(capsys.readouterr().out)
     assert [layer["name"] for layer in found["layers"]] == ["conv1", "conv2", "fc"]
     named = {layer["name"] + ".weight" for layer in found["layers"]} | {other["name"] for other in found["left_as_is"]}
-    assert named == {name for name, _ in zoo.net().named_parameters()}
+    assert named == set(zoo.net().state_dict())
     assert main(["inspect", *ON]) == 0
-    assert "left as it is: shift, conv1.bias" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "left as it is: shift: a parameter of Net, which is none of Linear, Conv" in out
+    assert "left as it is: conv1.bias, norm.bias, conv2.bias, fc.bias: a bias" in out
 
 
 def test_inspect_counts_multiplications(capsys):

@@ -235,7 +235,7 @@ class Apart(nn.Module):
         ("attention.out_proj", "layer 'attention.out_proj': the model takes its weight with"),
         ("idle", "layer 'idle': the model never calls it"),
         ("scaled", "layer 'scaled': the model takes its weight with mul"),
-        ("nowhere", "layer 'nowhere' is not in the model, its layers are attention.out_proj, idle"),
+        ("nowhere", "layer 'nowhere' is not in the model, its layers are attention.in_proj_weight, attention.out_proj"),
     ],
 )
 @pytest.mark.parametrize("figure", ["moments", "mean", "square", "ranges", "gradients", "channels"])

