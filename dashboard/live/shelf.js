@@ -59,7 +59,7 @@ function fillField(field, words, { hint, waits }) {
 function fill(shelf, data) {
   const run = shelf.runs.get(data.number);
   const waits = (...deeds) => shelf.queue.some(({ what, number }) => number === data.number && deeds.includes(what));
-  const called = data.name || `run ${data.number}`;
+  const called = data.name || (data.dense ? "the dense model" : `run ${data.number}`);
   if (!waits("pick", "drop")) run.box.checked = data.picked;
   run.box.disabled = data.full && !data.picked;
   run.box.setAttribute("aria-label", `Compare ${called}`);
