@@ -26,6 +26,11 @@ def keep(page: Page, slider: str, value: str) -> str:
     expect(page.locator(f"[data-part={slider}] .ps-range")).to_have_attribute(
         "aria-valuetext", re.compile(rf"^{value}")
     )
+    return keep_what_stands(page)
+
+
+def keep_what_stands(page: Page) -> str:
+    """Keeps what Explore measures once it has, and returns the number of the run."""
     rest(page)
     expect(button(page, "Keep")).to_be_enabled(timeout=PATIENCE)
     button(page, "Keep").click()
