@@ -160,14 +160,19 @@ def go_to(recipe: Recipe) -> None:
     state.settle(replace(state.position(), recipe=recipe, layer="", mode=EACH))
 
 
+def _numbers(on: Found) -> tuple[int, ...]:
+    """What is picked by now: several deeds may come at once."""
+    return tuple(run.number for run in _picked(desk(), on.listed))
+
+
 def _pick(on: Found, run: Run, deed: shelf.Deed) -> None:
-    numbers = tuple(each.number for each in on.picked)
+    numbers = _numbers(on)
     if run.number not in numbers and len(numbers) < MOST:
         lay(replace(desk(), picked=(*numbers, run.number), page=0))
 
 
 def _drop(on: Found, run: Run, deed: shelf.Deed) -> None:
-    rest = tuple(each.number for each in on.picked if each.number != run.number)
+    rest = tuple(number for number in _numbers(on) if number != run.number)
     lay(replace(desk(), picked=rest, page=0))
 
 

@@ -147,6 +147,13 @@ def test_several_deeds_at_once_are_done_in_order_and_once(page: AppTest, store: 
     assert runs.one(store, 2).name == "by another tab"
 
 
+def test_several_picks_at_once_all_hold(page: AppTest, store: Store) -> None:
+    what = [("drop", 1), ("drop", 2), ("drop", 3), ("pick", 3), ("pick", 1)]
+    many = [{"what": each, "number": number, "text": "", "n": n} for n, (each, number) in enumerate(what, start=1)]
+    send(page, {"shelf": {"deeds": many}})
+    assert page.session_state["desk"].picked == (3, 1)
+
+
 def test_a_run_opens_in_explore(page: AppTest) -> None:
     send(page, deed("open", 3, 1))
     assert not page.exception
