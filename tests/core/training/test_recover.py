@@ -255,7 +255,7 @@ def test_training_makes_good_what_pruning_lost():
 def test_a_loss_that_is_no_number_is_said():
     task = small.task(RECIPES["pruned"], FEW)
     broken = replace(task, learn=replace(task.learn, x=task.learn.x * torch.nan))
-    with pytest.raises(ValueError, match=r"training: the loss is nan after 4 steps, lower the rate 0.03"):
+    with pytest.raises(ValueError, match=r"training: the loss is nan after 4 steps, lower the rate 0.02"):
         run(broken, FEW)
 
 
