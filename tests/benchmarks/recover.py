@@ -2,7 +2,7 @@
 
 python -m tests.benchmarks.recover steps [--turns 10]
     time of a fine-tuning step, times that of a plain one; processor time of one thread, both in turns
-python -m tests.benchmarks.recover samples [--steps 300]
+python -m tests.benchmarks.recover samples [--steps 600]
     95 % of every layer removed: as it is, compensated, distilled without labels, fine-tuned
 python -m tests.benchmarks.recover vit [--steps 600]
     digits_vit at 2 bits a weight, quantization-aware, beside dense
@@ -161,7 +161,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("part", choices=PARTS)
     parser.add_argument("--turns", type=int, default=10)
-    parser.add_argument("--steps", type=int, default=300)
+    parser.add_argument("--steps", type=int, default=600)
     parser.add_argument("--only", nargs="*", help="samples")
     chosen = parser.parse_args()
     torch.set_num_threads(1)
@@ -173,14 +173,14 @@ BOOK = {"coder": "kmeans", "group": "tensor"}
 LENETS = {
     "lenet_300_100": (
         Recipe(Settings(sparsity=0.985, bits=3, **BOOK), {"fc2": {"sparsity": 0.95}, "fc3": {"sparsity": 0.7}}),
-        Options(steps=1500, rounds=10, alpha=0.5, temperature=2.0, looks=2, augment="none"),
+        Options(steps=1500, rate=0.03, rounds=10, alpha=0.5, temperature=2.0, looks=2, augment="none"),
     ),
     "lenet5": (
         Recipe(
             Settings(sparsity=0.995, bits=3, **BOOK),
             {"conv1": {"sparsity": 0.6}, "conv2": {"sparsity": 0.95}, "fc2": {"sparsity": 0.9}},
         ),
-        Options(steps=700, rounds=4, alpha=0.3, looks=3),
+        Options(steps=700, rate=0.03, rounds=4, alpha=0.3, looks=3),
     ),
 }
 PARTS = {"steps": steps, "samples": samples, "vit": vit, "lenet": lenet}
