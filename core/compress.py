@@ -19,6 +19,7 @@ from core.layer import Layer, require_finite
 from core.patterns import PATTERNS, Wanted
 from core.pruning import CRITERIA, FREE, Sight
 from core.recipe import UNCODED, Recipe, Settings
+from core.replacing import run_with
 from core.seen import Factor, Seen
 
 
@@ -251,7 +252,7 @@ def unchanged(layer: Layer, encoded: Encoded) -> bool:
 
 def run(model: nn.Module, changed: Mapping[str, Tensor], images: Tensor) -> Tensor:
     """The model's outputs with the named parameters replaced; the model stays as it was."""
-    return torch.func.functional_call(model, dict(changed), (images,))
+    return run_with(model, changed, (images,))
 
 
 INDEXED = ("magnitude", "element")  # what the layer's sorted weights answer at once

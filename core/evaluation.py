@@ -16,6 +16,7 @@ from core.encoding import Grid
 from core.fitting import check, fitted
 from core.inputs import rounding
 from core.metrics import Metric, checked, default, rows, task
+from core.replacing import run_with
 from core.statistics import Paired, Tally
 from core.tracing import Live, Trace, advance, start, taken_up, tensors, trace
 
@@ -88,7 +89,7 @@ def _runs_with(model: nn.Module, base: dict[str, Tensor], x: Tensor) -> bool:
     """Whether the model takes convolutions whose channels lie last: a view of their outputs may refuse."""
     try:
         with torch.no_grad():
-            torch.func.functional_call(model, base, (x.clone(),))
+            run_with(model, base, (x.clone(),))
     except RuntimeError:
         return False
     return True
@@ -203,7 +204,7 @@ def logits(bench: Bench, change: Change, batch: int, resume: int) -> Tensor:
     if change.model is not None:
         return change.model(inputs)
     if bench.steps is None:
-        return torch.func.functional_call(bench.model, dict(change.tensors), (inputs,))
+        return run_with(bench.model, change.tensors, (inputs,))
     begin, live = _remembered(bench, change, batch)
     if live is None:
         live = start(bench.steps, inputs)

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, fx, nn
 
 from core.rebuilding import rebuilt
+from core.replacing import run_with
 from core.wiring import FIXED, NORMS, Point, Wiring, constants, operation, read, rows, wiring
 
 SAME = 1e-3  # of the largest output: what sums in another order may differ by
@@ -142,7 +143,7 @@ def _folded(flow: Flow, kept: np.ndarray) -> dict[str, Tensor]:
 def _alike(model: nn.Module, changed: Mapping[str, Tensor], module: nn.Module, sample: Tensor) -> bool:
     """Whether both models give the sample the same outputs."""
     with torch.no_grad():
-        expected = torch.func.functional_call(model, dict(changed), (sample.clone(),))
+        expected = run_with(model, changed, (sample.clone(),))
         try:
             found = module(sample.clone())
         except (RuntimeError, ValueError, TypeError, IndexError):  # a shape that the model's code computes by itself

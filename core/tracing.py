@@ -10,6 +10,8 @@ import torch
 from torch import Tensor, fx, nn
 from torch.utils._pytree import tree_leaves
 
+from core.replacing import run_with
+
 Live = dict[fx.Node, object]  # what the steps so far have left for later ones
 
 
@@ -123,7 +125,7 @@ def _call_module(model: nn.Module, changed: Mapping[str, Tensor], step: tuple) -
     prefix = f"{node.target}."
     own = {name.removeprefix(prefix): value for name, value in changed.items() if name.startswith(prefix)}
     module = model.get_submodule(node.target)
-    return torch.func.functional_call(module, own, args, kwargs) if own else module(*args, **kwargs)
+    return run_with(module, own, args, kwargs) if own else module(*args, **kwargs)
 
 
 def _get_attr(model: nn.Module, changed: Mapping[str, Tensor], step: tuple) -> object:

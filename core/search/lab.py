@@ -26,7 +26,8 @@ class Lab:
     """A study, a goal and all that was measured for it. clock: seconds; `begun` by it.
 
     options: by layer name, those that worked. tried: (layer name, Settings), those that did not too. points: whole
-    recipes, and `made` of which options, by id. after: what every recipe puts right afterwards.
+    recipes, and `made` of which options, by id. forms: the latest encoded layers, `held` the bytes of each. after: what
+    every recipe puts right afterwards.
     """
 
     study: Study
@@ -37,6 +38,7 @@ class Lab:
     points: list[Point] = field(default_factory=list)
     made: dict[int, Picks] = field(default_factory=dict)
     forms: OrderedDict[tuple[str, Settings], Encoded] = field(default_factory=OrderedDict)
+    held: dict[tuple[str, Settings], int] = field(default_factory=dict)
     after: dict[str, str] = field(default_factory=dict)
     begun: list[float] = field(default_factory=list)
 
@@ -111,13 +113,11 @@ def _form(lab: Lab, layer: Layer, settings: Settings) -> Encoded:
         return lab.forms[key]
     encoded = compress.encode(layer, settings, lab.study.at(layer.name))
     lab.forms[key] = encoded
-    while len(lab.forms) > len(lab.study.known) and sum(map(_held, lab.forms.values())) > HELD:
-        lab.forms.popitem(last=False)
+    lab.held[key] = 2 * encoding.stored_values(encoded)  # a byte a code, a byte of mask
+    while len(lab.forms) > len(lab.study.known) and sum(lab.held.values()) > HELD:
+        gone, _ = lab.forms.popitem(last=False)
+        del lab.held[gone]
     return encoded
-
-
-def _held(encoded: Encoded) -> int:
-    return 2 * encoding.stored_values(encoded)  # a byte a code, a byte of mask
 
 
 def _cost(lab: Lab, layer: Layer, encoded: Encoded) -> float:

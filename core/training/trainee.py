@@ -11,6 +11,7 @@ from core.compress import grids
 from core.encoding import Dense, Encoded, Factored, Grid, Gridded, bare, leaves
 from core.inputs import rounding
 from core.layer import Layer
+from core.replacing import run_with
 from core.training.leaves import Leaf, drift, forward, leaf, pulled_back, restored, seek, settled
 from core.training.losses import Batch, Loss
 
@@ -92,7 +93,7 @@ def slopes(net: Trainee, batch: Batch, loss: Loss) -> tuple[Tensor, dict[str, Te
     shaped = {layer.parameter: product(net.forms[layer.name], matrices[layer.name]) for layer in net.known}
     tensors = {layer.parameter: shaped[layer.parameter].view(layer.weight.shape) for layer in net.known}
     with rounding(net.twin, tensors, net.inputs):
-        outputs = torch.func.functional_call(net.twin, {**tensors, **others, **net.buffers}, (batch.inputs.clone(),))
+        outputs = run_with(net.twin, {**tensors, **others, **net.buffers}, (batch.inputs.clone(),))
     lost = loss(outputs, batch)
     wanted = [*(one for held in matrices.values() for one in held), *others.values()]
     found = iter(torch.autograd.grad(lost, wanted, allow_unused=True, materialize_grads=True))
@@ -149,5 +150,5 @@ def returned(net: Trainee, tensors: Mapping[str, Tensor]) -> Trainee:
 def answers(model: nn.Module, tensors: Mapping[str, Tensor], inputs: Mapping[str, Grid], x: Tensor) -> Tensor:
     """The logits of a model in eval mode with other tensors, (images, classes); inputs: grids by parameter."""
     with torch.no_grad(), rounding(model, tensors, inputs):
-        parts = [torch.func.functional_call(model, dict(tensors), (part.clone(),)) for part in x.split(BATCH)]
+        parts = [run_with(model, tensors, (part.clone(),)) for part in x.split(BATCH)]
     return torch.cat(parts)
