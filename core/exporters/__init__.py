@@ -1,6 +1,7 @@
 """A compressed model as files that other tools read: EXPORTERS, each of which loads back what it wrote."""
 
 from core.exporters.format import Checked, Exporter, export, missing, said
+from core.exporters.onnx_files import ONNX_FILES
 from core.exporters.programs import PROGRAMS
 from core.exporters.scripts import SCRIPTS
 from core.exporters.states import STATES
@@ -8,4 +9,4 @@ from core.exporters.subject import FACETS, Subject, facets, opened
 
 __all__ = ["EXPORTERS", "FACETS", "Checked", "Exporter", "Subject", "export", "facets", "missing", "opened", "said"]
 
-EXPORTERS: dict[str, Exporter] = STATES | PROGRAMS | SCRIPTS
+EXPORTERS: dict[str, Exporter] = STATES | PROGRAMS | SCRIPTS | ONNX_FILES

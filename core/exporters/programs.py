@@ -30,13 +30,6 @@ def program(subject: Subject, wrap: Wrap = rounding) -> ExportedProgram:
         raise ValueError(f"torch.export cannot follow this model ({line})") from None
 
 
-def fixed(exported: ExportedProgram) -> int | None:
-    """The number of images that a program takes, None where it takes any."""
-    inputs = [node for node in exported.graph.nodes if node.op == "placeholder"]
-    size = inputs[-1].meta["val"].shape[0]
-    return size if isinstance(size, int) else None
-
-
 def torch_export(subject: Subject) -> dict[str, bytes]:
     """A .pt2 file."""
     file = io.BytesIO()
@@ -46,7 +39,7 @@ def torch_export(subject: Subject) -> dict[str, bytes]:
     return {"model.pt2": file.getvalue()}
 
 
-def _answers(subject: Subject, path: Path) -> Tensor:
+def _answers(subject: Subject, path: Path) -> tuple[Tensor, ...]:
     return child.answers("torch_export.py", path, subject.images)
 
 

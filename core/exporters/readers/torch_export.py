@@ -5,8 +5,11 @@ import sys
 import numpy as np
 import torch
 
-program = torch.export.load(sys.argv[1]).module()
+program = torch.export.load(sys.argv[1])
 images = torch.from_numpy(np.load(sys.argv[2]))
+*_, given = [node for node in program.graph.nodes if node.op == "placeholder"]
+size = given.meta["val"].shape[0]
 with torch.no_grad():
-    logits = program(images)
-np.save(sys.argv[3], logits.float().numpy())
+    batches = images.split(size if isinstance(size, int) else len(images))
+    logits = torch.cat([program.module()(batch) for batch in batches])
+np.save(sys.argv[3], logits.float().numpy()[None])
