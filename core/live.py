@@ -1,5 +1,6 @@
 """What a page asks at every position of a slider: one recipe, compressed and measured within a time."""
 
+import copy
 import os
 import time
 from collections import OrderedDict
@@ -12,12 +13,12 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from core import compensation, compress, exporting, index, pipeline, planning, report
+from core import compensation, compress, evaluation, exporting, index, pipeline, planning, report
 from core.encoding import Encoded
 from core.evaluation import BATCH, Change, tallies
 from core.fitting import require_classes
 from core.granting import note
-from core.layer import Layer
+from core.layer import Layer, layers
 from core.pipeline import Study, dense_bytes
 from core.recipe import BESIDE, Recipe, Settings, to_json
 from core.report import Row
@@ -119,6 +120,18 @@ class Look:
     def estimate(self) -> Estimate:
         """The accuracies with their intervals."""
         return estimate(self.tally, self.total)
+
+
+def apart(studio: Studio) -> Study:
+    """The studio's study with a model and memories of its own, for another thread to measure.
+
+    The model is copied by the studio's worker: while that runs the model, other tensors stand in for its own.
+    """
+    study = studio.study
+    model = studio.worker.submit(copy.deepcopy, study.loaded.model).result()
+    bench = evaluation.bench(model, study.bench.inputs.numpy(), study.bench.targets.numpy())
+    seen = study.seen and replace(study.seen, model=model, known=layers(model))
+    return replace(study, loaded=replace(study.loaded, model=model), bench=bench, seen=seen)
 
 
 def look(studio: Studio, recipe: Recipe, seconds: float | None) -> Look:

@@ -11,6 +11,7 @@ from core import compress, report
 from core.compress import needs_images
 from core.encoding import Encoded
 from core.evaluation import Change, tallies
+from core.granting import note
 from core.layer import Layer
 from core.pipeline import Study
 from core.recipe import Recipe, Settings, Value, merged
@@ -66,6 +67,9 @@ def _row(study: Study, cell: Cell, images: int) -> dict[str, object]:
         encoded = compress.encode(layer, cell.settings, study.at(layer.name))
     except ValueError as error:
         return head | {"note": f"{error}"}
+    left = note(layer, cell.settings, study.at(layer.name))
+    if left and compress.unchanged(layer, encoded):
+        return head | {"note": f"layer '{layer.name}': {left}"}
     tally = alone(study, layer, cell.settings, (encoded, images))
     found = estimate(tally, tally.images)
     stored = report.layer_row(layer, encoded, study.uses[layer.name])
@@ -109,12 +113,14 @@ def differing(settings: Settings) -> dict[str, Value]:
 def breaking(rows: Sequence[Mapping[str, object]]) -> pd.DataFrame:
     """For each technique its layers in the order in which they break: the first setting that loses over a point.
 
-    A row a technique and layer: `setting` is NaN where every setting held, `step` how many did. Ladders go from mild
-    to harsh.
+    A row a technique and layer: `setting` is NaN where every setting held, `step` how many did. What could not be had
+    is passed over. Ladders go from mild to harsh.
     """
     found: dict[tuple[str, str], dict[str, object]] = {}
     for row in rows:
         key = row["technique"], row["layer"]
+        if row.get("note"):
+            continue
         held = found.setdefault(
             key, {"technique": key[0], "layer": key[1], "setting": math.nan, "drop": math.nan, "step": 0}
         )

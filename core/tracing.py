@@ -1,6 +1,7 @@
 """A model as a list of steps, so that a run can begin at the first step whose weights changed."""
 
-from collections.abc import Mapping
+import threading
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate
@@ -52,8 +53,27 @@ def trace(model: nn.Module, sample: Tensor) -> Trace | None:
     return traced if same else None
 
 
+class _Tracer(fx.Tracer):
+    """Torch's own, which reroutes every module of the process while it traces: those of other threads run as ever."""
+
+    thread = 0
+
+    def call_module(self, m: nn.Module, forward: Callable, args: tuple, kwargs: dict[str, object]) -> object:
+        if threading.get_ident() != self.thread:
+            return forward(*args, **kwargs)
+        return fx.Tracer.call_module(self, m, forward, args, kwargs)
+
+    def getattr(self, attr: str, attr_val: object, parameter_proxy_cache: dict[str, fx.Proxy]) -> object:
+        if threading.get_ident() != self.thread:
+            return attr_val
+        return fx.Tracer.getattr(self, attr, attr_val, parameter_proxy_cache)
+
+
 def _steps(model: nn.Module) -> Trace:
-    nodes = tuple(fx.symbolic_trace(model).graph.nodes)
+    with ALONE:
+        tracer = _Tracer()
+        tracer.thread = threading.get_ident()
+        nodes = tuple(tracer.trace(model).nodes)
     last = {used: i for i, node in enumerate(nodes) for used in node.all_input_nodes}
     dropped = tuple(tuple(used for used in node.all_input_nodes if last[used] == i) for i, node in enumerate(nodes))
     return Trace(model, nodes, tuple(_reads(model, node) for node in nodes), dropped)
@@ -138,3 +158,4 @@ STEPS = {
     "call_method": _call_method,
     "placeholder": _placeholder,
 }
+ALONE = threading.Lock()  # two traces at a time would leave modules rerouted for good

@@ -1,25 +1,26 @@
 """The parts of the Explore page."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, wait
 from dataclasses import replace
 
 import streamlit as st
 from torch import Tensor
 
-from core import compress, report
+from core import compress, live, report
 from core.certainty import Certainty, doubt
 from core.layer import Layer
 from core.live import Look, Studio
 from core.recipe import Settings
 from core.theory import laws
 from dashboard import controls, figures, insights, state, trail, words
-from dashboard.live import chart
+from dashboard.live import chart, readout
 from dashboard.live.board import Part
 from dashboard.live.readout import Readout
 from dashboard.state import Position
 
 PATIENCE = 0.3  # seconds
+REST_SECONDS = 0.12  # of measuring at a time while the hand rests
 CARD = {"height": "calc((100vh - 52px - 3 * 16px) / 2)", "phone": "280px"}
 
 
@@ -37,6 +38,24 @@ def standing() -> bool:
             state.leave()
     trouble()
     return False
+
+
+def look(position: Position, key: str) -> tuple[Studio, Position, Look]:
+    """What the position measures, and where; the last one that could be measured where this one cannot.
+
+    key: of the two figures, which ask for more images.
+    """
+    seconds = REST_SECONDS if readout.wants_more(key) else None
+    try:
+        studio = state.studio_of(position)
+        compressing = live.compressing(studio, position.recipe)
+        follow(studio, compressing)
+        return studio, position, live.finished(studio, position.recipe, seconds, compressing)
+    except ValueError as error:
+        state.complain(f"{error}.")
+        there = state.fall_back()
+        studio = state.studio_of(there)
+        return studio, there, live.look(studio, there.recipe, seconds)
 
 
 def follow(studio: Studio, work: Future) -> None:
@@ -72,7 +91,7 @@ def go_back_to_clicked() -> None:
 
 def layer_plots(studio: Studio, position: Position, looked: Look) -> dict[str, Part]:
     """The shown layer's weights, all layers, and what else needs no image to be measured."""
-    made = {"histogram": _histogram(studio, position, looked), "layers": _layers(studio, position, looked)}
+    made = {"histogram": _histogram(studio, position, looked), "layers": layers(looked)}
     third = OF_LAYERS.get(position.plot)
     return made | {"third": third(studio, position, looked)} if third else made
 
@@ -86,9 +105,9 @@ def measured_plots(studio: Studio, position: Position, looked: Look) -> dict[str
     return made | ({"third": third(*looked.tally.sure)} if third else {})
 
 
-def stamped(plots: Mapping[str, Part]) -> dict[str, Part]:
+def stamped(plots: Mapping[str, Part], places: Sequence[str]) -> dict[str, Part]:
     """The plots in their places, each with the version of the page that they show."""
-    return {name: replace(plots[name], data={**plots[name].data, "version": state.version()}) for name in PLACES}
+    return {name: replace(plots[name], data={**plots[name].data, "version": state.version()}) for name in places}
 
 
 def _histogram(studio: Studio, position: Position, looked: Look) -> Part:
@@ -111,13 +130,16 @@ def _values(studio: Studio, layer: Layer, settings: Settings) -> tuple[Tensor, .
     return compress.matrices(layer, settings, studio.study.at(layer.name))
 
 
-def _layers(studio: Studio, position: Position, looked: Look) -> Part:
+def layers(looked: Look, names: Sequence[str] | None = None) -> Part:
+    """What stays of the named layers, or of all."""
     bound = report.entropy_per_weight(looked.rows)
     note = f"bits a weight: stored (ring), and the entropy of the codes (dot), {bound:.2f} over all layers"
-    return _card(figures.layers(looked.rows), words.layers_title(looked.rows), note)
+    rows = [row for row in looked.rows if names is None or row["layer"] in names]
+    return _card(figures.layers(rows), words.layers_title(looked.rows), note)
 
 
-def _spectrum(studio: Studio, position: Position, looked: Look) -> Part:
+def spectrum(studio: Studio, position: Position, looked: Look) -> Part:
+    """The singular values of the layer that the plots show."""
     layer = controls.shown(studio, position)
     if layer.not_finite:
         return _card(figures.empty(), f"{layer.name} has no singular values", "its weights are not all finite")
@@ -186,5 +208,5 @@ def figures_of(looked: Look, resting: bool) -> Readout:
 
 
 PLACES = ("histogram", "layers", "third", "trail")
-OF_LAYERS = {state.SPECTRUM: _spectrum}
+OF_LAYERS = {state.SPECTRUM: spectrum}
 OF_ANSWERS = {state.ENTROPY: _entropy, state.LABELS: _labels, state.RELIABILITY: _reliability}

@@ -61,16 +61,16 @@ def _of_settings(position: Position) -> dict[str, tuple[Item, ...]]:
     }
 
 
-def _beside_item(name: str, position: Position) -> Item:
-    return select(name, BESIDE_LABELS[name], controls.BESIDE_NAMES[name], getattr(position.recipe, name))
-
-
 def models(position: Position) -> tuple[Item, ...]:
     """What is measured, and on which images."""
     return (
         select("model", "Model", {name: name for name in offers.models()}, position.model),
         select("data", "Images it is measured on", offers.data_words(), position.data),
     )
+
+
+def _beside_item(name: str, position: Position) -> Item:
+    return select(name, BESIDE_LABELS[name], controls.BESIDE_NAMES[name], getattr(position.recipe, name))
 
 
 def _layer_item(studio: Studio, position: Position) -> Item:

@@ -2,7 +2,7 @@
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Collection, Hashable, Iterator
 
 import streamlit as st
 
@@ -22,6 +22,13 @@ def find(key: Hashable) -> Job | None:
     return _kept()[0].get(key)
 
 
+def latest(keys: Collection[Hashable]) -> Hashable | None:
+    """Of some keys the one whose job runs and was asked for last."""
+    kept, lock = _kept()
+    with lock:
+        return next((key for key in reversed(kept) if key in keys and kept[key].running), None)
+
+
 def job(key: Hashable, steps: Callable[[], Iterator[object]]) -> Job:
     """The job of the key: the one that runs or came to its end, else a new one.
 
@@ -31,7 +38,7 @@ def job(key: Hashable, steps: Callable[[], Iterator[object]]) -> Job:
     kept, lock = _kept()
     with lock:
         found = kept.get(key)
-        if found is None or found.trouble or (found.stopping.is_set() and not found.running):
+        if found is None or found.trouble or found.stopping.is_set():
             kept[key] = found = jobs.start(steps, "prunescope work")
         kept.move_to_end(key)
         while len(kept) > MOST:

@@ -125,11 +125,14 @@ def wait_until_up(process: subprocess.Popen, url: str) -> None:
 
 
 @contextmanager
-def serving(script: str, log: Path) -> Iterator[str]:
-    """The address of a script that Streamlit runs, from the root of the repository; what it prints goes to `log`."""
+def serving(script: str, log: Path, *given: str) -> Iterator[str]:
+    """The address of a script that Streamlit runs, from the root of the repository; what it prints goes to `log`.
+
+    given: what stands behind `--`.
+    """
     port = free_port()
     options = ["--server.port", str(port), "--server.headless", "true", "--server.address", "127.0.0.1"]
-    command = [sys.executable, "-m", "streamlit", "run", script, *configured(), *options]
+    command = [sys.executable, "-m", "streamlit", "run", script, *configured(), *options, "--", *given]
     with log.open("w") as out:
         process = subprocess.Popen(command, cwd=ROOT, stdout=out, stderr=subprocess.STDOUT)
     url = f"http://127.0.0.1:{port}"

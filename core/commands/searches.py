@@ -1,20 +1,24 @@
 """`sensitivity` and `search`: what each layer bears, and the recipe that bears most within a goal."""
 
 import argparse
+import signal
 import sys
+import threading
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import pandas as pd
 import torch
 
-from core import pipeline
+from core import pipeline, runs
 from core import sensitivity as each
-from core.commands import given, texts
+from core.commands import folders, given, texts
 from core.fitting import require_answers
 from core.loading import Data, Loaded
+from core.pipeline import Study
 from core.recipe import Settings, merged, to_json
-from core.search import Goal, Point, best, confirmed, front, holds, parts
-from core.search import search as walk
+from core.search import Confirmed, Goal, Point, Progress, best, front, holds, parts, whole
 
 
 def sensitivity(options: argparse.Namespace) -> str:
@@ -65,29 +69,56 @@ def search(options: argparse.Namespace) -> str:
     """Find, by measuring, the recipe with the smallest file within a drop, or the least loss within a size."""
     goal = Goal(options.drop, options.bytes, options.seconds, options.cost, options.seed)
     loaded, data = _answering(options, "search")
-    study, others = parts(loaded, data, given.calibration(options), options.seed)
-    points: list[Point] = []
-    try:
-        for step in walk(study, goal):
-            if step.point:
-                points.append(step.point)
-            _tell(f"{step.share:4.0%} {step.doing}{_so_far(best(points, goal))}")
-    except KeyboardInterrupt:  # what was found until then stays
-        print("stopped", file=sys.stderr)
-    found = confirmed(others, points, goal)
+    calibration = given.calibration(options)
+    points, found = _searched(partial(parts, loaded, data, calibration, options.seed), goal)
     if not found:
         raise ValueError(f"no recipe keeps to {_asked(goal)}: allow more, or more than {goal.seconds:g} seconds")
-    named = replace(found[-1].recipe, model={"name": loaded.name, "sha256": loaded.sha256})
-    texts.write(options.output, to_json(named))
+    texts.write(
+        options.output, to_json(replace(found[-1].recipe, model={"name": loaded.name, "sha256": loaded.sha256}))
+    )
     return "\n".join(
         [
             f"{len(points)} recipes measured on {points[0].images} images; the front of them:",
             _front(points, goal),
             f"on {found[0].images} other images:",
             *(_said(point, points[0], goal) for point in found),
-            f"wrote {options.output}",
+            f"wrote {options.output}{_kept(options, (loaded, data, calibration), (found[-1], goal))}",
         ]
     )
+
+
+def _searched(load: Callable[[], tuple[Study, Study]], goal: Goal) -> tuple[list[Point], tuple[Point, ...]]:
+    """Every recipe measured, and those confirmed; an interrupt ends the search and keeps what was found until then."""
+    points: list[Point] = []
+    enough = threading.Event()
+    before = signal.signal(signal.SIGINT, lambda *_: enough.set()) if _in_main_thread() else None
+    try:
+        for step in whole(load, goal, enough.is_set):
+            if isinstance(step, Confirmed):
+                return points, step.points
+            if isinstance(step, Progress):
+                points += [step.point] if step.point else []
+                _tell(f"{step.share:4.0%} {step.doing}{_so_far(best(points, goal))}")
+    finally:
+        if before is not None:
+            signal.signal(signal.SIGINT, before)
+    return points, ()
+
+
+def _in_main_thread() -> bool:
+    return threading.current_thread() is threading.main_thread()
+
+
+def _kept(options: argparse.Namespace, given_to: tuple[Loaded, Data, Data | None], outcome: tuple[Point, Goal]) -> str:
+    """The result measured on all images but the calibration's and kept as a run, with what was asked of the search."""
+    (loaded, data, calibration), (point, goal) = given_to, outcome
+    run, answers = runs.measured(
+        pipeline.study(loaded, data, point.recipe, calibration),
+        runs.asked(runs.subject(loaded, data, calibration), point.recipe),
+    )
+    confirmed = f"drop {point.drop:.2f} points on {point.images} images that it was not chosen by"
+    note = f"found by a search of {goal.seconds:g} s for {_asked(goal)}; {confirmed}"
+    return folders.recorded(options, replace(run, name=f"search, {_asked(goal)}", note=note), answers)
 
 
 def _tell(doing: str) -> None:
@@ -133,5 +164,5 @@ OPTIONS = {
 }
 COMMANDS = {
     "sensitivity": (sensitivity, (*given.ON, "settings", "images", "table")),
-    "search": (search, (*given.ON, "drop", "bytes", "seconds", "cost", "seed", "output")),
+    "search": (search, (*given.ON, "drop", "bytes", "seconds", "cost", "seed", "runs", "output")),
 }

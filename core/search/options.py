@@ -75,12 +75,13 @@ def _slope(before: Option, after: Option) -> float:
 
 def first() -> Iterator[Settings]:
     """What every layer is tried with at first, the most telling first."""
-    for bits in (4, 3, 2, 6, 8):
-        yield Settings(bits=bits, group="tensor", compensate="outputs")
-    for bits in (4, 3):
-        for sparsity in (0.8, 0.9, 0.5, 0.95, 0.7):
-            for criterion in ("wanda", "fisher", "magnitude"):
-                yield Settings(sparsity=sparsity, criterion=criterion, bits=bits, group="tensor", compensate="outputs")
+    plain = Settings(group="tensor", compensate="outputs")
+    yield from (replace(plain, bits=bits) for bits in (4, 3, 2, 6))
+    for criterion in ("wanda", "fisher", "magnitude"):
+        for bits in (4, 3):
+            for sparsity in (0.8, 0.9, 0.5, 0.95, 0.7):
+                yield replace(plain, sparsity=sparsity, criterion=criterion, bits=bits)
+    yield replace(plain, bits=8)
 
 
 def neighbours(settings: Settings, chance: random.Random) -> list[Settings]:

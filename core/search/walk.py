@@ -6,8 +6,6 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-import numpy as np
-
 from core.layer import Layer
 from core.pipeline import Study
 from core.recipe import Settings
@@ -40,14 +38,17 @@ def search(study: Study, goal: Goal, clock: Callable[[], float] = time.monotonic
 
 
 def _options(lab: Lab) -> Iterator[Progress]:
-    """Every layer at the settings it is tried with at first, within its part of the time."""
-    ends = np.cumsum([math.sqrt(layer.matrix.numel()) for layer in lab.study.known])
-    for layer, end in zip(lab.study.known, FIRST * ends / ends[-1], strict=True):
-        for number, settings in enumerate(first()):
-            if number >= ALWAYS and lab.share > end:
-                break
-            measure_alone(lab, layer, _payable(layer, settings))
-            yield Progress(lab.share, f"{layer.name} alone: {_words(settings)}")
+    """All layers at the settings they are tried with at first, and the recipe of those, in rounds within the time."""
+    for number, settings in enumerate(first()):
+        picks = {}
+        for layer in lab.study.known:
+            if number >= ALWAYS and lab.share > FIRST:
+                return
+            payable = _payable(layer, settings)
+            option = measure_alone(lab, layer, payable)
+            picks[layer.name] = option or lab.options[layer.name][0]
+            yield Progress(lab.share, f"{layer.name} alone: {_words(payable)}")
+        yield Progress(lab.share, f"all layers: {_words(settings)}", measure(lab, picks))
 
 
 def _payable(layer: Layer, settings: Settings) -> Settings:

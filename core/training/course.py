@@ -24,7 +24,7 @@ from core.training.options import Options, rate_at
 from core.training.rounds import Phase, at, entered, first, phases
 from core.training.state import Kept, Outcome, State, Step, opened, renewed
 from core.training.task import Task, augmentation
-from core.training.trainee import Trainee, answers, beside, encoded, learning, slopes, sought, trainee
+from core.training.trainee import Trainee, adrift, answers, beside, encoded, learning, slopes, sought, trainee
 
 SAVED = 10.0  # seconds between two checkpoints, at least
 CALIBRATED = 1000  # images for criteria that ask for some
@@ -158,6 +158,8 @@ def _stepped(course: Course, state: State, phase: Phase) -> tuple[State, Tensor]
     batch = _batch(course, state)
     if options.seek and state.step % options.seek == 0:
         net = sought(net)
+    elif options.seek:
+        net = adrift(net, state.step)
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(number(options.seed, 2, state.phase, state.step))  # of dropout
         lost, gradients, whole = slopes(net, batch, lambda logits, given: loss(logits, given, options.aim))

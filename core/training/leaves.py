@@ -6,7 +6,10 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from core.encoding import Sparse, Stored
-from core.training.codes import LEARNERS, Learner, Parts, Place, Way
+from core.training.codes import LEARNERS, Learner, Parts, Place, Way, drifted
+
+FEW = 2**15  # values whose codes are searched at every step
+SELDOM = 4  # steps between two moves of the codes of more
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,6 +46,15 @@ def seek(leaf: Leaf) -> Leaf:
     """The same leaf with each value's code looked up anew."""
     found = leaf.learner.found(leaf.form, leaf.parts, leaf.place)
     return Leaf(leaf.form, leaf.mask, leaf.place, leaf.parts, found)
+
+
+def drift(leaf: Leaf, step: int) -> Leaf:
+    """The same leaf with its codes searched anew where there are few, else now and then moved to a nearer neighbour."""
+    if len(leaf.parts["values"]) <= FEW:
+        return seek(leaf)
+    if step % SELDOM:
+        return leaf
+    return Leaf(leaf.form, leaf.mask, leaf.place, leaf.parts, drifted(leaf.form, leaf.parts, leaf.found))
 
 
 def forward(leaf: Leaf) -> tuple[Tensor, Way]:

@@ -23,7 +23,7 @@ class Options:
     comes.
     custom: shares of it, one a round. rewind: what a round begins with again: the learning rate's schedule, or that and
     the weights as they were before. how: masks are held, or move while training. seek: steps between two searches for
-    each value's nearest level; 0 holds the codes.
+    each value's nearest level, which in between moves by one at most; 0 holds the codes.
     """
 
     steps: int = 600

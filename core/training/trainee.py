@@ -11,7 +11,7 @@ from core.compress import grids
 from core.encoding import Dense, Encoded, Factored, Grid, Gridded, bare, leaves
 from core.inputs import rounding
 from core.layer import Layer
-from core.training.leaves import Leaf, forward, leaf, pulled_back, restored, seek, settled
+from core.training.leaves import Leaf, drift, forward, leaf, pulled_back, restored, seek, settled
 from core.training.losses import Batch, Loss
 
 BATCH = 250  # images at a time where nothing is learned
@@ -109,6 +109,11 @@ def slopes(net: Trainee, batch: Batch, loss: Loss) -> tuple[Tensor, dict[str, Te
 def sought(net: Trainee) -> Trainee:
     """The same network with every code that is looked up looked up anew."""
     return replace(net, leaves={name: tuple(map(seek, held)) for name, held in net.leaves.items()})
+
+
+def adrift(net: Trainee, step: int) -> Trainee:
+    """The same network with its codes a little after its values."""
+    return replace(net, leaves={name: tuple(drift(one, step) for one in held) for name, held in net.leaves.items()})
 
 
 def encoded(net: Trainee) -> dict[str, Encoded]:

@@ -22,13 +22,15 @@ KINDS = {
     "row": ("row.js",),
     "progress": ("progress.js",),
     "table": ("table.js",),
-    "chart": ("chart_axes.js", "chart_traces.js", "chart_points.js", "chart.js"),
+    "lines": ("lines.js",),
+    "grid": ("grid.js",),
+    "chart": ("chart_axes.js", "chart_traces.js", "chart_heat.js", "chart_points.js", "chart.js"),
 }
 
 
 @dataclass(frozen=True)
 class Part:
-    """One part of the board. kind: of KINDS. area: 'side' or 'plots'. data: what its js is given."""
+    """One part of the board. kind: of KINDS. area: 'side', 'plots' or, below both, 'wide'. data: for its js."""
 
     kind: str
     area: str

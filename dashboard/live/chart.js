@@ -2,6 +2,7 @@
 const cards = new WeakMap();
 const DRAGGED = 4, NARROWEST = 8; // px: of a drag, of a zoom
 const KEYS = "The left and right arrow keys move between the points, Enter chooses one.";
+const CELL_KEYS = "The arrow keys move between the cells, Enter chooses one.";
 
 function createCard(root) {
   const part = (name) => root.querySelector(`.ps-${name}`);
@@ -11,7 +12,7 @@ function createCard(root) {
     zoom: {}, pointer: null, press: null, hit: null, chosen: null, said: "", box: null,
   };
   card.parts = newParts(card.svg);
-  [card.band, card.ring] = [add(card.svg, "rect", "ps-band"), add(card.svg, "circle", "ps-ring")];
+  [card.band, card.frame, card.ring] = [add(card.svg, "rect", "ps-band"), add(card.svg, "rect", "ps-frame-on"), add(card.svg, "circle", "ps-ring")];
   card.watch = new ResizeObserver(([entry]) => resize(card, entry.contentRect));
   listen(card);
   document.fonts.ready.then(() => {
@@ -52,7 +53,8 @@ function draw(card) {
   if (!card.figure || !card.width || !card.height) return;
   const { figure, width, height, family, zoom } = card;
   card.view = drawFigure(card.parts, figure, { width, height, family, zoom, margin: (room) => margin(card, room) });
-  reachable(card, figure.data.some((trace) => takes(trace) && trace.x.length));
+  const choosable = figure.data.filter((trace) => takes(trace) && trace.x.length && trace.y.length);
+  reachable(card, choosable.length ? (choosable.some(isHeat) ? CELL_KEYS : KEYS) : "");
   card.draws += 1;
   card.root.dataset.draws = card.draws;
   point(card);
@@ -64,10 +66,10 @@ function margin(card, room) {
   return card.left;
 }
 
-function reachable(card, yes) {
-  if (yes === card.svg.hasAttribute("tabindex")) return;
-  for (const [name, value] of [["tabindex", "0"], ["aria-description", KEYS]]) {
-    if (yes) card.svg.setAttribute(name, value);
+function reachable(card, keys) {
+  if (keys === (card.svg.getAttribute("aria-description") ?? "")) return;
+  for (const [name, value] of [["tabindex", "0"], ["aria-description", keys]]) {
+    if (keys) card.svg.setAttribute(name, value);
     else card.svg.removeAttribute(name);
   }
 }
@@ -83,6 +85,7 @@ function point(card) {
 function show(card, hit) {
   card.hit = hit;
   const trace = hit && card.figure.data[hit.curve];
+  put(card.frame, hit?.width ? { x: r(hit.x - hit.width / 2), y: r(hit.y - hit.height / 2), width: r(hit.width), height: r(hit.height) } : { width: 0 });
   put(card.ring, hit?.size ? { cx: r(hit.x), cy: r(hit.y), r: hit.size / 2 + 3 } : { r: 0 });
   const plot = card.pointer && zoomable(axisAt(card.view, card.pointer)) ? "plot" : "";
   put(card.svg, { "data-over": trace && takes(trace) ? "point" : plot });
@@ -99,16 +102,16 @@ function tell(card, words, hit) {
     if (words) card.box = { width: tip.offsetWidth, height: tip.offsetHeight };
   }
   if (!words) return;
-  const { width, height } = card.box, away = hit.size / 2 + 10;
+  const { width, height } = card.box, away = (hit.height ?? hit.size) / 2 + 10;
   const x = Math.min(Math.max(0, hit.x - width / 2), Math.max(0, card.width - width));
   const above = hit.y - away - height, under = Math.min(hit.y + away, card.height - height);
   tip.style.transform = `translate(${Math.round(x)}px, ${Math.round(above >= 0 ? above : under)}px)`;
 }
 
 function choose(card, { curve, point }) {
-  const { customdata } = card.figure.data[curve];
+  const customdata = entry(card.figure.data[curve], "customdata", point);
   card.n = Math.max(card.n + 1, Date.now()); // never repeats, not even after the card has left and come back
-  card.send({ curve, point, customdata: customdata[point], n: card.n });
+  card.send({ curve, point, customdata, n: card.n });
 }
 
 const chosenBy = (card) => (card.hit && takes(card.figure.data[card.hit.curve]) ? card.hit : null);
@@ -185,10 +188,11 @@ function reset(card) {
 }
 
 function onKey(card, event) {
-  const steps = { ArrowLeft: -1, ArrowRight: 1 };
+  const cells = card.figure.data.some(isHeat), steps = { ArrowLeft: -1, ArrowRight: 1 };
   if (!card.view || event.altKey || event.ctrlKey || event.metaKey) return;
   if (event.key === "Escape") leave(card);
   else if (event.key === "Enter" && chosenBy(card)) choose(card, card.hit);
+  else if (cells && ["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown"].includes(event.key)) walk(card, event.key);
   else if (event.key in steps) step(card, steps[event.key]);
   else return;
   event.preventDefault();
@@ -202,6 +206,13 @@ function step(card, by) {
   const first = points.reduce((a, b) => (b.curve > a.curve ? b : a));
   const next = here < 0 ? first : points[Math.min(points.length - 1, Math.max(0, here + by))];
   card.chosen = nameOf(card.figure, next);
+  point(card);
+}
+
+// From cell to cell of a heat map; the first one on the first press.
+function walk(card, key) {
+  const here = choices(card.view).find((hit) => nameOf(card.figure, hit) === card.chosen);
+  card.chosen = nameOf(card.figure, neighbour(card.view, here ? here.point : null, key));
   point(card);
 }
 

@@ -1,7 +1,7 @@
 // The first part of one module (chart.py joins them): nodes that stay, texts, axes and the frame.
 const SVG = "http://www.w3.org/2000/svg";
 const TEXT = 12, SMALL = 10; // px
-const EDGE = { top: 8, right: 14, ticks: 22, title: 17, label: 9, least: 40 }; // px around the plot
+const EDGE = { top: 8, right: 14, ticks: 22, title: 17, label: 9, strip: 24, least: 40 }; // px around the plot
 const known = new WeakMap(); // what each node was given
 const widths = new Map(); // of texts, by font
 const r = (pixel) => Math.round(pixel * 10) / 10; // shorter paths
@@ -159,7 +159,8 @@ function viewOf(figure, { width, height, family, zoom, margin }) {
   const axes = Object.fromEntries([...names].map((name) => [name, axisOf(figure, name, zoom[name])]));
   const across = Object.values(axes).filter(({ name }) => name[0] === "x");
   const below = (part, has) => (across.some(({ spec, shown }) => shown && has(spec)) ? part : 0);
-  const bottom = height - 4 - below(EDGE.ticks, () => true) - below(EDGE.title, (spec) => spec.title?.text);
+  const strip = figure.data.some((trace) => trace.showscale) ? EDGE.strip : 0;
+  const bottom = height - 4 - strip - below(EDGE.ticks, () => true) - below(EDGE.title, (spec) => spec.title?.text);
   lay(axes.y, bottom, EDGE.top);
   label(axes.y, { width, family, most: (bottom - EDGE.top) / 22 });
   const left = margin(labelRoom(axes.y, family)), right = width - EDGE.right;

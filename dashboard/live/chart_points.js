@@ -2,9 +2,10 @@
 const NEAR = 24; // px from the pointer to a point
 
 // What a click chooses: a point that is seen and stands for something.
-const takes = (trace) => trace.type !== "bar" && Boolean(trace.customdata) && shownMarkers(trace);
+const takes = (trace) => trace.type !== "bar" && Boolean(trace.customdata) && (isHeat(trace) || shownMarkers(trace));
 
 function pointsOf(view, trace, curve) {
+  if (isHeat(trace)) return cellsOf(view, trace, curve);
   const x = view.axes[trace.xaxis ?? "x"], y = view.axes[trace.yaxis ?? "y"];
   const size = shownMarkers(trace) ? sizeOf(trace, y) : 2;
   const seen = trace.x.map((value, i) => inside(x, value) && inside(y, trace.y[i]));
@@ -40,6 +41,10 @@ function candidates(view, trace, curve, at) {
     return view.bars.get(curve).filter(on).map(({ point }) => [{ curve, point, ...at, size: 0 }, 0]);
   }
   const points = pointsOf(view, trace, curve);
+  if (isHeat(trace)) {
+    const within = (hit) => 2 * Math.abs(hit.x - at.x) <= hit.width && 2 * Math.abs(hit.y - at.y) <= hit.height;
+    return points.filter(within).map((hit) => [hit, 0]);
+  }
   const bins = trace.mode === "markers" && !shownMarkers(trace);
   if (bins) return axisAt(view, at) ? points.map((hit) => [hit, Math.abs(hit.x - at.x)]) : [];
   return points.map((hit) => [hit, Math.hypot(hit.x - at.x, hit.y - at.y)]).filter(([, away]) => away <= NEAR);
@@ -65,10 +70,10 @@ function formatted(value, format = "") {
 function sentence(trace, point) {
   const template = trace.hovertemplate.replace(/<extra>.*?<\/extra>/g, "");
   const words = template.replace(/%\{(\w+)(?:\[(\d+)\])?(?::([^}]*))?\}/g, (_, name, part, format) => {
-    const value = Array.isArray(trace[name]) ? trace[name][point] : trace[name];
+    const value = entry(trace, name, point);
     return formatted(part === undefined ? value : value?.[part], format);
   });
   return words.replace(/<br\s*\/?>/g, "\n");
 }
 
-const nameOf = (figure, { curve, point }) => JSON.stringify(figure.data[curve].customdata[point]);
+const nameOf = (figure, { curve, point }) => JSON.stringify(entry(figure.data[curve], "customdata", point));

@@ -117,11 +117,18 @@ function drawTraces(parts, figure, view) {
     put(slot.group, { opacity: trace.opacity ?? 1 });
     const clip = `url(#${parts.id}-${x.name})`;
     for (const cut of [slot.area, slot.line, slot.error]) put(cut, { "clip-path": clip });
+    if (isHeat(trace)) {
+      drawHeat(slot, trace, view, curve);
+      return;
+    }
+    clearHeat(slot);
     if (trace.type === "bar") drawBars(slot, trace, { boxes: view.bars.get(curve) });
     else drawScatter(slot, trace, { x, y, bottom: view.bottom });
   });
-  for (const { area, line, error, marks } of parts.slots.slice(figure.data.length))
-    for (const node of [area, line, error, marks]) put(node, { d: "" });
+  for (const slot of parts.slots.slice(figure.data.length)) {
+    clearHeat(slot);
+    for (const node of [slot.area, slot.line, slot.error, slot.marks]) put(node, { d: "" });
+  }
 }
 
 function newSlot(traces) {
@@ -132,9 +139,10 @@ function newSlot(traces) {
 
 function newParts(svg) {
   const defs = add(svg, "defs");
-  const [axes, traces, shapes] = ["axes", "traces", "shapes"].map((name) => add(svg, "g", `ps-${name}`));
+  const names = ["axes", "traces", "shapes", "swatches", "scale"];
+  const [axes, traces, shapes, swatches, scale] = names.map((name) => add(svg, "g", `ps-${name}`));
   parted += 1;
-  return { id: `ps-clip-${parted}`, defs, axes, traces, shapes, slots: [] };
+  return { id: `ps-clip-${parted}`, defs, axes, traces, shapes, swatches, scale, slots: [] };
 }
 
 // Draws all of a figure, and returns where everything is.
@@ -144,6 +152,7 @@ function drawFigure(parts, figure, size) {
   drawAxes(parts, view);
   drawTraces(parts, figure, view);
   drawShapes(parts.shapes, figure, view);
+  drawStrip(parts, figure, view, size.height);
   return view;
 }
 

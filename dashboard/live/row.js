@@ -1,5 +1,6 @@
 // A row of native controls: they cost nothing while a slider moves beside them, and every keyboard knows them.
 const rows = new WeakMap();
+const TYPING_MS = 250; // after the last letter
 
 const element = (name, properties = {}) => Object.assign(document.createElement(name), properties);
 
@@ -47,6 +48,28 @@ function updateButton(button, item) {
   button.disabled = item.disabled;
 }
 
+function createSearch(item, pick) {
+  const search = element("input", { type: "search", autocomplete: "off", spellcheck: false, maxLength: 100 });
+  let waiting = 0;
+  search.addEventListener("input", () => {
+    clearTimeout(waiting);
+    waiting = setTimeout(() => pick(item.name, search.value), TYPING_MS);
+  });
+  return search;
+}
+
+// The field is the hand's for as long as it has the focus.
+function updateSearch(search, item) {
+  search.placeholder = item.label;
+  if (search.getRootNode().activeElement !== search && search.value !== item.value) search.value = item.value;
+}
+
+function createLine() {
+  const line = element("p", { className: "ps-line-of-words" });
+  line.setAttribute("role", "status");
+  return line;
+}
+
 const createNote = () => element("p", { className: "ps-note" });
 
 function updateNote(note, item) {
@@ -56,6 +79,8 @@ function updateNote(note, item) {
 
 const KINDS = {
   note: [createNote, updateNote],
+  line: [createLine, updateNote],
+  search: [createSearch, updateSearch],
   select: [createSelect, updateSelect],
   segments: [createSegments, updateSegments],
   button: [createButton, updateButton],

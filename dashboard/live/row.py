@@ -12,7 +12,7 @@ from dashboard.live.board import Part, sent
 
 @dataclass(frozen=True)
 class Item:
-    """One control. kind: 'select', 'segments', 'button', or 'note' for words alone.
+    """One control. kind: 'select', 'segments', 'button', 'search', or 'note' and 'line' for words alone.
 
     options: value and text of each. main: the chief button.
     """
@@ -41,12 +41,21 @@ def picked(key: str, items: Sequence[Item]) -> Picked | None:
         return None
     st.session_state[f"picks of {key}"] = raw.get("n")
     for item in items:
-        offered = [value for value, _ in item.options] or [""]
-        if item.name == raw.get("name") and raw.get("value") in offered and item.kind != "note" and not item.disabled:
+        if item.name == raw.get("name") and _offers(item, raw.get("value")) and not item.disabled:
             return Picked(item.name, raw["value"])
     return None
+
+
+def _offers(item: Item, value: object) -> bool:
+    if item.kind == "search":
+        return isinstance(value, str) and len(value) <= LONGEST
+    return item.kind not in WORDS and value in ([each for each, _ in item.options] or [""])
 
 
 def part(items: Sequence[Item]) -> Part:
     """The row for the board."""
     return Part("row", "side", {"items": [dict(vars(item)) for item in items]})
+
+
+LONGEST = 100  # letters of a search
+WORDS = ("note", "line")  # kinds of which nothing can be chosen

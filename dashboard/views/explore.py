@@ -5,14 +5,12 @@ from dataclasses import replace
 
 import streamlit as st
 
-from core import live
-from core.live import Look, Studio
+from core.live import Studio
 from dashboard import controls, export, panels, rows, state, trail
 from dashboard.live import readout, slider
 from dashboard.live.board import Part, board
 from dashboard.state import Position
 
-REST_SECONDS = 0.12  # of measuring at a time while the hand rests
 DELIVERY_SECONDS = 0.003  # for the server's own thread to send what a run has put on the page
 SIDE = ("model", "readout", "layer", "prune", "mode", "bits", "coder", "rank", "factorizer")
 SIDE += ("good", "beside", "plot", "note", "foot")
@@ -36,7 +34,7 @@ def explore() -> None:
         panels.go_back_to_clicked()
     if (state.position().model, state.position().data) != (before.model, before.data):
         st.rerun()
-    studio, position, looked = _look(state.position())
+    studio, position, looked = panels.look(state.position(), READ)
     parts, plots = rows.parts(studio, position, looked), panels.layer_plots(studio, position, looked)
     state.note_shown(position, looked)
     trail.visit(looked)
@@ -45,7 +43,7 @@ def explore() -> None:
     plots |= panels.measured_plots(studio, position, looked)
     parts |= _sliders(studio, (position, readings), 1e3 * (time.perf_counter() - start))
     panels.trouble()
-    board({name: parts[name] for name in SIDE} | panels.stamped(plots))
+    board({name: parts[name] for name in SIDE} | panels.stamped(plots, panels.PLACES))
     state.write_link()
     time.sleep(DELIVERY_SECONDS)  # the next run, if it waits, would drop what is still unsent: a state of three
     if wanted == "export":
@@ -63,21 +61,6 @@ def _read(studio: Studio, position: Position) -> dict[str, slider.Reading]:
     held = not all(reading.final for reading in readings.values())
     state.go(position) if held else state.settle(position)
     return readings
-
-
-def _look(position: Position) -> tuple[Studio, Position, Look]:
-    """What the position measures, and where; the last one that could be measured where this one cannot."""
-    seconds = REST_SECONDS if readout.wants_more(READ) else None
-    try:
-        studio = state.studio_of(position)
-        compressing = live.compressing(studio, position.recipe)
-        panels.follow(studio, compressing)
-        return studio, position, live.finished(studio, position.recipe, seconds, compressing)
-    except ValueError as error:
-        state.complain(f"{error}.")
-        there = state.fall_back()
-        studio = state.studio_of(there)
-        return studio, there, live.look(studio, there.recipe, seconds)
 
 
 def _sliders(studio: Studio, stand: tuple[Position, dict[str, slider.Reading]], busy_ms: float) -> dict[str, Part]:

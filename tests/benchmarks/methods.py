@@ -2,10 +2,10 @@
 
 python -m tests.benchmarks.methods [--samples lenet_300_100 lenet5] [--sparsities .5 .8 .9 .95]
 
-Each layer loses the same share of its weights, at once; batch norms, where there are any, are recalibrated. The first 1,000 of a sample's 5,000 images calibrate, the
-other 4,000 are measured. `entropy` and `information` remove whole output channels from every layer but the last,
-beside `random` doing the same. A criterion that does not beat `random` is marked with a dash. Then 2:4 with and without
-compensation.
+Each layer loses the same share of its weights, at once; batch norms, where there are any, are recalibrated. The first
+1,000 of a sample's 5,000 images calibrate, the other 4,000 are measured. `entropy` and `information` remove whole
+output channels from every layer but the last, beside `random` doing the same. A criterion that does not beat `random`
+is marked with a dash. Then 2:4 with and without compensation.
 """
 
 import argparse

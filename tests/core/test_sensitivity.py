@@ -1,9 +1,11 @@
 import copy
+from collections import OrderedDict
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from core import compress, pipeline, sensitivity
 from core.evaluation import Change, tallies
@@ -75,6 +77,20 @@ def test_a_calibrated_base_needs_the_study_that_calibrates_says():
     assert given.seen is not None
     assert not any(row["note"] for row in rows(given, base))
     assert study(sensitivity.calibrates(Settings(), LADDERS)).seen is None
+
+
+def test_a_rank_of_one_cannot_be_lowered_and_says_so():
+    model = nn.Sequential(OrderedDict(flat=nn.Flatten(), thin=nn.Linear(4, 1), out=nn.Linear(1, 3)))
+    data = Data("noise", np.random.default_rng(0).normal(size=(120, 4)).astype(np.float32), np.zeros(120, np.int64))
+    study = pipeline.study(Loaded("thin", model.eval(), "", ""), data, Recipe())
+    rows = list(sensitivity.sensitivity(study, Settings(), {"rank": [{"rank": 0.5}], "bits": [{"bits": 8}]}, 100))
+    assert [row["note"] for row in rows] == [
+        "layer 'thin': its rank stays: it is 1 already",
+        "",
+        "layer 'out': its rank stays: it is 1 already",
+        "",
+    ]
+    assert list(sensitivity.breaking(rows)["technique"]) == ["bits", "bits"]
 
 
 def test_the_layer_that_breaks_first_comes_first():

@@ -39,8 +39,11 @@ def test_what_was_stopped_or_failed_starts_anew() -> None:
     gate = threading.Event()
     stopped = work.job("a", lambda: _forever(gate))
     jobs.stop(stopped)
+    again = work.job("a", lambda: iter([2]))
+    assert again is not stopped, "although its last step is not done"
     gate.set()
     assert stopped.ended.wait(10)
+    jobs.stop(again)
     failed = work.job("a", _failing)
     assert failed is not stopped
     assert failed.ended.wait(10)
@@ -59,5 +62,19 @@ def test_the_oldest_that_has_ended_goes_first_and_a_running_one_is_stopped() -> 
     assert work.find("first") is None
     assert running.stopping.is_set()
     for each in others:
+        jobs.stop(each)
+    gate.set()
+
+
+def test_the_latest_of_some_jobs_is_the_one_that_runs_and_was_asked_for_last() -> None:
+    gate = threading.Event()
+    running = [work.job(key, lambda: _forever(gate)) for key in "ab"]
+    ended = work.job("c", lambda: iter([]))
+    assert ended.ended.wait(10)
+    assert work.latest(["a", "b", "c"]) == "b"
+    assert work.job("a", lambda: _forever(gate)) is running[0]
+    assert work.latest(["a", "b", "c"]) == "a"
+    assert work.latest(["c", "d"]) is None
+    for each in running:
         jobs.stop(each)
     gate.set()

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from dashboard import figures
+from dashboard import figures, maps
 from dashboard.live import chart
 from dashboard.live.board import board
 
@@ -63,6 +63,18 @@ def visits(sparsity: float, many: int = 31) -> list[SimpleNamespace]:
     ]
 
 
+def heat() -> figures.Figure:
+    """A map of which one cell is missing and one cannot be had; the same at every percent."""
+    names = [row["layer"] for row in layer_rows(0.5)][:20]
+    rows = [
+        {"layer": name, "setting": s, "drop": 30 * s * s - 1, "low": 0.0, "high": 9.0, "accuracy": 0.9, "images": 1000}
+        | {"note": "no such rank" if (i, s) == (1, 0.9) else ""}
+        for i, name in enumerate(names)
+        for s in (0.3, 0.5, 0.9)
+    ]
+    return maps.heat(names, ("sparsity", [0.3, 0.5, 0.9]), rows[:-1], {(names[0], 0.5)})
+
+
 def drawn(percent: int) -> dict[str, figures.Figure]:
     sparsity = percent / 100
     cut, levels = 0.03 * sparsity, np.linspace(-0.045, 0.045, 15)
@@ -74,6 +86,7 @@ def drawn(percent: int) -> dict[str, figures.Figure]:
         "trail": figures.trail(visits(sparsity), (0.99, 8_530_000)),
         "empty": {"data": [], "layout": {}},
         "none": figures.empty(),
+        "heat": heat(),
     }
 
 

@@ -15,7 +15,7 @@ from dashboard.live.chart import Click, drawing, fresh
 from tests.browser import DESK, PHONE, faultless, opened, serving
 
 DEMO = Path(__file__).with_name("chart_demo.py")
-NAMES = ("histogram", "layers", "spectrum", "trail", "empty", "none")
+NAMES = ("histogram", "layers", "spectrum", "trail", "empty", "none", "heat")
 
 
 def test_a_figure_travels_as_compact_json() -> None:
@@ -128,7 +128,7 @@ def test_a_figure_that_stays_is_not_drawn_again(page: Page) -> None:
     before = {name: card(page, name).get_attribute("data-draws") for name in NAMES}
     move_slider(page)
     after = {name: card(page, name).get_attribute("data-draws") for name in NAMES}
-    assert [name for name in NAMES if after[name] == before[name]] == ["empty", "none"]
+    assert [name for name in NAMES if after[name] == before[name]] == ["empty", "none", "heat"]
 
 
 @pytest.mark.parametrize("name", ["empty", "none"])
@@ -239,9 +239,36 @@ def test_keys_move_between_points_and_choose_one(page: Page) -> None:
     expect(tip(page, "trail")).to_be_hidden()
 
 
+def test_keys_walk_over_a_heat_map_and_choose_a_cell(page: Page) -> None:
+    card(page, "heat").locator(".ps-graph").focus()
+    for key in ("ArrowRight", "ArrowRight", "ArrowRight", "ArrowDown"):
+        page.keyboard.press(key)
+    expect(tip(page, "heat")).to_have_text("conv2 with 90 % removed cannot be had: no such rank")
+    for key in ("ArrowDown", "ArrowDown", "ArrowDown"):
+        page.keyboard.press(key)
+    expect(tip(page, "heat")).to_have_text("fc2 with 90 % removed: not measured yet")
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("clicks: ['heat/0/fc2']", exact=True)).to_be_visible(timeout=20_000)
+
+
+def test_a_cell_has_its_colour_its_words_and_a_rim_where_it_is_marked(page: Page) -> None:
+    heat = card(page, "heat")
+    words = heat.locator(".ps-words-in text").all_text_contents()
+    assert words[:6] == ["1.7", "6.5", "23", "1.7", "6.5", "–"]
+    assert words[-1] == ""
+    cells = heat.locator(".ps-boxes rect")
+    colours = [cells.nth(i).evaluate("rect => getComputedStyle(rect).fill") for i in range(3)]
+    assert len(set(colours)) == 3
+    assert cells.nth(11).evaluate("rect => getComputedStyle(rect).fill") == "none"
+    rims = [cells.nth(i).evaluate("rect => getComputedStyle(rect).stroke") for i in (0, 1)]
+    assert rims[0] == "none" != rims[1]
+    assert heat.locator(".ps-scale text").all_text_contents()[0] == "points lost"
+
+
 def test_only_a_graph_with_points_takes_the_focus(page: Page) -> None:
     reachable = [card(page, name).locator(".ps-graph").get_attribute("tabindex") for name in NAMES]
-    assert reachable == [None, None, None, "0", None, None]
+    assert reachable == [None, None, None, "0", None, None, "0"]
     expect(page.get_by_role("img", name="trail at 80 %. what is plotted here")).to_be_visible()
 
 
@@ -264,7 +291,7 @@ BOXES = """card => [...card.querySelectorAll('.ps-axes text')].filter((text) => 
 @pytest.mark.parametrize("width", [1440, 390])
 def test_no_label_touches_another(browser: Browser, charts: str, layers: int, width: int) -> None:
     page, errors = opened(browser, f"{charts}/?layers={layers}", viewport={"width": width, "height": 900})
-    for name in NAMES[:4]:
+    for name in (*NAMES[:4], "heat"):
         boxes = card(page, name).evaluate(BOXES)
         assert boxes
         assert not [1 for i, a in enumerate(boxes) for b in boxes[:i] if touching(a, b)], name
