@@ -3,10 +3,11 @@
 from core.exporters.format import Checked, Exporter, export, missing, said
 from core.exporters.onnx_files import ONNX_FILES
 from core.exporters.programs import PROGRAMS
+from core.exporters.quantized import QUANTIZED
 from core.exporters.scripts import SCRIPTS
 from core.exporters.states import STATES
 from core.exporters.subject import FACETS, Subject, facets, opened
 
 __all__ = ["EXPORTERS", "FACETS", "Checked", "Exporter", "Subject", "export", "facets", "missing", "opened", "said"]
 
-EXPORTERS: dict[str, Exporter] = STATES | PROGRAMS | SCRIPTS | ONNX_FILES
+EXPORTERS: dict[str, Exporter] = STATES | PROGRAMS | SCRIPTS | ONNX_FILES | QUANTIZED
