@@ -1,5 +1,6 @@
 """What a compressed model does differently: the answers of two models to the same images, compared."""
 
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -30,16 +31,22 @@ def answered(bench: Bench, change: Change) -> tuple[Tally, Answered]:
     """The tally over all images and the changed model's answers, from one pass. Equal keys must mean equal tensors."""
     require_classes(bench.targets, "what two models answer differently")
     tally, parts = NOTHING, []
+    for counts, answers in answering(bench, change):
+        tally = tally.plus(counts)
+        parts.append(answers)
+    return tally, joined(parts)
+
+
+def answering(bench: Bench, change: Change) -> Iterator[tuple[Tally, Answered]]:
+    """The tally and the changed model's answers of each batch. Equal keys must mean equal tensors."""
     for batch, now in enumerate(outputs(bench, change)):
-        tally = tally.plus(counted(bench, batch, now))
-        parts.append(_answered(bench, batch, now))
-    return tally, _joined(parts)
+        yield counted(bench, batch, now), _answered(bench, batch, now)
 
 
 def dense_answered(bench: Bench) -> Answered:
     """The dense model's answers; its logits are computed once a bench. ValueError where they are no classes."""
     require_classes(bench.targets, "what two models answer differently")
-    return _joined([_answered(bench, batch, dense_logits(bench, batch)) for batch in range(bench.batches)])
+    return joined([_answered(bench, batch, dense_logits(bench, batch)) for batch in range(bench.batches)])
 
 
 def _answered(bench: Bench, batch: int, logits: Tensor) -> Answered:
@@ -61,7 +68,8 @@ def _centred(logits: Tensor) -> Tensor:
     return logits - logits.mean(1, keepdim=True)
 
 
-def _joined(parts: list[Answered]) -> Answered:
+def joined(parts: Sequence[Answered]) -> Answered:
+    """The answers of batches as those of all their images."""
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 

@@ -76,8 +76,8 @@ def _archive(path: str) -> tuple[np.ndarray, np.ndarray | None]:
         if size > MOST:
             raise ValueError(f"its arrays take {size} bytes, expected at most {MOST}")
         with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
-            x = archive["x"]
-            return x, None if "y" not in archive and _are_tokens(x) else archive["y"]
+            x = np.asarray(archive["x"])  # a member that is no array comes as bytes
+            return x, None if "y" not in archive and _are_tokens(x) else np.asarray(archive["y"])
     except KeyError:
         raise ValueError(f"data '{path}' lacks x or y, expected an .npz with both") from None
     except Exception as error:  # a broken file makes numpy raise almost anything

@@ -1,5 +1,6 @@
 """Measured accuracy: on real images, paired with the dense model, resumed from the first changed layer."""
 
+import copy
 from collections import OrderedDict
 from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -29,8 +30,9 @@ class Bench:
     """A model with the images it is measured on, and what earlier measurements left to resume from.
 
     inputs: (N, ...) float32, or int64 token ids. targets: (N,) int64; (N, length) of tokens; or float32 numbers.
-    metrics: figures beside the counted answers. batch: images that run together. steps: None where the model runs
-    whole. base: the model's own convolution weights, laid out to run fast, where it takes them so. The memos are filled
+    device: where images are run; what comes back is on the CPU. metrics: figures beside the counted answers. batch:
+    images that run together. steps: None where the model runs whole. base: the model's own convolution weights, laid
+    out to run fast, where it takes them so. The memos are filled
     as batches are measured:
     dense answers by batch, dense logits by batch where they were asked for, activations by (step, batch, what changed
     before it), the last change seen and the step that it began at.
@@ -43,6 +45,7 @@ class Bench:
     base: dict[str, Tensor]
     metrics: tuple[Metric, ...] = ()
     batch: int = BATCH
+    device: str = "cpu"
     dense: dict[int, "Answers"] = field(default_factory=dict)
     dense_logits: dict[int, Tensor] = field(default_factory=dict)
     activations: OrderedDict[Hashable, Live] = field(default_factory=OrderedDict)
@@ -68,6 +71,17 @@ def bench(model: nn.Module, inputs: np.ndarray, targets: np.ndarray, metric: Met
     base = {name: laid_out(tensor) for name, tensor in model.named_parameters() if tensor.dim() == 4}
     batch = max(1, min(BATCH, NUMBERS * len(outputs) // outputs.numel()))
     return Bench(model, x, y, steps, base if _runs_with(model, base, x[:2]) else {}, metrics, batch)
+
+
+def on(bench: Bench, device: str) -> Bench:
+    """The bench with a copy of its model on a device, where images are then run."""
+    if device == bench.device:
+        return bench
+    model = copy.deepcopy(bench.model).to(device)
+    with torch.no_grad():
+        steps = trace(model, bench.inputs[:2].to(device))
+    base = {name: laid_out(tensor.to(device)) for name, tensor in bench.base.items()}
+    return Bench(model, bench.inputs, bench.targets, steps, base, bench.metrics, bench.batch, device)
 
 
 def _runs_with(model: nn.Module, base: dict[str, Tensor], x: Tensor) -> bool:
@@ -108,13 +122,15 @@ def tallies(bench: Bench, change: Change, tally: Tally = NOTHING) -> Iterator[Ta
 def outputs(bench: Bench, change: Change, first: int = 0) -> Iterator[Tensor]:
     """The changed model's logits, (images, classes), for each batch from `first` on. Equal keys mean equal tensors."""
     lay = laid_out if bench.base else Tensor.contiguous
-    laid = {name: lay(tensor) for name, tensor in change.tensors.items()}
+    laid = {name: lay(tensor.to(bench.device)) for name, tensor in change.tensors.items()}
     change = replace(change, tensors=bench.base | laid)
+    if change.model is not None and bench.device != "cpu":
+        change = replace(change, model=copy.deepcopy(change.model).to(bench.device))
     resume = _resume_step(bench, change)
     for batch in range(first, bench.batches):
         with torch.no_grad(), rounding(change.model or bench.model, change.tensors, change.inputs):
             found = logits(bench, change, batch, resume)
-        yield found
+        yield found.cpu()
 
 
 def counted(bench: Bench, batch: int, now: Tensor) -> Tally:
@@ -174,7 +190,7 @@ def dense_logits(bench: Bench, batch: int) -> Tensor:
 
 def _dense_logits(bench: Bench, batch: int) -> Tensor:
     with torch.no_grad():
-        return logits(bench, Change(bench.base, {}), batch, 0)
+        return logits(bench, Change(bench.base, {}), batch, 0).cpu()
 
 
 def logits(bench: Bench, change: Change, batch: int, resume: int) -> Tensor:
@@ -182,9 +198,8 @@ def logits(bench: Bench, change: Change, batch: int, resume: int) -> Tensor:
 
     resume: the step whose inputs are worth remembering for the next change; 0 remembers nothing.
     """
-    inputs = bench.inputs[
-        batch * bench.batch : (batch + 1) * bench.batch
-    ].clone()  # a model may write into what it is given
+    given = bench.inputs[batch * bench.batch : (batch + 1) * bench.batch]
+    inputs = given.clone().to(bench.device)  # a model may write into what it is given
     if change.model is not None:
         return change.model(inputs)
     if bench.steps is None:

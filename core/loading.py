@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 import sample_models
+from core import hubs
 from core.datasets import Data as Data
 from core.datasets import data_fingerprint as data_fingerprint
 from core.datasets import load_data as load_data
@@ -24,7 +25,7 @@ from core.kinds import kind_of
 class Loaded:
     """A model in eval mode. data: what it is measured on unless told otherwise, or '' where nobody knows.
 
-    notes: what was done to the model to have plain weights, a sentence each.
+    notes: what was done to the model to have plain weights, a sentence each. device: where it is to be measured.
     """
 
     name: str
@@ -32,12 +33,15 @@ class Loaded:
     sha256: str
     data: str
     notes: tuple[str, ...] = ()
+    device: str = "cpu"
 
 
 def load_model(spec: str, weights: str | None = None) -> Loaded:
     """The model of a sample's NAME, a `package.module:factory` or a weights file; `weights`: a file for its values."""
     if spec in sample_models.SAMPLES:
         name, model, data = spec, sample_models.load(spec), sample_models.SAMPLES[spec].data
+    elif hubs.is_one(spec):
+        name, model, data = spec.rpartition("/")[2].rpartition(":")[2], hubs.load(spec), ""
     elif ":" in spec and not Path(spec).exists():
         name, model, data = spec.rpartition(":")[2], _made(spec), ""
     elif Path(spec).is_file():

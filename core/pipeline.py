@@ -84,7 +84,7 @@ def study(loaded: Loaded, data: Data, recipe: Recipe, calibration_data: Data | N
     uses = calibration.positions(model, {layer.name: layer.parameter for layer in known}, sample)
     looked, targets = torch.from_numpy(images).to(bench.inputs.dtype), torch.from_numpy(labels)
     seen = Calibration(model, known, looked, targets, SEED) if needs else None
-    return Study(loaded, known, bench, data.name, looked, uses, seen, even)
+    return Study(loaded, known, evaluation.on(bench, loaded.device), data.name, looked, uses, seen, even)
 
 
 def calibrates(recipe: Recipe) -> bool:

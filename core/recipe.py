@@ -23,7 +23,7 @@ BESIDE = {
     "equalize": EQUALIZE,
 }
 RECOVERED = (  # what a training that made a model good again can be said to have been
-    *("by", "train", "images", "steps", "batch", "rate", "decay", "seed", "augment", "alpha", "temperature"),
+    *("by", "teacher", "train", "images", "steps", "batch", "rate", "decay", "seed", "augment", "alpha", "temperature"),
     *("looks", "patience", "rounds", "schedule", "custom", "rewind", "how", "seek"),
 )
 

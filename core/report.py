@@ -79,10 +79,11 @@ def left_as_they_were(notes: Mapping[str, str]) -> list[str]:
     for layer, note in notes.items():
         if note:
             names.setdefault(note, []).append(layer)
-    return [f"{_listed(layers)}: {note}" for note, layers in names.items()]
+    return [f"{listed(layers)}: {note}" for note, layers in names.items()]
 
 
-def _listed(layers: list[str]) -> str:
+def listed(layers: list[str]) -> str:
+    """The first names, and how many more there are."""
     return ", ".join(layers) if len(layers) <= NAMED else f"{', '.join(layers[:NAMED])} and {len(layers) - NAMED} more"
 
 

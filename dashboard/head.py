@@ -29,4 +29,5 @@ FIRST = {
     "Explore": "Drag <b>Prune</b>: the accuracy moves while you drag, and every figure is measured.",
     "Layers": "Each layer alone, the others dense: <b>click a cell</b>, and the layer gets that setting.",
     "Trade-offs": "Say what may be lost and press <b>Start</b>: every point is a recipe that was measured; click one.",
+    "Compare": "Keep runs in Explore, pick two here: see which images they answer differently.",
 }

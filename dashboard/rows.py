@@ -5,7 +5,7 @@ from dataclasses import replace
 from core import report
 from core.live import Look, Studio
 from core.recipe import BESIDE, Recipe, without_override
-from dashboard import controls, offers, state
+from dashboard import controls, keeping, offers, state
 from dashboard.live.board import Part
 from dashboard.live.row import Item, Picked, part, picked
 from dashboard.state import Position
@@ -30,6 +30,7 @@ def of(studio: Studio, position: Position) -> dict[str, tuple[Item, ...]]:
         "foot": (
             Item("button", "undo", "Undo", disabled=not state.can_undo()),
             Item("button", "reset", f"Reset {subject}", disabled=not own),
+            Item("button", "keep", keeping.KEEP),
             Item("button", "export", "Export…", main=True),
         ),
     }
@@ -96,6 +97,13 @@ def parts(studio: Studio, position: Position, looked: Look) -> dict[str, Part]:
     """The rows for the board, with what is to be said of the methods at work."""
     rows = of(studio, position) | {"note": (Item("note", "note", said(position, looked)),)}
     return {name: part(items) for name, items in rows.items()}
+
+
+def foot(studio: Studio, position: Position, looked: Look) -> Part:
+    """The last row, once the look is measured: a run can be kept that all images were measured on."""
+    kept = keeping.button(position, looked)
+    items = of(studio, position)["foot"]
+    return part([replace(i, label=kept.words, disabled=not kept.usable) if i.name == "keep" else i for i in items])
 
 
 def said(position: Position, looked: Look) -> str:
@@ -172,6 +180,10 @@ def _data(studio: Studio, choice: Picked) -> None:
     state.choose_data(choice.value)
 
 
+def _keep(studio: Studio, choice: Picked) -> None:
+    keeping.keep(state.position())
+
+
 def _left_to_the_view(studio: Studio, choice: Picked) -> None:
     """A dialog is opened by the view."""
 
@@ -186,6 +198,7 @@ DEEDS = {
     "model": _model,
     "data": _data,
     "export": _left_to_the_view,
+    "keep": _keep,
     "layer": _layer,
     "mode": _mode,
     "criterion": _criterion,

@@ -6,10 +6,10 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from core import behaviour, narrowing, pipeline, report, runs
+from core import behaviour, narrowing, pipeline, report, runs, streaming
 from core.commands import given, texts
 from core.metrics import task
-from core.recipe import from_json
+from core.recipe import Recipe, from_json
 from core.statistics import Tally, estimate
 
 
@@ -19,6 +19,8 @@ def apply(options: argparse.Namespace) -> str:
     if recipe.recovered:
         print("note: 'recover' trained with this recipe; this is the recipe without the training", file=sys.stderr)
         recipe = replace(recipe, recovered={})
+    if not options.weights and not options.data and streaming.is_alone(options.model):
+        return _streamed(options, recipe)
     loaded = given.model(options)
     data, calibration = given.data(options, loaded), given.calibration(options)
     study = pipeline.study(loaded, data, recipe, calibration)
@@ -36,6 +38,16 @@ def apply(options: argparse.Namespace) -> str:
     kept = recorded(options, replace(run, report=json.loads(files["report.json"])), answers)
     shrunk = _wiring(study, applied)
     return f"{_said(tally)} on {tally.images} images\n{shrunk}wrote {options.output}{kept}"
+
+
+def _streamed(options: argparse.Namespace, recipe: Recipe) -> str:
+    """A weights file whose network is not given, a matrix at a time."""
+    figures = streaming.write(options.model, recipe, Path(options.output))
+    print(f"note: {streaming.UNMEASURED}", file=sys.stderr)
+    return (
+        f"sparsity {figures['sparsity']:.4f}, {figures['bytes']} bytes of {figures['bytes_dense']}, "
+        f"{figures['ratio']:.2f} times smaller\nwrote {options.output}"
+    )
 
 
 def _measured(study: pipeline.Study, applied: pipeline.Applied) -> tuple[Tally, behaviour.Answered | None]:

@@ -3,6 +3,8 @@
 import argparse
 from dataclasses import replace
 
+import torch
+
 from core.importing import imported
 from core.loading import Data, Loaded, load_data, load_model
 from core.metrics import METRICS, Metric
@@ -12,7 +14,19 @@ from core.runs import Store, open_store
 
 def model(options: argparse.Namespace) -> Loaded:
     """The model of `--model` with the values of `--weights`."""
-    return load_model(options.model, options.weights)
+    device = _device(vars(options).get("device") or "cpu")
+    return replace(load_model(options.model, options.weights), device=device)
+
+
+def _device(name: str) -> str:
+    """The device of `--device`; ValueError where torch has none."""
+    kind, _, number = name.partition(":")
+    if kind not in DEVICES or (number and not number.isdigit()) or name.endswith(":"):
+        raise ValueError(f"device is {name!r}, expected one of {', '.join(DEVICES)}")
+    have = DEVICES[kind]()
+    if int(number or 0) >= have:
+        raise ValueError(f"device '{name}' is not there, torch sees {have} of {kind}; leave --device out for the CPU")
+    return name
 
 
 def data(options: argparse.Namespace, loaded: Loaded) -> Data:
@@ -70,10 +84,21 @@ def _number(text: str) -> Value:
     return text
 
 
-ON = ("model", "weights", "data", "preprocess", "calibration")  # what names a model and its data
+DEVICES = {
+    "cpu": lambda: 1,
+    "cuda": torch.cuda.device_count,
+    "mps": lambda: int(torch.backends.mps.is_available()),
+}
+ON = ("model", "weights", "data", "preprocess", "calibration", "device")  # what names a model and its data
 TEXTS = ("group",)  # a block length is a text in a recipe
 OPTIONS = {
-    "model": (("--model",), {"required": True, "help": "a sample's name, package.module:factory, or a weights file"}),
+    "model": (
+        ("--model",),
+        {
+            "required": True,
+            "help": "a sample's name, package.module:factory, timm:NAME, transformers:NAME, or a weights file",
+        },
+    ),
     "weights": (("--weights",), {"help": "a file with the values for the model"}),
     "data": (
         ("--data",),
@@ -90,6 +115,7 @@ OPTIONS = {
             "help": "how data are prepared: mean, std; size, channels (images); target, targets (CSV)",
         },
     ),
+    "device": (("--device",), {"help": f"where images are run to be measured: {', '.join(DEVICES)}; default: cpu"}),
     "metric": (
         ("--metric",),
         {"help": f"what is measured: {', '.join(METRICS)}, or module:function; default: by what the targets are"},

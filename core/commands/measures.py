@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from core import behaviour, pipeline
+from core import behaviour, pipeline, runs
 from core.behaviour import Answered
 from core.commands import given, texts
 from core.latency import Clock
@@ -112,11 +112,15 @@ def _applied(options: argparse.Namespace) -> tuple[Study, Applied]:
 
 
 def _both(options: argparse.Namespace) -> tuple[Answered, Answered]:
-    """The answers of the dense model and of a folder, or of two folders, to images that calibrated neither."""
-    loaded = given.model(options)
+    """The answers of the dense model and of a folder or run, or of two, to images that calibrated neither."""
     folders = [Path(folder) for folder in options.folders]
     if len(folders) > 2:
         raise ValueError(f"compare: {len(folders)} folders, expected one to hold against the dense model, or two")
+    if all(each.isdecimal() for each in options.folders) and not any(folder.exists() for folder in folders):
+        return _kept_both(options)
+    if options.model is None:
+        raise ValueError("compare: --model is missing, expected the model that the folders were made from")
+    loaded = given.model(options)
     held = [pipeline.read(folder, loaded) for folder in folders]
     calibrated = next((recipe for _, recipe, _ in held if pipeline.calibrates(recipe)), Recipe())
     study = pipeline.study(loaded, given.data(options, loaded), calibrated, given.calibration(options))
@@ -126,6 +130,20 @@ def _both(options: argparse.Namespace) -> tuple[Answered, Answered]:
     ]
     before, after = answers if len(answers) == 2 else (behaviour.dense_answered(study.bench), *answers)
     return before, after
+
+
+def _kept_both(options: argparse.Namespace) -> tuple[Answered, Answered]:
+    """The answers of two kept runs, or of the dense model's and one."""
+    store = given.store(options)
+    found = [runs.one(store, int(number)) for number in options.folders]
+    if len(found) == 1:
+        dense = runs.dense_of(store, found[0])
+        if dense is None:
+            raise ValueError(
+                f"run {found[0].number}: the dense model is not kept beside it; 'apply' keeps it with an empty recipe"
+            )
+        found = [dense, *found]
+    return runs.pair(store, *found)[:2]
 
 
 def _records(table: pd.DataFrame) -> list[dict[str, object]]:
@@ -138,12 +156,16 @@ def _table(rows: list[dict[str, object]]) -> str:
 
 
 OPTIONS = {
-    "folders": (("folders",), {"nargs": "+", "metavar": "folder", "help": "one or two folders that 'apply' wrote"}),
+    "folders": (
+        ("folders",),
+        {"nargs": "+", "metavar": "folder", "help": "one or two folders that 'apply' wrote, or kept runs"},
+    ),
+    "of": (("--model",), {"help": "the model that folders were made from; not needed for kept runs"}),
     "rounds": (("--rounds",), {"type": int, "default": 100, "help": "turns of every variant; default: 100"}),
     "threads": (("--threads",), {"type": int, "help": "threads torch computes with; default: as many as it has"}),
 }
 COMMANDS = {
     "latency": (latency, (*given.ON, "recipe", "rounds", "threads", "json")),
     "stability": (stability, (*given.ON, "recipe", "json")),
-    "compare": (compare, ("folders", *given.ON, "json")),
+    "compare": (compare, ("folders", "of", *given.ON[1:], "runs", "json")),
 }

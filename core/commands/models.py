@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from torch import Tensor, nn
 
-from core import biases, calibration, inputs, pipeline, report
+from core import biases, calibration, inputs, pipeline, report, streaming
 from core.commands import given, texts
 from core.compress import TABLES
 from core.equalizing import equalized
@@ -21,6 +21,8 @@ from core.shrinking import shrunk
 
 def inspect(options: argparse.Namespace) -> str:
     """Each layer: name, kind, shape, weights, MACs, and what can be done with it."""
+    if not options.weights and streaming.is_alone(options.model):
+        return _listed(options)
     loaded = given.model(options)
     known = layers(loaded.model)
     uses = _uses(loaded, options)
@@ -42,6 +44,31 @@ def inspect(options: argparse.Namespace) -> str:
     table = [header] + [{**row, "can": ", ".join(row["can"])} for row in rows]
     kept = report.left_as_they_were({other["name"]: other["why"] for other in others})
     return "\n".join([texts.aligned(table), *(f"left as it is: {line}" for line in kept), *loaded.notes])
+
+
+def _listed(options: argparse.Namespace) -> str:
+    """The tensors of a weights file whose network is not given, from its head alone."""
+    entries = streaming.entries(options.model)
+    rows = [
+        {
+            "name": each.layer,
+            "kind": each.kind,
+            "shape": "x".join(map(str, each.shape)),
+            "weights": each.numbers,
+            "can": ["pruned", "quantized", "factored"],
+        }
+        for each in entries
+        if not each.why
+    ]
+    others = [
+        {"name": each.name, "shape": "x".join(map(str, each.shape)), "why": each.why} for each in entries if each.why
+    ]
+    if options.json:
+        return json.dumps({"model": options.model, "layers": rows, "left_as_is": others}, indent=1)
+    header = {"name": "layer", "kind": "kind", "shape": "shape", "weights": "weights", "can": "can be"}
+    table = [header] + [{**row, "can": ", ".join(row["can"])} for row in rows]
+    kept = report.left_as_they_were({other["name"]: other["why"] for other in others})
+    return "\n".join([texts.aligned(table), *(f"left as it is: {line}" for line in kept), streaming.UNMEASURED])
 
 
 def _left(model: nn.Module, weights: set[str]) -> list[dict[str, str]]:

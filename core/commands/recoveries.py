@@ -14,7 +14,7 @@ from core.commands import given, texts
 from core.commands.folders import recorded
 from core.exporting import write_folder
 from core.fitting import require_classes
-from core.loading import load_data
+from core.loading import load_data, load_model
 from core.recipe import from_json
 from core.statistics import Tally, estimate
 from core.training import HOW, REWINDS, SCHEDULES, Kept, Move, Options, Outcome, Step, Task
@@ -36,6 +36,8 @@ def recover(options: argparse.Namespace) -> str:
     data = given.data(options, loaded)
     require_classes(torch.from_numpy(data.targets), "recover")
     task = training.task(loaded, data, recipe, chosen, train)
+    if options.teacher:
+        task = training.taught_by(task, load_model(options.teacher))
     folder = Path(options.checkpoint) if options.checkpoint else None
     before = pipeline.measure(task.study, pipeline.trained(task.study, task.recipe, *task.start))
     kept = Kept()
@@ -163,8 +165,9 @@ OPTIONS = {
         {"action": "store_true", "help": "learn from the dense model alone: --alpha 0"},
     ),
     "old": (("--old",), {"help": "images of the model's own task; default: the sample's"}),
+    "teacher": (("--teacher",), {"help": "a model to learn from with --distil or --alpha; default: the dense one"}),
     "checkpoint": (("--checkpoint",), {"help": "a folder to resume from after a kill"}),
 }
-ON = ("model", "weights", "data", "train", "recipe", "seed", "distil", "checkpoint")
+ON = ("model", "weights", "data", "train", "recipe", "seed", "distil", "teacher", "checkpoint")
 MOVED = ("model", "weights", "data", "old", "recipe", "seed", "distil", *NAMES)
 COMMANDS = {"transfer": (transfer, MOVED), "recover": (recover, (*ON, *NAMES, "output", "runs"))}

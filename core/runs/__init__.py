@@ -1,25 +1,34 @@
 """Every measured recipe, kept in one SQLite file: what was measured on what, by which recipe, with which figures."""
 
+from core.runs.contrasts import differing, figures, placed
 from core.runs.database import Store, default_path, open_store
+from core.runs.pairs import Pair, answers, dense_of, pair
 from core.runs.records import Run, Subject, asked, described, measured, subject
 from core.runs.shelf import annotate, arrays, delete, find, listed, one, record, rename
 from core.runs.tables import to_csv, to_json
 
 __all__ = [
+    "Pair",
     "Run",
     "Store",
     "Subject",
     "annotate",
+    "answers",
     "arrays",
     "asked",
     "default_path",
     "delete",
+    "dense_of",
     "described",
+    "differing",
+    "figures",
     "find",
     "listed",
     "measured",
     "one",
     "open_store",
+    "pair",
+    "placed",
     "record",
     "rename",
     "subject",

@@ -5,7 +5,7 @@ from core.training.losses import Aim, Batch, loss, softened, taught
 from core.training.options import HOW, REWINDS, SCHEDULES, Options, shares
 from core.training.rounds import Phase, phases
 from core.training.state import Kept, Outcome, Step, applied
-from core.training.task import Images, Task, task
+from core.training.task import Images, Task, task, taught_by
 from core.training.transfer import WAYS, Arrival, Move, arrivals, carried, retargeted
 
 __all__ = [
@@ -35,4 +35,5 @@ __all__ = [
     "softened",
     "task",
     "taught",
+    "taught_by",
 ]

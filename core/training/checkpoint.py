@@ -27,7 +27,8 @@ FILES = ("state.json", "net.safetensors", "numbers.safetensors", "best.safetenso
 def key(task: Task, options: Options) -> str:
     """What a checkpoint belongs to: the same model, images, recipe and options have the same key."""
     digest = hashlib.sha256()
-    for part in (task.study.loaded.sha256, to_json(task.recipe), json.dumps(asdict(options))):
+    teacher = "" if task.teacher is None else task.teacher.sha256
+    for part in (task.study.loaded.sha256, teacher, to_json(task.recipe), json.dumps(asdict(options))):
         digest.update(part.encode())
     for images in (task.learn, task.held):
         digest.update(images.x.numpy().tobytes())

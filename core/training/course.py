@@ -66,8 +66,9 @@ class Course:
         return trainee(model, study.known, (encoded_by(study, whole), {}), {})
 
     def taught(self, x: Tensor) -> Tensor:
-        """The dense model's logits."""
-        return answers(self.task.study.model, {}, {}, x)
+        """The teacher's logits, which is the dense model unless told otherwise."""
+        teacher = self.task.teacher
+        return answers(self.task.study.model if teacher is None else teacher.model, {}, {}, x)
 
     def every(self, phase: Phase) -> int:
         """Steps between two looks."""

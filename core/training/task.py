@@ -15,6 +15,7 @@ from core.pipeline import Study
 from core.recipe import Recipe
 from core.training.images import pictures
 from core.training.options import AUTO, Options
+from core.training.trainee import answers
 
 LEARNED = 0.7  # share of the data that is learned from or chosen by where no other data is given
 HELD = 1 / 7  # of those, images that choose when to stop; the rest is learned from
@@ -34,7 +35,8 @@ class Images:
 class Task:
     """A study whose images nothing is learned from, its recipe, and where training starts.
 
-    start: the encoded layers and the tensors beside them, by parameter. learn, held: disjoint images.
+    start: the encoded layers and the tensors beside them, by parameter. learn, held: disjoint images. teacher: another
+    model to learn from than the dense one.
     """
 
     study: Study
@@ -42,6 +44,16 @@ class Task:
     start: tuple[Mapping[str, Encoded], Mapping[str, Tensor]]
     learn: Images
     held: Images
+    teacher: Loaded | None = None
+
+
+def taught_by(task: Task, teacher: Loaded) -> Task:
+    """The task with another teacher than the dense model; ValueError where it answers in other classes."""
+    found = [answers(model, {}, {}, task.held.x[:1]).shape[1] for model in (teacher.model, task.study.model)]
+    if found[0] != found[1]:
+        raise ValueError(f"teacher '{teacher.name}' answers in {found[0]} classes, the model in {found[1]}")
+    recipe = replace(task.recipe, recovered={**task.recipe.recovered, "teacher": teacher.name})
+    return replace(task, recipe=recipe, teacher=teacher)
 
 
 def task(loaded: Loaded, data: Data, recipe: Recipe, options: Options, train: Data | None = None) -> Task:

@@ -26,6 +26,7 @@ export default function ({ data, parentElement, setStateValue }) {
     };
     board.ends.set(key, KINDS[part.kind]({ data: part.data, parentElement: board.parts.get(key), setStateValue: send }));
   }
+  for (const [key, box] of board.parts) box.hidden = !(key in data.parts);
   return () => {
     if (!root.isConnected) board.ends.forEach((end) => end?.());
   };

@@ -62,9 +62,28 @@ function drawScatter(slot, trace, { x, y, bottom }) {
   const edge = `stroke:${rim.color ?? "none"};stroke-width:${rim.width ?? 0}`;
   const style = `fill:${marker.color};${edge};opacity:${marker.opacity ?? 1}`;
   put(slot.marks, { d: shownMarkers(trace) ? dotsPath(trace, x, y, sizeOf(trace, y)) : "", style });
+  drawLetters(slot, trace, { x, y });
+}
+
+const SPOTS = { "middle right": ["start", 1, 0.36], "middle left": ["end", -1, 0.36], "top center": ["middle", 0, -0.2] };
+
+// Short words at the points, where the mode says so.
+function drawLetters(slot, trace, { x, y }) {
+  const { mode = "lines", text, textposition = "middle right", textfont = {} } = trace;
+  if (!slot.letters && !mode.includes("text")) return;
+  const letters = (slot.letters ??= add(slot.group, "g", "ps-letters")), [anchor, side, drop] = SPOTS[textposition];
+  const away = shownMarkers(trace) ? sizeOf(trace, y) / 2 + 3 : 0, color = textfont.color ?? "var(--st-text-color)";
+  const style = `fill:${color};font-weight:${textfont.color ? 400 : 600}`;
+  const lift = side ? 0 : away;
+  const seen = mode.includes("text") ? trace.x.map((_, i) => i).filter((i) => text[i] && inside(x, trace.x[i]) && inside(y, trace.y[i])) : [];
+  write(letters, seen.map((i) => {
+    const at = { x: r(place(x, trace.x[i]) + side * away), y: r(place(y, trace.y[i]) + drop * TEXT - lift) };
+    return { text: text[i], ...at, "text-anchor": anchor, style };
+  }));
 }
 
 function drawBars(slot, trace, { boxes }) {
+  if (slot.letters) write(slot.letters, []);
   for (const empty of [slot.area, slot.error, slot.marks]) put(empty, { d: "" });
   put(slot.line, { d: boxes.map(boxPath).join(""), style: `fill:${trace.marker.color};stroke:none` });
 }
@@ -128,6 +147,7 @@ function drawTraces(parts, figure, view) {
   for (const slot of parts.slots.slice(figure.data.length)) {
     clearHeat(slot);
     for (const node of [slot.area, slot.line, slot.error, slot.marks]) put(node, { d: "" });
+    if (slot.letters) write(slot.letters, []);
   }
 }
 

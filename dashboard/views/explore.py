@@ -6,24 +6,25 @@ from dataclasses import replace
 import streamlit as st
 
 from core.live import Studio
-from dashboard import controls, export, panels, rows, state, trail
+from dashboard import controls, export, keeping, panels, rows, state, trail
 from dashboard.live import readout, slider
 from dashboard.live.board import Part, board
 from dashboard.state import Position
 
 DELIVERY_SECONDS = 0.003  # for the server's own thread to send what a run has put on the page
+BEAT = 0.5  # seconds between two looks at a run that is being measured to be kept
 SIDE = ("model", "readout", "layer", "prune", "mode", "bits", "coder", "rank", "factorizer")
 SIDE += ("good", "beside", "plot", "note", "foot")
 READ = "readout"
 
 
 def page() -> None:
-    """The whole view: a fragment that runs at every move of a slider."""
-    explore()
+    """The whole view: a fragment that runs at every move of a slider, and while a run is measured to be kept."""
+    beating = keeping.busy()
+    st.fragment(explore, run_every=BEAT if beating else None)(beating)
 
 
-@st.fragment
-def explore() -> None:
+def explore(beating: bool) -> None:
     """One run: read what the hand did, one core call, draw, most of it while the images are being measured."""
     start = time.perf_counter()
     before = state.position()
@@ -34,12 +35,16 @@ def explore() -> None:
         panels.go_back_to_clicked()
     if (state.position().model, state.position().data) != (before.model, before.data):
         st.rerun()
+    if keeping.busy() != beating:
+        st.rerun()
     studio, position, looked = panels.look(state.position(), READ)
+    keeping.say(position, position.recipe)
     parts, plots = rows.parts(studio, position, looked), panels.layer_plots(studio, position, looked)
     state.note_shown(position, looked)
     trail.visit(looked)
     resting = all(reading.final for reading in readings.values())
     parts[READ] = readout.part(panels.figures_of(looked, resting))
+    parts["foot"] = rows.foot(studio, position, looked)
     plots |= panels.measured_plots(studio, position, looked)
     parts |= _sliders(studio, (position, readings), 1e3 * (time.perf_counter() - start))
     panels.trouble()

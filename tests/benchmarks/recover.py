@@ -2,7 +2,7 @@
 
 python -m tests.benchmarks.recover steps [--turns 10]
     time of a fine-tuning step, times that of a plain one; processor time of one thread, both in turns
-python -m tests.benchmarks.recover samples [--steps 300]
+python -m tests.benchmarks.recover samples [--steps 600]
     95 % of every layer removed: as it is, compensated, distilled without labels, fine-tuned
 python -m tests.benchmarks.recover vit [--steps 600]
     digits_vit at 2 bits a weight, quantization-aware, beside dense
@@ -161,7 +161,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("part", choices=PARTS)
     parser.add_argument("--turns", type=int, default=10)
-    parser.add_argument("--steps", type=int, default=300)
+    parser.add_argument("--steps", type=int, default=600)
     parser.add_argument("--only", nargs="*", help="samples")
     chosen = parser.parse_args()
     torch.set_num_threads(1)

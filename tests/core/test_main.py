@@ -222,3 +222,15 @@ def test_a_folder_of_another_model_is_refused(capsys, applied, tmp_path):
 def test_every_command_explains_itself():
     for function, _ in COMMANDS.values():
         assert function.__doc__
+
+
+@pytest.mark.parametrize(
+    ("device", "said"),
+    [
+        ("cuda:99", "device 'cuda:99' is not there, torch sees"),
+        ("tpu", "device is 'tpu', expected one of cpu, cuda, mps"),
+        ("cpu:x", "device is 'cpu:x'"),
+    ],
+)
+def test_a_device_that_is_not_there_is_one_sentence(capsys, tmp_path, device, said):
+    assert said in refused(capsys, "verify", str(tmp_path), *ON, "--device", device)

@@ -188,3 +188,12 @@ def test_gradients_of_an_image_are_those_of_its_loss():
         value = metrics.loss(torch.func.functional_call(model, {parameter: weight}, (x,)), y) / len(x)
         (expected,) = torch.autograd.grad(value, weight)
         assert torch.allclose(found, expected, atol=1e-5)
+
+
+def test_a_bench_on_a_device_gives_the_same_tally():
+    for case, recipe in ((speaking(), RECIPE), (predicting(), RECIPE)):
+        study = pipeline.study(*case, recipe)
+        change = pipeline.apply(study, recipe).change
+        *_, expected = tallies(study.bench, change)
+        *_, found = tallies(evaluation.on(study.bench, "cpu:0"), change)
+        assert found == expected

@@ -118,3 +118,17 @@ def test_the_commands_of_a_group_are_complained_about_in_one_line(capsys):
         with pytest.raises(SystemExit, match="2"):
             main(arguments)
         assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_compare_of_kept_runs_is_that_of_their_folders(capsys, tmp_path, kept, recipe):
+    dense = tmp_path / "dense.json"
+    dense.write_text('{"format": "prunescope/recipe/1"}')
+    for name, path in {"one": recipe, "dense": str(dense)}.items():
+        said(capsys, "apply", *ON, "--recipe", path, "-o", str(tmp_path / name), *kept)
+    folder = said(capsys, "compare", str(tmp_path / "one"), *ON, "--json")
+    assert said(capsys, "compare", "1", *kept, "--json") == folder
+    assert said(capsys, "compare", "2", "1", *kept, "--json") == folder
+    said(capsys, "runs", "delete", "2", *kept)
+    assert "the dense model is not kept beside it" in refused(capsys, "compare", "1", *kept)
+    assert "run 7 is not in" in refused(capsys, "compare", "1", "7", *kept)
+    assert "--model is missing" in refused(capsys, "compare", str(tmp_path / "one"))

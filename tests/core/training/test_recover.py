@@ -161,6 +161,27 @@ def test_without_labels_the_answer_does_not_rest_on_them():
     assert same(best, second)
 
 
+def test_a_smaller_network_learns_from_a_larger_one():
+    torch.manual_seed(1)
+    student = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, 6), torch.nn.ReLU(), torch.nn.Linear(6, 3))
+    teacher, options = small.loaded(), Options(steps=150, batch=64, alpha=0.0, temperature=2.0)
+    images = small.data(teacher.model)
+    made = small.loaded(student.eval().requires_grad_(False))
+    task = training.taught_by(training.task(made, images, Recipe(), options), teacher)
+    agreed = [float((student(task.held.x).argmax(1) == task.held.y).float().mean())]
+    steps, best = run(task, options)
+    assert best.recipe.recovered["teacher"] == teacher.name
+    assert steps[-1].loss < steps[0].loss
+    assert best.accuracy > agreed[0]
+
+
+def test_a_teacher_of_other_classes_is_refused():
+    task = small.task(RECIPES["pruned"], FEW)
+    other = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, 5)).eval().requires_grad_(False)
+    with pytest.raises(ValueError, match="answers in 5 classes, the model in 3"):
+        training.taught_by(task, small.loaded(other))
+
+
 def test_rounds_keep_what_was_removed_removed_and_end_at_the_recipe():
     options = replace(FEW, rounds=4, looks=2)
     task = small.task(RECIPES["coded"], options)
@@ -234,7 +255,7 @@ def test_training_makes_good_what_pruning_lost():
 def test_a_loss_that_is_no_number_is_said():
     task = small.task(RECIPES["pruned"], FEW)
     broken = replace(task, learn=replace(task.learn, x=task.learn.x * torch.nan))
-    with pytest.raises(ValueError, match=r"training: the loss is nan after 4 steps, lower the rate 0.03"):
+    with pytest.raises(ValueError, match=r"training: the loss is nan after 4 steps, lower the rate 0.02"):
         run(broken, FEW)
 
 

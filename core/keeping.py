@@ -1,0 +1,46 @@
+"""A run measured batch by batch beside what a page looks at, and kept."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import NamedTuple
+
+from core import behaviour, pipeline, runs
+from core.live import Studio
+from core.runs import Run, Store
+from core.statistics import Tally
+
+
+class Kept(NamedTuple):
+    """number: of a run that is in the store now, with its answers to each image."""
+
+    number: int
+
+
+def held(store: Store, run: Run) -> Run | None:
+    """The kept run with this run's key and answers to each image, or None."""
+    kept = runs.find(store, run)
+    return kept if kept and runs.arrays(store, kept.number) else None
+
+
+def keeping(studio: Studio, run: Run, store: Store) -> Iterator[float | Kept]:
+    """The share of the images measured, after each batch, then what was kept; nothing is measured twice.
+
+    studio: made for the run's recipe. Its worker does each batch, so that other looks come in between.
+    """
+    known = held(store, run)
+    if known:
+        yield Kept(known.number)
+        return
+    yield 0.0
+    study, work = studio.study, studio.worker.submit
+    applied = work(pipeline.apply, study, run.recipe).result()
+    steps, tally, parts = behaviour.answering(study.bench, applied.change), Tally(), []
+    for _ in range(study.bench.batches):
+        counts, answers = work(next, steps).result()
+        tally = tally.plus(counts)
+        parts.append(answers)
+        yield tally.images / len(study.bench.targets)
+    files = work(pipeline.files, study, run.recipe, applied, tally).result()
+    measured = replace(run, report=json.loads(files["report.json"]))
+    yield Kept(runs.record(store, measured, behaviour.joined(parts)))

@@ -1,0 +1,185 @@
+"""The runs that the page keeps: their store, what all runs of a position share, and what is being measured for it.
+
+Jobs run in threads that never call Streamlit: what they need is made here before they start.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+import streamlit as st
+
+from core import keeping, loading, pipeline, runs
+from core.jobs import Job
+from core.latency import Clock, Latency, latency
+from core.live import Look
+from core.pipeline import Study
+from core.recipe import Recipe, to_json
+from core.runs import Run, Store, Subject
+from core.stability import Stability, stability
+from dashboard import offers, state, work
+from dashboard.state import Position
+
+CLOCK = Clock(rounds=60, seconds=6.0)
+KEEP, KEPT = "Keep", "Kept"
+STABILITY, LATENCY = "stability", "latency"
+
+
+class Button(NamedTuple):
+    """The words of the button that keeps a run, and whether it can be pressed."""
+
+    words: str
+    usable: bool
+
+
+def store() -> Store:
+    """The run store; ValueError in one sentence where there is none."""
+    return runs.open_store()
+
+
+def place(position: Position) -> tuple[str, str | None, str]:
+    """What names a position's model, its weights and its data."""
+    own = position.model == offers.arguments().model
+    return position.model, offers.arguments().weights if own else None, position.data
+
+
+def subject(position: Position) -> Subject:
+    """What the runs of a position share."""
+    return _subject(*place(position))
+
+
+@lru_cache(maxsize=8)
+def _subject(model: str, weights: str | None, data: str) -> Subject:
+    return runs.subject(loading.load_model(model, weights), loading.load_data(data))
+
+
+def _subject_soon(position: Position) -> Subject | None:
+    """The same once a job has found it: reading and hashing all images would hold up a hand."""
+    where = place(position)
+    job = work.job(("subject", *where), lambda: iter([_subject(*where)]))
+    return job.events[0] if job.events else None
+
+
+def run_of(position: Position) -> Run:
+    """The run of a position's recipe before it is measured."""
+    return runs.asked(subject(position), _bare(position.recipe))
+
+
+def _bare(recipe: Recipe) -> Recipe:
+    return replace(recipe, model={})
+
+
+@st.cache_resource
+def _going() -> list[Job]:
+    return []
+
+
+def going() -> list[Job]:
+    """The jobs that measure something for the runs, of all tabs."""
+    running = [job for job in _going() if job.running]
+    _going()[:] = running
+    return running
+
+
+def busy() -> bool:
+    """Whether any of them goes on."""
+    return bool(going())
+
+
+def inputs(position: Position) -> np.ndarray:
+    """All images of a position's data, in their order."""
+    return state.studio_of(replace(position, recipe=Recipe())).study.bench.inputs.numpy()
+
+
+def begin(position: Position, run: Run) -> Job:
+    """Measure a run on the position's model and data in the background, and keep it."""
+    kept, studio = store(), state.studio_of(replace(position, recipe=run.recipe))
+    job = work.job(_key(position, run.recipe, fresh=True), lambda: keeping.keeping(studio, run, kept))
+    _going().append(job)
+    return job
+
+
+def _study(where: tuple[str, str | None, str], recipe: Recipe) -> Study:
+    model, weights, data = where
+    return pipeline.study(loading.load_model(model, weights), loading.load_data(data), recipe)
+
+
+def _key(position: Position, recipe: Recipe, fresh: bool = False) -> tuple:
+    """Of the last job that keeps the recipe, or of the next: a run may be deleted and measured again."""
+    turn, head = 0, ("keep", *place(position), to_json(_bare(recipe), indent=None))
+    while (job := work.find((*head, turn + 1))) and not (fresh and job.running):
+        turn += 1
+    return (*head, turn + 1 if fresh else turn)
+
+
+def job_of(position: Position, recipe: Recipe) -> Job | None:
+    """The job that measures a recipe to keep it, or did last."""
+    return work.find(_key(position, recipe))
+
+
+def share(job: Job) -> float:
+    """How far such a job is, a fraction."""
+    shares = [event for event in list(job.events) if isinstance(event, float)]
+    return shares[-1] if shares else 0.0
+
+
+def button(position: Position, looked: Look) -> Button:
+    """What the button that keeps a position's run says; it can be pressed once all images are measured."""
+    job = job_of(position, position.recipe)
+    if job and job.running:
+        return Button(f"Keeping {share(job):.0%}", False)
+    if looked.tally.images < looked.total:
+        return Button(KEEP, False)
+    known = _subject_soon(position)
+    try:
+        held = known and keeping.held(store(), runs.asked(known, _bare(position.recipe)))
+    except ValueError:
+        return Button(KEEP, True)  # pressing it says what is wrong
+    return Button(f"{KEPT}: {held.number}" if held else KEEP, not held)
+
+
+def keep(position: Position) -> None:
+    """Keep a position's run; a sentence says where that cannot be done."""
+    try:
+        begin(position, run_of(position))
+    except (ValueError, OSError) as error:
+        state.complain(f"The run is not kept: {error}.")
+
+
+def say(position: Position, recipe: Recipe) -> None:
+    """Complain about the last attempt to keep a recipe, once."""
+    job = job_of(position, recipe)
+    if job and job.trouble and job not in st.session_state.setdefault("told", []):
+        st.session_state["told"].append(job)
+        state.complain(f"The run is not kept: {job.trouble[0].rstrip('.')}.")
+
+
+def study_job(position: Position, run: Run, what: str, start: bool) -> Job | None:
+    """The job that measures the stability or the latency of a run's recipe; started where asked."""
+    key = (what, *place(position), run.written)
+    where, recipe = place(position), run.recipe
+    if not start:
+        return work.find(key)
+    job = work.job(key, lambda: iter(_asked_for(where, recipe, MEASURES[what])))
+    _going().append(job)
+    return job
+
+
+def _asked_for(
+    where: tuple[str, str | None, str], recipe: Recipe, measure: Callable[[Study, pipeline.Applied], object]
+) -> Iterator[object]:
+    study = _study(where, recipe)
+    yield measure(study, pipeline.apply(study, recipe))
+
+
+def _timed(study: Study, applied: pipeline.Applied) -> Latency:
+    return latency(study, applied, CLOCK)
+
+
+def _stable(study: Study, applied: pipeline.Applied) -> Stability:
+    return stability(study, applied)
+
+
+MEASURES = {STABILITY: _stable, LATENCY: _timed}
