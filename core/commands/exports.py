@@ -6,6 +6,7 @@ from pathlib import Path
 from core import exporters
 from core.commands import given
 from core.exporters import EXPORTERS, Checked
+from core.exporting import write_folder
 
 
 def export(options: argparse.Namespace) -> str:
@@ -30,5 +31,14 @@ def sentence(checked: Checked) -> str:
     )
 
 
+def report(options: argparse.Namespace) -> str:
+    """Write what a folder of 'apply' chose, costs and measured as one HTML file, JSON and CSV."""
+    loaded = given.model(options)
+    subject = exporters.opened(Path(options.folder), loaded, given.data(options, loaded), given.calibration(options))
+    write_folder(Path(options.output), exporters.report_files(subject))
+    return f"wrote {options.output}"
+
+
 OPTIONS = {"format": (("format",), {"help": f"one of {', '.join(EXPORTERS)}"})}
-COMMANDS = {"export": (export, ("format", "folder", "model", "weights", "data", "calibration", "output"))}
+GIVEN = ("folder", "model", "weights", "data", "preprocess", "calibration", "output")
+COMMANDS = {"export": (export, ("format", *GIVEN)), "report": (report, GIVEN)}

@@ -10,6 +10,7 @@ import onnxruntime
 
 
 def answered(path: str, images: np.ndarray, settings: dict[str, str]) -> np.ndarray:
+    """The logits, (N, classes)."""
     options = onnxruntime.SessionOptions()
     for key, value in settings.items():
         options.add_session_config_entry(key, value)

@@ -10,6 +10,7 @@ import openvino
 
 
 def answered(path: str, images: np.ndarray, settings: dict[str, object]) -> np.ndarray:
+    """The logits, (N, classes)."""
     model = openvino.compile_model(path, "CPU", settings)
     shape = model.input(0).partial_shape[0]
     size = shape.get_length() if shape.is_static else len(images)
