@@ -119,6 +119,7 @@ FLOORS = {
     "dashboard.goals": 14,
     "dashboard.outcome": 14,
     "dashboard.export": 12,
+    "dashboard.outgoing": 12,
     "dashboard.panels": 12,
     "dashboard.views": 17,
     "dashboard.app": 18,

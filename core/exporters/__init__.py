@@ -8,7 +8,7 @@ from core.exporters.programs import PROGRAMS
 from core.exporters.quantized import QUANTIZED
 from core.exporters.scripts import SCRIPTS
 from core.exporters.states import STATES
-from core.exporters.subject import FACETS, Subject, facets, opened
+from core.exporters.subject import FACETS, Subject, facets, of_files, opened
 
 __all__ = [
     "EXPORTERS",
@@ -19,6 +19,7 @@ __all__ = [
     "export",
     "facets",
     "missing",
+    "of_files",
     "opened",
     "report_files",
     "said",
