@@ -30,5 +30,5 @@ FIRST = {
     "Layers": "Each layer alone, the others dense: <b>click a cell</b>, and the layer gets that setting.",
     "Trade-offs": "Say what may be lost and press <b>Start</b>: every point is a recipe that was measured; click one.",
     "Compare": "Keep runs in Explore, pick two here: see which images they answer differently.",
-    "Export": "Each format says what it keeps; press <b>Make and check</b>: its own tool reads the file back.",
+    "Export": "Press <b>Make and check</b>: the tool that a format is for reads the file back.",
 }

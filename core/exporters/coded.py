@@ -51,7 +51,11 @@ class Even(nn.Module):
         wide = held.offset is not None
         self.register_buffer("offset", _spread(held.offset, held, shape) if wide else None)
 
-    def forward(self) -> Tensor:
+    def right_inverse(self, weight: Tensor) -> Tensor:
+        """What is left of the float weight: nothing."""
+        return weight.new_empty(0)
+
+    def forward(self, nothing: Tensor) -> Tensor:
         """The float32 weight."""
         codes = self._buffers.get("codes4", self._buffers.get("codes"))
         how = {"axis": 1, "block_size": self.block} if self.block else {"axis": 0}
@@ -86,7 +90,11 @@ class Shared(nn.Module):
         self.register_buffer("levels", levels.contiguous())
         self.register_buffer("scale", book.scale)
 
-    def forward(self) -> Tensor:
+    def right_inverse(self, weight: Tensor) -> Tensor:
+        """What is left of the float weight: nothing."""
+        return weight.new_empty(0)
+
+    def forward(self, nothing: Tensor) -> Tensor:
         """The float32 weight."""
         codes = self._buffers.get("codes4", self._buffers.get("codes")).long()
         weight = self.levels.flatten()[codes] if len(self.levels) == 1 else self.levels.gather(1, codes)
@@ -102,7 +110,11 @@ class Small(nn.Module):
         self.register_buffer("values", rounded.codes.contiguous())
         self.register_buffer("scale", rounded.scale)
 
-    def forward(self) -> Tensor:
+    def right_inverse(self, weight: Tensor) -> Tensor:
+        """What is left of the float weight: nothing."""
+        return weight.new_empty(0)
+
+    def forward(self, nothing: Tensor) -> Tensor:
         """The float32 weight."""
         values = self.values.float()
         return (values if self.scale is None else values * self.scale).reshape(self.shape)

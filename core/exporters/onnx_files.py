@@ -9,6 +9,7 @@ from pathlib import Path
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils import parametrize
 
 from core.encoding import Dense, Encoded, Grid, Sparse
 from core.exporters import building, child, programs
@@ -19,28 +20,17 @@ from core.exporters.programs import RUNNING, homeless
 from core.exporters.subject import Subject
 
 
-class Stored(nn.Module):
-    """A layer of torch whose weight is made of what is stored, and whose inputs are rounded where they have a grid."""
+class Quantizing(nn.Module):
+    """Rounds what comes to a grid by QuantizeLinear and DequantizeLinear."""
 
-    def __init__(self, layer: nn.Module, part: Part) -> None:
+    def __init__(self, grid: Grid) -> None:
         super().__init__()
-        self.made = expressed(part.stored, layer.weight.shape)
-        self.layer, self.grid = layer, part.grid
-        if self.made is not None:
-            del layer.weight
-        if part.grid is not None:
-            self.register_buffer("scale", torch.tensor(part.grid.scale))
-            self.register_buffer("zero", torch.tensor(part.grid.zero, dtype=_kind(part.grid)))
+        self.grid = grid
+        self.register_buffer("scale", torch.tensor(grid.scale))
+        self.register_buffer("zero", torch.tensor(grid.zero, dtype=_kind(grid)))
 
     def forward(self, given: Tensor) -> Tensor:
-        """What the layer makes of its input."""
-        if self.grid is not None:
-            given = self._rounded(given)
-        if self.made is None:
-            return self.layer(given)
-        return torch.func.functional_call(self.layer, {"weight": self.made()}, (given,))
-
-    def _rounded(self, given: Tensor) -> Tensor:
+        """The input with each number at the nearest of the grid's."""
         scale, zero, bits = self.grid
         if bits not in (8, 16):  # the operator itself ends at the limits of its type
             given = given.clamp(-zero * scale, (2**bits - 1 - zero) * scale)
@@ -56,7 +46,14 @@ def _kind(grid: Grid) -> torch.dtype:
 
 
 def _wrapped(module: nn.Module, part: Part) -> nn.Module:
-    return Stored(module, part)
+    """The module, whose weight from now on is made of what is stored, and whose inputs are rounded to their grid."""
+    made = expressed(part.stored, module.weight.shape)
+    if made is not None:
+        parametrize.register_parametrization(module, "weight", made, unsafe=True)
+    if part.grid is not None:
+        module.add_module("quantizing", Quantizing(part.grid))
+        module.register_forward_pre_hook(lambda own, given: (own.quantizing(given[0]), *given[1:]))
+    return module
 
 
 def onnx_file(subject: Subject) -> dict[str, bytes]:
@@ -82,6 +79,9 @@ def _packed(proto: object) -> bytes:
     import ml_dtypes
     from onnx import numpy_helper
 
+    ends = [value.type.tensor_type.shape.dim for value in (*proto.graph.input, *proto.graph.output)]
+    for dim in (dim for dims in ends for dim in dims if dim.dim_param.isdigit()):  # a fixed size, named by its digits
+        dim.dim_value = int(dim.dim_param)
     for part in (*proto.graph.node, *proto.graph.initializer, *proto.graph.value_info):
         del part.metadata_props[:]  # where each node came from, paths of this machine among them
     for tensor in proto.graph.initializer:
@@ -141,6 +141,10 @@ ONNX = RUNNING | {
     "small floats": Keep(True, "as they are, cast when used"),
     "inputs": Keep(True, "by QuantizeLinear and DequantizeLinear; what a runtime then computes in integers may differ"),
 }
+OPENVINO = ONNX | {
+    "codes": Keep(True, "as u4 or u8; it rounds inputs to 8 bits unless DYNAMIC_QUANTIZATION_GROUP_SIZE is 0"),
+    "codebook": Keep(False, "decoded to float32, exactly"),
+}
 ONNX_FILES = {
     "onnx": Exporter(
         f"an ONNX file, opset {OPSET}, checked in onnxruntime",
@@ -154,7 +158,7 @@ ONNX_FILES = {
     "openvino": Exporter(
         "OpenVINO's model.xml and model.bin, made from the ONNX file",
         "openvino",
-        ONNX | {"codebook": Keep(False, "decoded to float32, exactly")},
+        OPENVINO,
         openvino_files,
         _openvino_answers,
         needs=("onnx", "onnxscript", "openvino"),

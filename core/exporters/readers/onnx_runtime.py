@@ -17,8 +17,9 @@ def answered(path: str, images: np.ndarray, settings: dict[str, str]) -> np.ndar
     session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     (given,) = session.get_inputs()
     size = given.shape[0] if isinstance(given.shape[0], int) else len(images)
-    batches = [images[begin : begin + size] for begin in range(0, len(images), size)]
-    return np.concatenate([session.run(None, {given.name: batch})[0] for batch in batches])
+    padded = np.concatenate([images, np.repeat(images[-1:], -len(images) % size, 0)])
+    batches = [padded[begin : begin + size] for begin in range(0, len(padded), size)]
+    return np.concatenate([session.run(None, {given.name: batch})[0] for batch in batches])[: len(images)]
 
 
 FLOAT = {"session.qdq_matmulnbits_accuracy_level": "1"}

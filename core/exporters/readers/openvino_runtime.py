@@ -14,8 +14,9 @@ def answered(path: str, images: np.ndarray, settings: dict[str, object]) -> np.n
     model = openvino.compile_model(path, "CPU", settings)
     shape = model.input(0).partial_shape[0]
     size = shape.get_length() if shape.is_static else len(images)
-    batches = [images[begin : begin + size] for begin in range(0, len(images), size)]
-    return np.concatenate([model(batch)[0].copy() for batch in batches])
+    padded = np.concatenate([images, np.repeat(images[-1:], -len(images) % size, 0)])
+    batches = [padded[begin : begin + size] for begin in range(0, len(padded), size)]
+    return np.concatenate([model(batch)[0].copy() for batch in batches])[: len(images)]
 
 
 FLOAT = {"INFERENCE_PRECISION_HINT": "f32", "DYNAMIC_QUANTIZATION_GROUP_SIZE": 0}

@@ -8,10 +8,10 @@ import torch
 from onnx import TensorProto, numpy_helper
 
 from core.encoding import Affine, bare
-from core.exporters import EXPORTERS, missing
+from core.exporters import EXPORTERS, export, missing
 from core.exporters.coded import OPSET, whole
-from core.exporters.format import Exporter
-from tests.core.exporters.subjects import subject
+from core.exporters.format import FLOAT, Exporter
+from tests.core.exporters.subjects import of_kinds, subject
 
 
 def written(model: str, recipe: str) -> onnx.ModelProto:
@@ -66,3 +66,11 @@ def test_whole_numbers_times_their_scale_are_what_decodes(recipe: str) -> None:
 def test_a_missing_package_is_named_with_the_way_to_get_it() -> None:
     absent = Exporter("", "", {}, dict, dict, needs=("onnx", "no-such-package"))
     assert missing(absent) == "needs no-such-package: pip install no-such-package"
+
+
+@pytest.mark.parametrize("net", ["cell", "split attention", "encoder"])
+def test_models_of_a_fixed_batch_and_those_that_look_into_their_layers_go_out(net: str) -> None:
+    _, checked = export(EXPORTERS["onnx"], of_kinds(net))
+    assert checked.left <= FLOAT
+    sizes = onnx.load_from_string(EXPORTERS["onnx"].write(of_kinds(net))["model.onnx"]).graph.input[0]
+    assert (sizes.type.tensor_type.shape.dim[0].dim_value == 2) == (net == "cell")
