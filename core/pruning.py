@@ -136,7 +136,10 @@ NOTES: dict[str, str] = {  # what a common tutorial says, and what is wrong with
     "magnitude": "A common tutorial removes w where w² is below the largest w². As written that removes every weight "
     "but the largest: a threshold has to be chosen, by value or by the share that is to go.",
     "gradient": "A common tutorial reads .grad before any backward pass, where it is None, and a mean gradient is near "
-    "0 at a minimum anyway. Here it is the mean square of single images' gradients: curvature, not yet the cost.",
+    "0 at a minimum. Here it is single images' mean square: curvature, not yet the cost, and it loses to random on "
+    "digits_cnn.",
+    "taylor": "A common tutorial calls w² a gradient. A mean gradient is near 0 at a minimum, so that the first order "
+    "tells little there: on digits_cnn at 80 % it loses to random.",
     "fisher": "A common tutorial squares the mean gradient of a batch, which is not the mean squared gradient. Even "
     "the right one, as it is diagonal, loses badly to magnitude at high sparsity.",
     "entropy": "A common tutorial takes the logarithm of raw outputs for one input (NaN where negative) and holds it "

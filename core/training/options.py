@@ -17,12 +17,13 @@ AUTO = "auto"
 class Options:
     """How to train; the defaults serve any network.
 
-    steps: of each round. rate: of learning at its height, a step as a share of each tensor's root mean square. decay:
-    of weights. augment: 'auto' moves square pictures. alpha, temperature: see `losses.loss`. looks: at held-out images
-    in a round; the best one stays. patience: looks without a gain before a round ends; below `looks` it cuts the fall of
-    the learning rate short. rounds, schedule: in how many, and how, sparsity comes. custom: shares of it, one a round.
-    rewind: what a round begins with again: the learning rate's schedule, or that and the weights as they were. how: masks are held, or move while training. seek: steps between two searches for
-    each value's nearest level, which in between moves by one at most; 0 holds the codes.
+    steps: of each round. rate: of learning at its height, a step as a share of each tensor's root mean square.
+    decay: of weights. augment: 'auto' moves square pictures. alpha, temperature: see `losses.loss`. looks: at held-
+    out images in a round; the best one stays. patience: looks without a gain before a round ends; below `looks` it
+    cuts the fall of the learning rate short. rounds, schedule: in how many, and how, sparsity comes. custom: shares
+    of it, one a round. rewind: what a round begins with again: the learning rate's schedule, or that and the
+    weights as they were. how: masks are held, or move while training. seek: steps between two searches for each
+    value's nearest level, which in between moves by one at most; 0 holds the codes.
     """
 
     steps: int = 600

@@ -173,14 +173,14 @@ BOOK = {"coder": "kmeans", "group": "tensor"}
 LENETS = {
     "lenet_300_100": (
         Recipe(Settings(sparsity=0.985, bits=3, **BOOK), {"fc2": {"sparsity": 0.95}, "fc3": {"sparsity": 0.7}}),
-        Options(steps=1500, rounds=10, alpha=0.5, temperature=2.0, looks=2, augment="none"),
+        Options(steps=1500, rate=0.03, rounds=10, alpha=0.5, temperature=2.0, looks=2, augment="none"),
     ),
     "lenet5": (
         Recipe(
             Settings(sparsity=0.995, bits=3, **BOOK),
             {"conv1": {"sparsity": 0.6}, "conv2": {"sparsity": 0.95}, "fc2": {"sparsity": 0.9}},
         ),
-        Options(steps=700, rounds=4, alpha=0.3, looks=3),
+        Options(steps=700, rate=0.03, rounds=4, alpha=0.3, looks=3),
     ),
 }
 PARTS = {"steps": steps, "samples": samples, "vit": vit, "lenet": lenet}
