@@ -9,7 +9,7 @@ import streamlit as st
 from core import jobs
 from core.jobs import Job
 
-MOST = 12  # jobs kept, with all that they found; the oldest go first, those that have ended before those that run
+MOST = 24  # jobs kept, with all that they found; the oldest go first, those that have ended before those that run
 
 
 @st.cache_resource

@@ -6,6 +6,7 @@ from pathlib import Path
 from core import exporters
 from core.commands import given
 from core.exporters import EXPORTERS, Checked
+from core.exporting import write_folder
 
 
 def export(options: argparse.Namespace) -> str:
@@ -22,11 +23,22 @@ def export(options: argparse.Namespace) -> str:
 
 def sentence(checked: Checked) -> str:
     """What came of reading it back."""
+    by_itself = checked.usual is not None and checked.usual > checked.difference
+    usual = f"{checked.usual:.2g} as the tool computes unless told otherwise, " if by_itself else ""
     return (
         f"read back: logits differ by {checked.difference:.2g} at most of {checked.largest:.3g}, "
-        f"{checked.agreement:.1%} of {checked.images} images answered alike, {checked.bytes} bytes"
+        f"{usual}{checked.agreement:.1%} of {checked.images} images answered alike, {checked.bytes} bytes"
     )
 
 
+def report(options: argparse.Namespace) -> str:
+    """Write what a folder of 'apply' chose, costs and measured as one HTML file, JSON and CSV."""
+    loaded = given.model(options)
+    subject = exporters.opened(Path(options.folder), loaded, given.data(options, loaded), given.calibration(options))
+    write_folder(Path(options.output), exporters.report_files(subject))
+    return f"wrote {options.output}"
+
+
 OPTIONS = {"format": (("format",), {"help": f"one of {', '.join(EXPORTERS)}"})}
-COMMANDS = {"export": (export, ("format", "folder", "model", "weights", "data", "calibration", "output"))}
+GIVEN = ("folder", "model", "weights", "data", "preprocess", "calibration", "output")
+COMMANDS = {"export": (export, ("format", *GIVEN)), "report": (report, GIVEN)}

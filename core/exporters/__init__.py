@@ -1,11 +1,28 @@
 """A compressed model as files that other tools read: EXPORTERS, each of which loads back what it wrote."""
 
 from core.exporters.format import Checked, Exporter, export, missing, said
+from core.exporters.hub import HUB
+from core.exporters.onnx_files import ONNX_FILES
+from core.exporters.page import report_files
 from core.exporters.programs import PROGRAMS
+from core.exporters.quantized import QUANTIZED
 from core.exporters.scripts import SCRIPTS
 from core.exporters.states import STATES
-from core.exporters.subject import FACETS, Subject, facets, opened
+from core.exporters.subject import FACETS, Subject, facets, of_files, opened
 
-__all__ = ["EXPORTERS", "FACETS", "Checked", "Exporter", "Subject", "export", "facets", "missing", "opened", "said"]
+__all__ = [
+    "EXPORTERS",
+    "FACETS",
+    "Checked",
+    "Exporter",
+    "Subject",
+    "export",
+    "facets",
+    "missing",
+    "of_files",
+    "opened",
+    "report_files",
+    "said",
+]
 
-EXPORTERS: dict[str, Exporter] = STATES | PROGRAMS | SCRIPTS
+EXPORTERS: dict[str, Exporter] = STATES | PROGRAMS | SCRIPTS | ONNX_FILES | QUANTIZED | HUB

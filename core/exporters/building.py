@@ -25,36 +25,34 @@ class Part(NamedTuple):
 Wrap = Callable[[nn.Module, Part], nn.Module]
 
 
-class OnGrid(nn.Module):
-    """Rounds what comes to a grid."""
-
-    def __init__(self, grid: Grid) -> None:
-        super().__init__()
-        self.grid = grid
-
-    def forward(self, given: Tensor) -> Tensor:
-        """The input with each number at the nearest of the grid's."""
-        scale, zero, bits = self.grid
-        return (given / scale).round().clamp(-zero, 2**bits - 1 - zero) * scale
+def on_grid(given: Tensor, grid: Grid) -> Tensor:
+    """The input with each number at the nearest of the grid's, by operators that any tool has."""
+    scale, zero, bits = grid
+    return (given / scale).round().clamp(-zero, 2**bits - 1 - zero) * scale
 
 
 def rounding(module: nn.Module, part: Part) -> nn.Module:
-    """The module behind a rounding of its inputs, where they have a grid."""
-    return module if part.grid is None else nn.Sequential(OnGrid(part.grid), module)
+    """The module, which from now on rounds its inputs where they have a grid."""
+    if part.grid is not None:
+        module.register_forward_pre_hook(lambda own, given: (on_grid(given[0], part.grid), *given[1:]))
+    return module
 
 
 def built(subject: Subject, wrap: Wrap = rounding) -> nn.Module:
-    """The compressed model with `wrap` around every module whose weight is stored in a form of its own, in eval mode.
+    """The compressed model with `wrap` of every module whose weight is stored in a form of its own, in eval mode.
 
     Layers that are stored as products run as thin ones, and channels that nobody needs are gone. A weight that no plain
     module of torch runs is in it decoded.
     """
-    made = {}
     whole = _whole(subject)
-    for place in variants.places(subject.study, whole):
+    places = variants.places(subject.study, whole)
+    done: dict[int, nn.Module] = {}  # a module with several names is wrapped once
+    for place in places:
         encoded = subject.applied.encoded[place.layer.name]
         grid = encoded.inputs if isinstance(encoded, Gridded) else None
-        made[place.name] = _module(place, _narrow(subject, place.layer, bare(encoded)), grid, wrap)
+        if id(place.module) not in done:
+            done[id(place.module)] = _module(place, _narrow(subject, place.layer, bare(encoded)), grid, wrap)
+    made = {place.name: done[id(place.module)] for place in places}
     return variants.replaced(whole, made).eval().requires_grad_(False)
 
 

@@ -27,13 +27,16 @@ def ran(script: Path, *arguments: Path | str) -> None:
         raise ValueError(f"read back with {script.name}, it failed: {last}")
 
 
-def answers(script: str, path: Path, images: Tensor) -> Tensor:
-    """What a file says to images, read by one of READERS in a fresh process: (N, classes) float32."""
+def answers(script: str, path: Path, images: Tensor) -> tuple[Tensor, ...]:
+    """What a file says to images, (N, classes) float32, read by one of READERS in a fresh process.
+
+    First in float32, then, where it computes otherwise by itself, as the tool does unless told.
+    """
     with tempfile.TemporaryDirectory() as place:
         given, found = Path(place) / "images.npy", Path(place) / "logits.npy"
         np.save(given, images.numpy())
         ran(READERS / script, path, given, found)
-        return torch.from_numpy(np.load(found, allow_pickle=False)).float()
+        return tuple(torch.from_numpy(np.load(found, allow_pickle=False)).float())
 
 
 def decoded(script: Path, path: Path) -> dict[str, np.ndarray]:

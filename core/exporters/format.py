@@ -32,24 +32,24 @@ class Exporter:
     """A format. name: of the file, or of the folder where there are several. keeps: of each of FACETS.
 
     needs: packages beside the engine's own. limits: what else is to be said of a subject. write: file name -> bytes.
-    answers: what the tool reads from the path says to the subject's images, (N, classes). integer: whether the tool may
-    compute in whole numbers, so that a difference is reported and not held to a tolerance.
+    answers: what the tool reads from the path says to the subject's images, (N, classes); a second one where the tool
+    computes otherwise unless told, which is reported and not held to a tolerance.
     """
 
     about: str
     name: str
     keeps: Mapping[str, Keep]
     write: Callable[[Subject], dict[str, bytes]]
-    answers: Callable[[Subject, Path], Tensor]
+    answers: Callable[[Subject, Path], Tensor | tuple[Tensor, ...]]
     needs: tuple[str, ...] = ()
     limits: Callable[[Subject], tuple[str, ...]] = lambda subject: ()
-    integer: bool = False
 
 
 class Checked(NamedTuple):
     """What a file said when its tool had read it back. difference: the largest of a logit from the measured model's.
 
     left: the largest of a logit from what the format can express. agreement: the share of images answered alike.
+    usual: the difference of what the tool computes unless told otherwise, None where that is the same.
     """
 
     difference: float
@@ -58,6 +58,7 @@ class Checked(NamedTuple):
     agreement: float
     images: int
     bytes: int
+    usual: float | None = None
 
 
 def said(exporter: Exporter, subject: Subject) -> list[str]:
@@ -93,9 +94,9 @@ def export(exporter: Exporter, subject: Subject, target: Path | None = None) -> 
 def _hold(exporter: Exporter, subject: Subject, checked: Checked) -> None:
     """ValueError where what was read back says something else than the format can express.
 
-    An input between two codes may go either way, as may what is computed in whole numbers: there the answers count.
+    An input between two codes may go either way: there the answers count.
     """
-    on_codes = exporter.integer or ("inputs" in facets(subject) and exporter.keeps["inputs"].kept)
+    on_codes = "inputs" in facets(subject) and exporter.keeps["inputs"].kept
     limit = FLOAT * max(1.0, checked.largest)
     if on_codes and checked.agreement < LIKE:
         raise ValueError(f"read back, it answers {checked.agreement:.1%} of the images alike; nothing is written")
@@ -123,14 +124,16 @@ def put(files: Mapping[str, bytes], target: Path) -> Path:
     return target
 
 
-def _checked(exporter: Exporter, subject: Subject, found: Tensor, size: int) -> Checked:
+def _checked(exporter: Exporter, subject: Subject, answers: Tensor | tuple[Tensor, ...], size: int) -> Checked:
+    found, *usual = answers if isinstance(answers, tuple) else (answers,)
     measured = logits(subject)
     meant = measured if exporter.keeps["inputs"].kept else logits(subject, on_grids=False)
     if found.shape != measured.shape:
         raise ValueError(f"read back, it answers {tuple(found.shape)}, expected {tuple(measured.shape)}")
     gaps = [float((found - each).abs().nan_to_num(math.inf).max()) for each in (measured, meant)]
     largest = float(measured.abs().max())
-    return Checked(*gaps, largest, _agreement(subject, found, measured), len(found), size)
+    by_itself = float((usual[0] - measured).abs().max()) if usual else None
+    return Checked(*gaps, largest, _agreement(subject, found, measured), len(found), size, by_itself)
 
 
 def _agreement(subject: Subject, found: Tensor, measured: Tensor) -> float:

@@ -21,20 +21,17 @@ def program(subject: Subject, wrap: Wrap = rounding) -> ExportedProgram:
     """The compressed model as torch.export follows it, for any number of images where it sees that it takes them."""
     module = building.built(subject, wrap)
     images = subject.images[:EXAMPLE].clone()
+    fast = torch.backends.mha.get_fastpath_enabled()
     try:
+        torch.backends.mha.set_fastpath_enabled(False)  # one operator for a whole layer, which other tools lack
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of torch about itself
             return torch.export.export(module, (images,), dynamic_shapes=({0: Dim.AUTO},))
     except Exception as error:  # a model's code may do what cannot be followed, and torch raises as it pleases
         line = f"{error}".strip().splitlines()[0] if f"{error}".strip() else type(error).__name__
         raise ValueError(f"torch.export cannot follow this model ({line})") from None
-
-
-def fixed(exported: ExportedProgram) -> int | None:
-    """The number of images that a program takes, None where it takes any."""
-    inputs = [node for node in exported.graph.nodes if node.op == "placeholder"]
-    size = inputs[-1].meta["val"].shape[0]
-    return size if isinstance(size, int) else None
+    finally:
+        torch.backends.mha.set_fastpath_enabled(fast)
 
 
 def torch_export(subject: Subject) -> dict[str, bytes]:
@@ -46,7 +43,7 @@ def torch_export(subject: Subject) -> dict[str, bytes]:
     return {"model.pt2": file.getvalue()}
 
 
-def _answers(subject: Subject, path: Path) -> Tensor:
+def _answers(subject: Subject, path: Path) -> tuple[Tensor, ...]:
     return child.answers("torch_export.py", path, subject.images)
 
 

@@ -90,7 +90,7 @@ def torch_prune(subject: Subject) -> dict[str, bytes]:
         key = f"{name}.weight" if name else "weight"
         weight, before = tensors.pop(key), dense[key]
         tensors[f"{key}_orig"] = torch.where(mask, weight, before if bool(before.isfinite().all()) else weight)
-        tensors[f"{key}_mask"] = mask.to(weight.dtype)
+        tensors[f"{key}_mask"] = mask.to(torch.uint8)
     return {"model.pt": saved(tensors)}
 
 

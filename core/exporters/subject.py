@@ -12,7 +12,7 @@ from core import encoding, evaluation, pipeline
 from core.encoding import Affine, Codebook, Factored, Gridded, Kept, Rounded, Sparse, bare
 from core.loading import Data, Loaded
 from core.pipeline import Applied, Study
-from core.recipe import Recipe
+from core.recipe import Recipe, from_json
 
 IMAGES = 200  # that an export's answers are compared on
 
@@ -34,10 +34,17 @@ class Subject:
 
 def opened(folder: Path, loaded: Loaded, data: Data, calibration: Data | None = None) -> Subject:
     """The compressed model of a folder that `apply` wrote; ValueError where it is none, or of another model."""
-    _, recipe, written = pipeline.read(folder, loaded)
+    pipeline.read(folder, loaded)
+    files = {name: (folder / name).read_bytes() for name in pipeline.FILES}
+    return of_files(files, loaded, data, calibration)
+
+
+def of_files(files: Mapping[str, bytes], loaded: Loaded, data: Data, calibration: Data | None = None) -> Subject:
+    """The compressed model of the files that `apply` writes, made from this model. It shares nothing with others."""
+    recipe = from_json(files["recipe.json"].decode())
     study = pipeline.study(loaded, data, recipe, calibration)
-    applied = pipeline.written_applied(study, folder, recipe, written)
-    return Subject(study, applied, recipe, {name: (folder / name).read_bytes() for name in pipeline.FILES})
+    applied = pipeline.written_applied(study, Path("files"), recipe, files["model.safetensors"])
+    return Subject(study, applied, recipe, files)
 
 
 def logits(subject: Subject, on_grids: bool = True) -> Tensor:

@@ -17,7 +17,6 @@ from tests.core.exporters.subjects import RECIPES, of_kinds, subject
 
 QUICK = ("safetensors", "torch", "torch_safetensors", "torch_prune")
 ONCE = [
-    ("lenet_300_100", "offset, blocks"),
     ("lenet5", "low rank"),
     ("digits_resnet", "shrunk"),
     ("digits_vit", "pruned, 4 bits"),

@@ -1,0 +1,82 @@
+"""A folder as the Hugging Face Hub expects it: config.json, the weights, a model card with the measured figures."""
+
+import json
+from pathlib import Path
+
+import safetensors.torch
+from torch import Tensor
+
+from core.exporters.format import Exporter, Keep
+from core.exporters.page import Row, bars, figures, headline
+from core.exporters.states import PLAIN, filled, plain_safetensors, run
+from core.exporters.subject import Subject
+
+CARD = """---
+library_name: pytorch
+tags: [compressed, prunescope]
+---
+
+# {name}, compressed
+
+| | |
+|---|---|
+{figures}
+
+![Bytes of each layer, dense and stored](layers.svg)
+
+| layer | shape | removed | bits a weight | bytes |
+|---|---|---|---|---|
+{layers}
+
+`model.safetensors` holds the decoded weights under the model's own names; `compressed.safetensors` is the encoded file,
+which `read_prunescope.py` decodes with numpy alone. The recipe is in `config.json`.
+
+```python
+from safetensors.torch import load_file
+
+model.load_state_dict(load_file("model.safetensors"))
+```
+"""
+
+
+def folder(subject: Subject) -> dict[str, bytes]:
+    """config.json, model.safetensors, README.md, layers.svg, and the encoded file with its reader."""
+    found = figures(subject)
+    model = subject.study.loaded.model
+    own = getattr(getattr(model, "config", None), "to_dict", dict)()
+    config = {"architectures": [type(model).__name__]} | own
+    config["prunescope"] = {"recipe": found["recipe"], "sha256": found["sha256"], "versions": found["versions"]}
+    return plain_safetensors(subject) | {
+        "config.json": json.dumps(config, indent=1, default=str).encode(),
+        "README.md": _card(found).encode(),
+        "layers.svg": bars(found["layers"]).encode(),
+        "compressed.safetensors": subject.files["model.safetensors"],
+        READER.name: READER.read_bytes(),
+    }
+
+
+def _card(found: Row) -> str:
+    cells = "\n".join(f"| {name} | {value} |" for name, value in headline(found))
+    layers = "\n".join(
+        f"| {row['layer']} | {row['shape']} | {row['sparsity']:.1%} | {row['bits_per_weight']:.2f} | {row['bytes']:,} |"
+        for row in found["layers"]
+    )
+    return CARD.format(name=found["model"]["name"], figures=cells, layers=layers)
+
+
+def _answers(subject: Subject, path: Path) -> Tensor:
+    return run(subject, filled(subject, safetensors.torch.load_file(path / "model.safetensors")))
+
+
+READER = Path(__file__).with_name("read_prunescope.py")
+KEPT = Keep(True, "decoded in model.safetensors, as it is stored in compressed.safetensors")
+HUB = {
+    "huggingface": Exporter(
+        "a folder for the Hugging Face Hub, with a model card of the measured figures",
+        "huggingface",
+        dict.fromkeys(PLAIN, KEPT)
+        | {"inputs": Keep(False, "lost in model.safetensors, kept in compressed.safetensors")},
+        folder,
+        _answers,
+    )
+}

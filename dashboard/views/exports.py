@@ -1,0 +1,77 @@
+"""Export: every format, what it keeps of this recipe, and its file once the tool it is for has read it back."""
+
+import streamlit as st
+
+from core import exporters
+from core.exporters import EXPORTERS
+from dashboard import outgoing, panels, state
+from dashboard.outgoing import Prepared
+from dashboard.state import Position
+
+BEAT = 0.7  # seconds between two looks at what is being made
+
+
+def page() -> None:
+    """The whole view: a fragment that runs again and again while something is made."""
+    beating = outgoing.running(state.position())
+    st.fragment(exports, run_every=BEAT if beating else None)(beating)
+
+
+def exports(beating: bool) -> None:
+    """One run: measure the position where it is not, then a row for each format."""
+    here = state.position()
+    try:
+        job = outgoing.prepared(here)
+    except (ValueError, OSError) as error:
+        state.complain(f"{error}.")
+        panels.trouble()
+        return
+    if outgoing.running(here) != beating:
+        st.rerun()
+    panels.trouble()
+    if job.trouble:
+        st.error(f"This recipe cannot be exported: {job.trouble[0]}.")
+    elif not job.events:
+        st.markdown("Measuring the recipe of Explore on every image …")
+    else:
+        (prepared,) = job.events
+        with st.container(key="ps-exports"):
+            _report(prepared)
+            for name in EXPORTERS:
+                _row(here, prepared, name)
+
+
+def _report(prepared: Prepared) -> None:
+    about, said, done = _columns()
+    about.markdown("**report**  \nwhat was chosen, what it costs, how it was measured")
+    said.markdown("- one HTML page that needs no network, the same as JSON, the layers as CSV")
+    done.download_button("Download", *prepared.report, on_click="ignore", key="download report")
+
+
+def _columns() -> tuple:
+    with st.container(border=True):
+        return tuple(st.columns([3, 5, 4], gap="medium"))
+
+
+def _row(here: Position, prepared: Prepared, name: str) -> None:
+    exporter = EXPORTERS[name]
+    about, said, done = _columns()
+    about.markdown(f"**{name}**  \n{exporter.about}")
+    said.markdown("\n".join(f"- {sentence}" for sentence in prepared.said[name]))
+    absent, job = exporters.missing(exporter), outgoing.found(here, name)
+    with done:
+        if absent:
+            st.markdown(f"This format {absent}")
+        elif job is None or job.trouble:
+            if job is not None:
+                st.markdown(f"Not exported: {job.trouble[0]}.")
+            if st.button("Make and check", key=f"make {name}"):
+                outgoing.export(here, name, prepared.subject)
+                st.rerun()
+        elif job.running or not job.events:
+            st.markdown("Making it and reading it back …")
+        else:
+            ((files, checked),) = job.events
+            data, file = outgoing.bundle(files, exporter.name.removesuffix("/"))
+            st.markdown(outgoing.verdict(checked))
+            st.download_button("Download", data, file, on_click="ignore", key=f"download {name}")
