@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from core.entropy import entropy
+from core.parallel import ascending
 
 BLOCK = 64  # weights to a prefix sum: 0.25 bytes a weight for two float64 sums
 
@@ -41,7 +42,7 @@ class Tick(NamedTuple):
 
 def build(weight: np.ndarray) -> Index:
     """The index of finite float32 weights, any shape; 4.25 bytes a weight."""
-    values = np.sort(weight, axis=None)
+    values = ascending(weight.reshape(-1))
     whole = values[: values.size // BLOCK * BLOCK].reshape(-1, BLOCK)
     return Index(values, _prefix(whole, False), _prefix(whole, True))
 

@@ -8,6 +8,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 FLOORS = {
+    "core.parallel": -1,
     "sample_models": 0,
     "core.recipe": 0,
     "core.grid": 1,

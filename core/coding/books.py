@@ -10,6 +10,7 @@ from core import clustering
 from core.clustering import Sorted
 from core.coding.groups import block_of, largest, mean, nonzero
 from core.encoding import Codebook, masked, spread
+from core.parallel import ascending
 from core.recipe import Settings
 
 UNCODED = torch.empty((0, 0), dtype=torch.uint8)
@@ -98,7 +99,7 @@ def _ordered(weight: Tensor, mask: Tensor | None, settings: Settings) -> Sorted:
     """The survivors, sorted, in one row or each row by itself."""
     rows = 1 if settings.group == "tensor" else len(weight)
     values = weight.numpy() if mask is None else np.where(mask.numpy(), weight.numpy(), np.float32(np.inf))
-    ordered = np.sort(values.reshape(rows, -1), axis=1)
+    ordered = ascending(values.reshape(rows, -1))
     kept = np.full(rows, ordered.shape[1]) if mask is None else np.count_nonzero(mask.numpy().reshape(rows, -1), axis=1)
     return Sorted(np.ascontiguousarray(ordered[:, : max(1, kept.max())]), kept)
 

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from core.clustering import boundaries
 from core.encoding.forms import FLOATS, Form, Layout, Survey
-from core.encoding.packing import packed_bytes, passed, spread
+from core.encoding.packing import packed_bytes, passed, spread, taken
 from core.encoding.survey import code_layout, code_tensor, surveyed
 from core.entropy import entropy
 
@@ -138,8 +138,8 @@ class Codebook:
         """The values of codes, (out, n), for the columns from `first` on."""
         rows, size = self.levels.shape
         starts = np.arange(rows)[:, None] * size
-        found = codes.numpy() if rows == 1 else codes.numpy() + starts
-        values = torch.from_numpy(self.levels.numpy().ravel().take(found))
+        levels = self.levels.numpy().ravel()
+        values = torch.from_numpy(taken(levels, codes.numpy()) if rows == 1 else levels.take(codes.numpy() + starts))
         return values if self.scale is None else values.mul_(spread(self.scale, codes.shape[1], self.block, first))
 
     def nearest(self, values: Tensor, first: int) -> Tensor:

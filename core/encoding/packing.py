@@ -6,7 +6,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-COMPARED = 15  # edges up to which comparing with each is fastest
+from core.parallel import LEAST, each, spans
+
+PAIRED = 16  # levels up to which a table of all pairs of them stays in the cache
+COMPARED = 127  # edges up to which comparing with each is fastest
 CHUNK = 1 << 16  # values at a time: stays in the cache
 
 
@@ -62,17 +65,54 @@ def passed(values: np.ndarray, edges: np.ndarray) -> np.ndarray:
     """
     shared = len(edges) == 1
     table = values.reshape(1, -1) if shared else values
-    counts = np.zeros(table.shape, np.uint8)
-    rows, columns = (1, CHUNK) if shared else (max(1, CHUNK // max(1, values.shape[1])), values.shape[1])
-    for row, column in product(range(0, table.shape[0], rows), range(0, table.shape[1], max(1, columns))):
-        part = np.s_[row : row + rows, column : column + columns]
-        own = edges if shared else edges[row : row + rows]
-        if edges.shape[1] <= COMPARED:
-            for edge in range(edges.shape[1]):
-                counts[part] += table[part] > own[:, edge : edge + 1]
-        else:
-            counts[part] = _halved(table[part], own)
+    counts = np.empty(table.shape, np.uint8)
+    width = max(1, table.shape[1])
+
+    def count(part: tuple[slice, slice]) -> None:
+        _count(table[part], edges if shared else edges[part[0]], counts[part])
+
+    rows, columns = spans(len(table), LEAST // width), spans(width) if shared else [slice(0, width)]
+    each(count, list(product(rows, columns)))
     return counts.reshape(values.shape)
+
+
+def _count(values: np.ndarray, edges: np.ndarray, counts: np.ndarray) -> None:
+    """`passed` in one thread, into `counts`."""
+    width = values.shape[1]
+    rows, columns = (1, CHUNK) if len(edges) == 1 else (max(1, CHUNK // max(1, width)), max(1, width))
+    for row, column in product(range(0, len(values), rows), range(0, width, columns)):
+        part = np.s_[row : row + rows, column : column + columns]
+        own = edges[row : row + rows]
+        counts[part] = _compared(values[part], own) if edges.shape[1] <= COMPARED else _halved(values[part], own)
+
+
+def _compared(values: np.ndarray, edges: np.ndarray) -> np.ndarray:
+    """`passed` by comparing with every edge in turn."""
+    counts, above = np.zeros(values.shape, np.uint8), np.empty(values.shape, bool)
+    ones = above.view(np.uint8)  # a bool that is added as it is would be copied first
+    for edge in range(edges.shape[1]):
+        np.greater(values, edges[:, edge : edge + 1], out=above)
+        np.add(counts, ones, out=counts)
+    return counts
+
+
+def taken(levels: np.ndarray, codes: np.ndarray) -> np.ndarray:
+    """levels[codes], float32; levels: (up to 256,), codes: uint8 of any shape. Two at a time where levels are few."""
+    if len(levels) > PAIRED or codes.size < LEAST:
+        return levels.take(codes)
+    flat, even = np.ascontiguousarray(codes).reshape(-1), codes.size // 2 * 2
+    values = np.empty(codes.size, np.float32)
+    pairs, wide = flat[:even].view(np.uint16), values[:even].view(np.uint64)
+    every = np.array(list(product(range(len(levels)), repeat=2)), np.uint8)
+    table = np.zeros(every.view(np.uint16).max() + 1, np.uint64)
+    table[every.view(np.uint16)[:, 0]] = levels[every].view(np.uint64)[:, 0]
+
+    def take(part: slice) -> None:
+        wide[part] = table.take(pairs[part])
+
+    each(take, spans(len(pairs), LEAST // 2))
+    values[even:] = levels.take(flat[even:])
+    return values.reshape(codes.shape)
 
 
 def _halved(values: np.ndarray, edges: np.ndarray) -> np.ndarray:

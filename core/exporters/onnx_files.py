@@ -49,6 +49,8 @@ def _wrapped(module: nn.Module, part: Part) -> nn.Module:
     """The module, whose weight from now on is made of what is stored, and whose inputs are rounded to their grid."""
     made = expressed(part.stored, module.weight.shape)
     if made is not None:
+        own = module.weight.detach().clone()  # what takes its place empties it, for all modules that share it
+        module.weight = nn.Parameter(own, requires_grad=False)
         parametrize.register_parametrization(module, "weight", made, unsafe=True)
     if part.grid is not None:
         module.add_module("quantizing", Quantizing(part.grid))

@@ -14,6 +14,7 @@ from core.encoding import Encoded, Kept, Sparse, bare, leaves
 from core.exporters import building, child
 from core.exporters.format import Exporter, Keep
 from core.exporters.subject import Subject
+from core.exporting import SEPARATOR
 from core.inputs import rounding
 from core.variants import twin
 
@@ -48,8 +49,10 @@ def _own_answers(subject: Subject, path: Path) -> Tensor:
     model = copy.deepcopy(subject.study.loaded.model)
     found = child.decoded(path / READER.name, path / "model.safetensors")
     tensors = {name: torch.from_numpy(array) for name, array in found.items()}
+    stored = safetensors.torch.load(subject.files["model.safetensors"])
+    encoded = {name.split(SEPARATOR)[0] for name in stored if SEPARATOR in name}
     for layer in subject.study.known:
-        if tensors[layer.parameter].shape != layer.shape:
+        if layer.parameter in encoded:
             tensors[layer.parameter] = layer.parameter_of(tensors[layer.parameter])
     model.load_state_dict(tensors, strict=False)  # a weight with two names is stored once
     with rounding(model, model.state_dict(), subject.applied.change.inputs):

@@ -1,5 +1,7 @@
 """Weights that share a value: our clustering against scikit-learn's KMeans and against the optimum, in one process.
 
+Both use all the threads that they are allowed: ours to sort, sum, code and decode, scikit-learn's in every iteration.
+
 python -m tests.benchmarks.sharing [--weights 1000000] [--repeat 5]
 """
 

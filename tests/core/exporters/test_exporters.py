@@ -2,18 +2,20 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+import transformers
 from torch import nn
 from torch.nn.utils import prune
 
 from core.exporters import EXPORTERS, FACETS, Checked, export, facets, said
 from core.exporters.format import FLOAT, put
 from core.exporters.states import filled, state
-from core.loading import fingerprint
+from core.loading import Data, Loaded, fingerprint
 from sample_models import SAMPLES
 from tests.core import kinds
-from tests.core.exporters.subjects import RECIPES, of_kinds, subject
+from tests.core.exporters.subjects import RECIPES, carried_out, of_kinds, subject
 
 QUICK = ("safetensors", "torch", "torch_safetensors", "torch_prune")
 ONCE = [
@@ -116,3 +118,26 @@ def test_a_file_is_put_in_one_step_and_never_over_a_folder(tmp_path: Path) -> No
         put({"model.pt": b"3"}, tmp_path)
     with pytest.raises(ValueError, match="lies in no folder"):
         put({"model.pt": b"3"}, tmp_path / "no" / "a.pt")
+
+
+class Turned(nn.Module):
+    """A square weight held with inputs first, and an embedding whose weight is the last layer's too."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.look, self.last = nn.Embedding(9, 8), nn.Linear(8, 9, bias=False)
+        self.turned = transformers.pytorch_utils.Conv1D(8, 8)
+        self.last.weight = self.look.weight
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.last(self.turned(self.look(x.long())).mean(1))
+
+
+@pytest.mark.parametrize("name", [*QUICK, "torchao", "onnx"])
+def test_weights_that_lie_otherwise_or_have_two_names_go_out(name: str) -> None:
+    torch.manual_seed(0)
+    model = Turned().eval().requires_grad_(False)
+    data = Data("data", np.arange(90, dtype=np.float32).reshape(30, 3) % 9, np.arange(30) % 3)
+    given = carried_out(Loaded("turned", model, fingerprint(model), ""), data, RECIPES["pruned, 4 bits"])
+    _, checked = export(EXPORTERS[name], given)
+    assert checked.left <= FLOAT * max(1, checked.largest)
