@@ -1,9 +1,23 @@
-"""Every test keeps its runs in a place of its own, never where the user's are."""
+"""Every test keeps its runs in a place of its own, never where the user's are; test processes share the processors."""
 
+import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import torch
+
+if "PYTEST_XDIST_WORKER" in os.environ:
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True)
+def own_main() -> Iterator[None]:
+    """`AppTest` puts the page in the place of `__main__`, which processes that a later test starts would run."""
+    main = sys.modules["__main__"]
+    yield
+    sys.modules["__main__"] = main
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -3,6 +3,7 @@
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
@@ -36,11 +37,22 @@ def workers_of(make: Callable[[], Executor], count: int) -> Workers:
     def opened(parcel: Parcel) -> Iterator[Submit]:
         executor = make()
         try:
-            yield partial(executor.submit, measure, parcel)
+            yield partial(_undisturbed, executor.submit, parcel)
         finally:
             executor.shutdown(cancel_futures=True)
 
     return Workers(count, opened)
+
+
+def _undisturbed(submit: Callable[..., Future[Measured]], parcel: Parcel, recipe: str) -> Future[Measured]:
+    """Hand over a recipe with interrupts held back: a process that starts with it inherits that, and never sees one."""
+    if sys.platform == "win32":
+        return submit(measure, parcel, recipe)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        return submit(measure, parcel, recipe)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def processes(count: int, each: int | None = None) -> Workers:

@@ -74,7 +74,9 @@ def test_a_look_measures_some_images_and_further_looks_all_of_them(studio):
     assert 100 <= first.tally.images <= 400
     last = live.look(studio, MIX, 60.0)
     assert last.tally.images == 450
-    assert last.tally[:-1] == pipeline.measure(studio.study, pipeline.apply(studio.study, MIX))[:-1]
+    whole = pipeline.measure(studio.study, pipeline.apply(studio.study, MIX))
+    assert last.tally[:4] == whole[:4]
+    assert last.tally.divergence == pytest.approx(whole.divergence, rel=1e-6)  # convolutions add up in another order
 
 
 def test_the_size_of_a_look_is_that_of_the_export(studio):
