@@ -40,6 +40,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (ValueError, OSError) as error:
         print(" ".join(f"{error}".split()), file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print(f"{options.command} was interrupted", file=sys.stderr)
+        return 2
     except Exception as error:  # raised by the code of a stranger's model or data while they are used
         print(" ".join(f"{options.command} failed with {error!r}".split()), file=sys.stderr)
         return 2

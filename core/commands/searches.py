@@ -88,10 +88,19 @@ def search(options: argparse.Namespace) -> str:
 
 
 def _searched(load: Callable[[], tuple[Study, Study]], goal: Goal) -> tuple[list[Point], tuple[Point, ...]]:
-    """Every recipe measured, and those confirmed; an interrupt ends the search and keeps what was found until then."""
+    """Every recipe measured, and those confirmed; an interrupt ends the search and keeps what was found until then.
+
+    A second interrupt ends it at once.
+    """
     points: list[Point] = []
     enough = threading.Event()
-    before = signal.signal(signal.SIGINT, lambda *_: enough.set()) if _in_main_thread() else None
+
+    def interrupted(*_: object) -> None:
+        if enough.is_set():
+            raise KeyboardInterrupt
+        enough.set()
+
+    before = signal.signal(signal.SIGINT, interrupted) if _in_main_thread() else None
     try:
         for step in whole(load, goal, enough.is_set):
             if isinstance(step, Confirmed):

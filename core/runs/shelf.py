@@ -14,6 +14,9 @@ from core.runs.database import READ, WRITE, Store, using
 from core.runs.records import Run, Subject
 
 NO_ARRAYS: Mapping[str, np.ndarray] = MappingProxyType({})
+LONGEST = 40  # characters of a value in a sentence
+TEXTS = ("model", "model_sha256", "answers", "data", "data_sha256", "calibration")
+NUMBERS = {"accuracy", "accuracy_dense", "drop", "images", "calibration_images", "bytes", "bytes_dense"}
 COLUMNS = "number, at, kind, name, note, subject, recipe, settings, report, extra"
 
 
@@ -67,17 +70,45 @@ def one(store: Store, number: int) -> Run:
 
 
 def _selected(store: Store, which: str, values: tuple[str | int, ...]) -> list[Run]:
-    return [_run(row) for row in _rows(store, f"SELECT {COLUMNS} FROM runs {which}", values)]
+    return [_run(store, row) for row in _rows(store, f"SELECT {COLUMNS} FROM runs {which}", values)]
 
 
 def _rows(store: Store, query: str, values: tuple[str | int, ...]) -> list[tuple]:
     return using(store, READ, lambda connection: connection.execute(query, values).fetchall())
 
 
-def _run(row: tuple) -> Run:
+def _run(store: Store, row: tuple) -> Run:
     number, at, kind, name, note, head, recipe, *dumped = row
-    settings, figures, extra = map(json.loads, dumped)
-    return Run(Subject(**json.loads(head)), recipe, figures, kind, settings, extra, name, note, number, at)
+    try:
+        settings, figures, extra = map(_object, dumped)
+        run = Run(Subject(**_object(head)), recipe, figures, kind, settings, extra, name, note, number, at)
+        _require_texts(at, kind, name, note, *(getattr(run.subject, part) for part in TEXTS))
+        _require_numbers(figures)
+        _object(recipe), run.subject.versions["torch"]
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise ValueError(
+            f"run {number} of '{store.path}' cannot be read ({error}); delete it with: runs delete {number}"
+        ) from None
+    return run
+
+
+def _object(text: str) -> dict[str, object]:
+    found = json.loads(text)
+    if not isinstance(found, dict):
+        raise ValueError(f"{text[:LONGEST]!r} is no object")
+    return found
+
+
+def _require_texts(*values: object) -> None:
+    wrong = next((value for value in values if not isinstance(value, str)), None)
+    if wrong is not None:
+        raise ValueError(f"{wrong!r} is no text")
+
+
+def _require_numbers(figures: Mapping[str, object]) -> None:
+    for name in NUMBERS & figures.keys():
+        if isinstance(figures[name], bool) or not isinstance(figures[name], int | float):
+            raise ValueError(f"its {name} is {figures[name]!r}, expected a number")
 
 
 def arrays(store: Store, number: int) -> dict[str, np.ndarray]:

@@ -33,6 +33,8 @@ class Goal:
             raise ValueError(f"bytes is {self.bytes!r}, expected the size of a file, 1 or more")
         if not 0 < self.seconds < math.inf:
             raise ValueError(f"seconds is {self.seconds!r}, expected a time above 0")
+        if self.seed < 0:
+            raise ValueError(f"seed is {self.seed!r}, expected a whole number from 0")
         if self.cost not in COSTS:
             raise ValueError(f"cost is {self.cost!r}, expected one of {', '.join(COSTS)}")
         if self.bytes is not None and self.cost != "bytes":

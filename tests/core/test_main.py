@@ -234,3 +234,11 @@ def test_every_command_explains_itself():
 )
 def test_a_device_that_is_not_there_is_one_sentence(capsys, tmp_path, device, said):
     assert said in refused(capsys, "verify", str(tmp_path), *ON, "--device", device)
+
+
+def test_an_interrupt_is_one_line(capsys, monkeypatch, tmp_path):
+    def stopped(options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setitem(COMMANDS, "inspect", (stopped, COMMANDS["inspect"][1]))
+    assert refused(capsys, "inspect", "--model", "digits_cnn") == "inspect was interrupted\n"

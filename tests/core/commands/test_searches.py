@@ -44,6 +44,7 @@ def test_a_search_writes_the_recipe_that_it_confirmed_and_keeps_it_as_a_run(few,
     [
         (["--drop", "1", "--bytes", "100"], "drop is 1.0 and bytes is 100, expected one of the two"),
         (["--drop", "-3"], "drop is -3.0, expected points of accuracy from 0 to 100"),
+        (["--drop", "1", "--seed", "-1"], "seed is -1, expected a whole number from 0"),
         (["--bytes", "10", "--seconds", "0.1"], "no recipe keeps to 10 bytes"),
     ],
 )

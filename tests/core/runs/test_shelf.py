@@ -247,3 +247,29 @@ def test_a_writer_waits_for_another_that_takes_its_time(store):
             writing.result(timeout=0.3)
         other.execute("COMMIT")
         assert writing.result(timeout=30) == 1
+
+
+@pytest.mark.parametrize(
+    "spoiled",
+    [
+        "report = 'no JSON'",
+        "report = '[]'",
+        f"report = '{'[' * 50_000}'",
+        """report = json_set(report, '$.accuracy', '<b>x</b>')""",
+        """report = json_set(report, '$.drop', json('null'))""",
+        """subject = '{"a": 1}'""",
+        """subject = json_set(subject, '$.versions', 1)""",
+        "recipe = '1'",
+        "settings = 'null'",
+        "name = x'ff'",
+    ],
+)
+def test_a_run_that_something_else_wrote_into_is_named_and_can_be_deleted(store, spoiled):
+    runs.record(store, example.run(1))
+    number = runs.record(store, example.run(2))
+    with closing(sqlite3.connect(store.path)) as connection, connection:
+        connection.execute(f"UPDATE runs SET {spoiled} WHERE number = {number}")
+    with pytest.raises(ValueError, match=rf"^run {number} of '.*' cannot be read .*; delete it with: runs delete"):
+        runs.listed(store)
+    runs.delete(store, number)
+    assert len(runs.listed(store)) == 1
