@@ -195,10 +195,18 @@ def _dense_logits(bench: Bench, batch: int) -> Tensor:
 
 
 def logits(bench: Bench, change: Change, batch: int, resume: int) -> Tensor:
-    """The changed model's outputs for one batch, (images, classes).
+    """The changed model's outputs for one batch, (images, classes); ValueError where its own code fails.
 
     resume: the step whose inputs are worth remembering for the next change; 0 remembers nothing.
     """
+    try:
+        return _logits(bench, change, batch, resume)
+    except Exception as error:  # a stranger's forward may raise anything
+        first, last = batch * bench.batch + 1, min((batch + 1) * bench.batch, len(bench.inputs))
+        raise ValueError(f"model: it fails on images {first} to {last} together ({error}); mend its forward") from error
+
+
+def _logits(bench: Bench, change: Change, batch: int, resume: int) -> Tensor:
     given = bench.inputs[batch * bench.batch : (batch + 1) * bench.batch]
     inputs = given.clone().to(bench.device)  # a model may write into what it is given
     if change.model is not None:
@@ -217,7 +225,7 @@ def logits(bench: Bench, change: Change, batch: int, resume: int) -> Tensor:
     if begin and any(held._version != version for held, version in versions):  # a step wrote into what was remembered
         bench.activations.clear()
         bench.moving["never"] = 1
-        return logits(bench, change, batch, 0)
+        return _logits(bench, change, batch, 0)
     return outputs
 
 

@@ -83,7 +83,10 @@ class Run:
     @property
     def recipe(self) -> Recipe:
         """The recipe; ValueError where it was written by a program that knows more."""
-        return from_json(self.written)
+        try:
+            return from_json(self.written)
+        except ValueError as error:
+            raise ValueError(f"run {self.number}: {error}") from None
 
     @property
     def key(self) -> str:

@@ -277,3 +277,21 @@ def test_a_model_that_views_the_outputs_of_a_convolution_is_measured():
 class Viewed(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         return x.view(len(x), -1)
+
+
+def test_a_model_that_fails_on_a_whole_batch_is_said_in_a_sentence():
+    class Few(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.fc = nn.Linear(4, 3)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            if len(x) > 16:
+                raise KeyError("too many")
+            return self.fc(x)
+
+    bench = evaluation.bench(Few().eval(), np.zeros((150, 4), np.float32), np.zeros(150, np.int64))
+    with pytest.raises(
+        ValueError, match=r"^model: it fails on images 1 to 100 together \('too many'\); mend its forward$"
+    ):
+        next(evaluation.tallies(bench, evaluation.Change({}, {})))

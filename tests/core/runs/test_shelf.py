@@ -273,3 +273,11 @@ def test_a_run_that_something_else_wrote_into_is_named_and_can_be_deleted(store,
         runs.listed(store)
     runs.delete(store, number)
     assert len(runs.listed(store)) == 1
+
+
+def test_a_recipe_that_another_program_wrote_is_named_by_its_run(store):
+    number = runs.record(store, example.run(1))
+    with closing(sqlite3.connect(store.path)) as connection, connection:
+        connection.execute("""UPDATE runs SET recipe = '{"format": "prunescope/recipe/9"}'""")
+    with pytest.raises(ValueError, match=f"^run {number}: recipe: format is 'prunescope/recipe/9'"):
+        _ = runs.one(store, number).recipe
