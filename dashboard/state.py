@@ -10,7 +10,7 @@ import pandas as pd
 import streamlit as st
 
 import sample_models
-from core import compress, live, loading, pipeline, report
+from core import compress, evaluation, live, loading, pipeline, report
 from core.factoring import Decomposed
 from core.layer import Layer
 from core.live import Look, Studio
@@ -52,7 +52,9 @@ def studio(named: tuple[str, str | None], data: str, calibrated: bool, equalize:
     measurement. equalize: as in a recipe.
     """
     basis = replace(CALIBRATED if calibrated else Recipe(), equalize=equalize)
-    made = live.opened(pipeline.study(loading.load_model(*named), loading.load_data(data), basis))
+    study = pipeline.study(loading.load_model(*named), loading.load_data(data), basis)
+    evaluation.dense_answers(study.bench, 0)  # a model that takes no whole batch of them is refused here
+    made = live.opened(study)
     gc.collect()
     gc.freeze()  # what is loaded stays: later collections need not walk it while a slider moves
     return made

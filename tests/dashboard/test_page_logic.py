@@ -380,3 +380,8 @@ def test_every_mode_removes_nearly_what_the_one_before_did(model: str, layer: st
         rows = [row for row in seen.rows if not layer or row["layer"] == layer]
         shares.append(sum(row["removed"] for row in rows) / sum(row["stored"] for row in rows))
     assert shares == pytest.approx([0.6] * len(shares), abs=0.01)
+
+
+def test_a_model_that_fails_on_a_whole_batch_is_refused_before_it_is_shown():
+    with pytest.raises(ValueError, match="fails on images 1 to 100 together"):
+        state.studio(("tests.core.plain:few", None), "tests.core.plain:data", False, "keep")
