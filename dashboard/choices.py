@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import streamlit as st
 
@@ -199,7 +200,7 @@ def export(on: Found) -> None:
     st.markdown(f"{len(on.listed)} runs with their recipes, figures, names and notes; not the answers to each image.")
     with st.container(horizontal=True):
         for words, file, kind, made in FILES:
-            st.download_button(words, made(on.listed), file, kind, on_click="ignore")
+            st.download_button(words, partial(made, on.listed), file, kind, on_click="ignore")  # made when asked for
 
 
 FILES = (
