@@ -122,7 +122,7 @@ def exports(page: Page, folder: Path) -> None:
     assert rows["pruned"]["note"] == "60 per cent"
     document = json.loads((folder / "JSON").read_text())
     assert {run["name"] for run in document["runs"]} == rows.keys()
-    page.keyboard.press("Escape")
+    page.get_by_role("dialog").get_by_role("button", name="Close").click()
     expect(page.get_by_role("dialog")).to_have_count(0)
 
 
