@@ -185,7 +185,7 @@ def with_change(recipe: Recipe, layer: str | None, changes: Mapping[str, Value])
     """
     if layer is None:
         return replace(recipe, default=merged(recipe.default, changes))
-    differs = _differing(recipe.default, merged(recipe.settings(layer), changes))
+    differs = differing(recipe.default, merged(recipe.settings(layer), changes))
     others = without_override(recipe, layer).layers
     return replace(recipe, layers={**others, layer: differs} if differs else others)
 
@@ -195,7 +195,8 @@ def without_override(recipe: Recipe, layer: str) -> Recipe:
     return replace(recipe, layers={name: o for name, o in recipe.layers.items() if name != layer})
 
 
-def _differing(default: Settings, wanted: Settings) -> dict[str, Value]:
+def differing(default: Settings, wanted: Settings) -> dict[str, Value]:
+    """The fields of `wanted` that `default` has otherwise: an override of a layer."""
     base = asdict(default)
     differs = {key: value for key, value in asdict(wanted).items() if value != base[key]}
     if "sparsity" in differs and "threshold" in differs:
@@ -208,7 +209,7 @@ def to_json(recipe: Recipe, *, indent: int | None = 1) -> str:
     document = {"format": FORMAT}
     if recipe.model:
         document["model"] = dict(recipe.model)
-    document["default"] = _differing(Settings(), recipe.default)
+    document["default"] = differing(Settings(), recipe.default)
     document["layers"] = {name: dict(override) for name, override in recipe.layers.items()}
     document["batchnorm"] = recipe.batchnorm
     document |= {name: value for name in BESIDE if (value := getattr(recipe, name)) != "keep"}

@@ -2,12 +2,11 @@
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
 from typing import NamedTuple
 
 import pandas as pd
 
-from core import compress, report
+from core import compress, recipe, report
 from core.compress import needs_images
 from core.encoding import Encoded
 from core.evaluation import Change, tallies
@@ -106,8 +105,7 @@ def table(rows: Sequence[Mapping[str, object]]) -> pd.DataFrame:
 
 def differing(settings: Settings) -> dict[str, Value]:
     """The fields that are not their defaults."""
-    base = asdict(Settings())
-    return {name: value for name, value in asdict(settings).items() if value != base[name]}
+    return recipe.differing(Settings(), settings)
 
 
 def breaking(rows: Sequence[Mapping[str, object]]) -> pd.DataFrame:

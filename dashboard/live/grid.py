@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 
-import streamlit as st
-
-from dashboard.live.board import Part, sent
+from dashboard.live import queue
+from dashboard.live.board import Part
 
 LONGEST = 200  # letters of what is typed
 DEEDS = ("edit", "copy", "choose")
@@ -55,21 +54,13 @@ class Deed:
 def part(key: str, columns: Sequence[Column], lines: Sequence[Line], words: tuple[str, str]) -> Part:
     """The table for the board. words: the name of the chosen row, and what to say above the table."""
     chosen, hint = words
-    told = {"chosen": chosen, "hint": hint, "ack": st.session_state.get(_seen(key), 0)}
+    told = {"chosen": chosen, "hint": hint, "ack": queue.acknowledged(key)}
     return Part("grid", "wide", {"columns": list(map(asdict, columns)), "rows": list(map(asdict, lines))} | told)
 
 
 def deeds(key: str) -> list[Deed]:
     """What was done since the last run, each once, in order; nothing that the browser could not have sent."""
-    raw, last = sent(key, "deeds"), st.session_state.get(_seen(key), 0)
-    found = [deed for each in raw if (deed := _deed(each)) and deed.n > last] if isinstance(raw, list) else []
-    if found:
-        st.session_state[_seen(key)] = max(deed.n for deed in found)
-    return found
-
-
-def _seen(key: str) -> str:
-    return f"deeds of {key}"
+    return queue.new(key, _deed)
 
 
 def _deed(raw: object) -> Deed | None:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import streamlit as st
-
-from dashboard.live.board import Part, sent
+from dashboard.live import queue
+from dashboard.live.board import Part
 
 LONGEST = 200  # letters of what is typed
 WHAT = ("pick", "drop", "name", "note", "open", "delete")
@@ -46,21 +45,13 @@ class Deed:
 def part(key: str, lines: Sequence[Line], words: tuple[str, str]) -> Part:
     """The list for the board. words: its title, and what stands below it."""
     title, note = words
-    told = {"title": title, "note": note, "ack": st.session_state.get(_seen(key), 0)}
+    told = {"title": title, "note": note, "ack": queue.acknowledged(key)}
     return Part("shelf", "side", told | {"runs": [dict(vars(line)) for line in lines]})
 
 
 def deeds(key: str) -> list[Deed]:
     """What was done since the last run, each once, in order; nothing that the browser could not have sent."""
-    raw, last = sent(key, "deeds"), st.session_state.get(_seen(key), 0)
-    found = [deed for each in raw if (deed := _deed(each)) and deed.n > last] if isinstance(raw, list) else []
-    if found:
-        st.session_state[_seen(key)] = max(deed.n for deed in found)
-    return found
-
-
-def _seen(key: str) -> str:
-    return f"deeds of {key}"
+    return queue.new(key, _deed)
 
 
 def _deed(raw: object) -> Deed | None:
