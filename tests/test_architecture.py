@@ -15,6 +15,7 @@ FLOORS = {
     "core.jobs": 0,
     "core.pictures": 0,
     "core.kinds": 0,
+    "core.layouts": 0,
     "core.replacing": 0,
     "core.hubs": 0,
     "core.importing": 0,
