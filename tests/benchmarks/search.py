@@ -1,6 +1,6 @@
 """The search against the best uniform recipe of a grid and against chance, with the same number of measured recipes.
 
-python -m tests.benchmarks.search [--model lenet_300_100] [--drop 0.5] [--seconds 600] [--seeds 5]
+python -m tests.benchmarks.search [--model lenet_300_100] [--drop 0.5] [--seconds 600] [--seeds 0 1 2 3 4]
 
 All three measure on the same images, by the same sizes (the whole file). Grid: every sparsity x bits, the same for all
 layers, by magnitude, with and without the column sweep, all of it. Chance: a sparsity, bits, criterion and grouping
@@ -96,13 +96,13 @@ def compare(model: str, goal: tuple[float, float], seeds: Sequence[int]) -> None
         }
         for name, points in sides.items():
             smallest = best(points, asked)
-            told = measured(others, smallest.recipe, pipeline.encoded_by(others, smallest.recipe)) if smallest else None
-            ratio = dense / smallest.bytes if smallest else 1.0
-            found[name].append((ratio, told.drop if told else math.nan, area(points, dense)))
-            print(
-                f"  {name:<8} {ratio:6.1f} times, confirmed drop {found[name][-1][1]:.2f}, area {found[name][-1][2]:.4f}",
-                flush=True,
+            other = (
+                measured(others, smallest.recipe, pipeline.encoded_by(others, smallest.recipe)) if smallest else None
             )
+            ratio = dense / smallest.bytes if smallest else 1.0
+            found[name].append((ratio, other.drop if other else math.nan, area(points, dense)))
+            told = found[name][-1]
+            print(f"  {name:<8} {told[0]:6.1f} times, confirmed drop {told[1]:.2f}, area {told[2]:.4f}", flush=True)
     print(f"{model}, at most {goal[0]} points, {goal[1]:g} s, {len(seeds)} seeds")
     print(f"{'':<8}{'times smaller':>26}{'drop, other images':>26}{'area':>26}")
     for name, rows in found.items():
