@@ -15,6 +15,7 @@ from core.certainty import Certainty, certainty
 from core.encoding import Grid
 from core.fitting import check, fitted
 from core.inputs import rounding
+from core.layouts import laid_out, packed
 from core.metrics import Metric, checked, default, rows, task
 from core.replacing import run_with
 from core.statistics import Paired, Tally
@@ -33,8 +34,8 @@ class Bench:
     inputs: (N, ...) float32, or int64 token ids. targets: (N,) int64; (N, length) of tokens; or float32 numbers.
     device: where images are run; what comes back is on the CPU. metrics: figures beside the counted answers. batch:
     images that run together. steps: None where the model runs whole. base: the model's own convolution weights, laid
-    out to run fast, where it takes them so. The memos are filled
-    as batches are measured:
+    out to run fast, where it takes them so; blocks: those of its Linear layers. The memos are filled as batches are
+    measured:
     dense answers by batch, dense logits by batch where they were asked for, activations by (step, batch, what changed
     before it), the last change seen and the step that it began at.
     """
@@ -44,6 +45,7 @@ class Bench:
     targets: Tensor
     steps: Trace | None
     base: dict[str, Tensor]
+    blocks: dict[str, Tensor]
     metrics: tuple[Metric, ...] = ()
     batch: int = BATCH
     device: str = "cpu"
@@ -71,7 +73,8 @@ def bench(model: nn.Module, inputs: np.ndarray, targets: np.ndarray, metric: Met
         steps = trace(model, x[:2].clone())
     base = {name: laid_out(tensor) for name, tensor in model.named_parameters() if tensor.dim() == 4}
     batch = max(1, min(BATCH, NUMBERS * len(outputs) // outputs.numel()))
-    return Bench(model, x, y, steps, base if _runs_with(model, base, x[:2]) else {}, metrics, batch)
+    blocks = packed(dict(model.named_parameters()), steps.linears) if steps else {}
+    return Bench(model, x, y, steps, base if _runs_with(model, base, x[:2]) else {}, blocks, metrics, batch)
 
 
 def on(bench: Bench, device: str) -> Bench:
@@ -82,7 +85,7 @@ def on(bench: Bench, device: str) -> Bench:
     with torch.no_grad():
         steps = trace(model, bench.inputs[:2].to(device))
     base = {name: laid_out(tensor.to(device)) for name, tensor in bench.base.items()}
-    return Bench(model, bench.inputs, bench.targets, steps, base, bench.metrics, bench.batch, device)
+    return Bench(model, bench.inputs, bench.targets, steps, base, {}, bench.metrics, bench.batch, device)
 
 
 def _runs_with(model: nn.Module, base: dict[str, Tensor], x: Tensor) -> bool:
@@ -124,7 +127,7 @@ def outputs(bench: Bench, change: Change, first: int = 0) -> Iterator[Tensor]:
     """The changed model's logits, (images, classes), for each batch from `first` on. Equal keys mean equal tensors."""
     lay = laid_out if bench.base else Tensor.contiguous
     laid = {name: lay(tensor.to(bench.device)) for name, tensor in change.tensors.items()}
-    change = replace(change, tensors=bench.base | laid)
+    change = replace(change, tensors=bench.base | _packed(bench, change, laid))
     if change.model is not None and bench.device != "cpu":
         change = replace(change, model=copy.deepcopy(change.model).to(bench.device))
     resume = _resume_step(bench, change)
@@ -132,6 +135,18 @@ def outputs(bench: Bench, change: Change, first: int = 0) -> Iterator[Tensor]:
         with torch.no_grad(), rounding(change.model or bench.model, change.tensors, change.inputs):
             found = logits(bench, change, batch, resume)
         yield found.cpu()
+
+
+def _packed(bench: Bench, change: Change, laid: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The changed tensors, and the dense ones of Linear layers, as oneDNN takes them where the model runs in steps.
+
+    A layer whose inputs are rounded stays plain: rounding meets its weight in torch's own `linear`.
+    """
+    if bench.steps is None or bench.device != "cpu" or change.model is not None:
+        return laid
+    free = bench.steps.linears - change.inputs.keys()
+    dense = {name: bench.blocks[name] for name in free & bench.blocks.keys()}
+    return dense | laid | packed(laid, free)
 
 
 def counted(bench: Bench, batch: int, now: Tensor) -> Tally:
@@ -191,7 +206,7 @@ def dense_logits(bench: Bench, batch: int) -> Tensor:
 
 def _dense_logits(bench: Bench, batch: int) -> Tensor:
     with torch.no_grad():
-        return logits(bench, Change(bench.base, {}), batch, 0).cpu()
+        return logits(bench, Change(bench.base | bench.blocks, {}), batch, 0).cpu()
 
 
 def logits(bench: Bench, change: Change, batch: int, resume: int) -> Tensor:
@@ -271,15 +286,3 @@ def _bytes(live: Live) -> int:
 
 def _targets(bench: Bench, batch: int) -> Tensor:
     return bench.targets[batch * bench.batch : (batch + 1) * bench.batch]
-
-
-def laid_out(tensor: Tensor) -> Tensor:
-    """Convolution weights channels last: they and the layers behind them then run in half the time here.
-
-    The strides are written out: for one input channel they are ambiguous, and torch would take them for contiguous.
-    """
-    if tensor.dim() != 4:
-        return tensor
-    _, channels, height, width = tensor.shape
-    last = tensor.contiguous(memory_format=torch.channels_last)
-    return last.as_strided(tensor.shape, (channels * height * width, 1, width * channels, channels))

@@ -1,6 +1,7 @@
 """A model as a list of steps, so that a run can begin at the first step whose weights changed."""
 
 import threading
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,6 +11,7 @@ import torch
 from torch import Tensor, fx, nn
 from torch.utils._pytree import tree_leaves
 
+from core.layouts import linear, takes_blocks
 from core.replacing import run_with
 
 Live = dict[fx.Node, object]  # what the steps so far have left for later ones
@@ -31,6 +33,18 @@ class Trace:
     def read_before(self) -> tuple[frozenset[str], ...]:
         """The parameters and buffers that the steps before each one use."""
         return (frozenset(), *accumulate(self.reads, frozenset.union))
+
+    @cached_property
+    def linears(self) -> frozenset[str]:
+        """The weights that plain Linear layers alone use, each with memory of its own."""
+        wanted = {f"{node.target}.weight" for node in self.nodes if self._linear(node)}
+        others = [read for node, read in zip(self.nodes, self.reads, strict=True) if not self._linear(node)]
+        used = Counter(tensor.data_ptr() for tensor in self.model.parameters())
+        shared = [name for name, tensor in self.model.named_parameters() if used[tensor.data_ptr()] > 1]
+        return frozenset(wanted.difference(shared, *others))
+
+    def _linear(self, node: fx.Node) -> bool:
+        return node.op == "call_module" and takes_blocks(self.model.get_submodule(node.target))
 
     def first_use(self, names: frozenset[str]) -> int:
         """The first step that uses one of the named parameters; the number of steps where none does."""
@@ -125,6 +139,8 @@ def _call_module(model: nn.Module, changed: Mapping[str, Tensor], step: tuple) -
     prefix = f"{node.target}."
     own = {name.removeprefix(prefix): value for name, value in changed.items() if name.startswith(prefix)}
     module = model.get_submodule(node.target)
+    if "weight" in own and own["weight"].is_mkldnn:
+        return linear(*args, *kwargs.values(), own["weight"], own.get("bias", module.bias))
     return run_with(module, own, args, kwargs) if own else module(*args, **kwargs)
 
 

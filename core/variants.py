@@ -13,8 +13,8 @@ from torch.ao.nn.quantized import dynamic
 
 from core import encoding
 from core.encoding import Affine, Coded, Encoded, Factored, Kept, LowRank, Rounded, Sparse, bare
-from core.evaluation import laid_out
 from core.layer import Layer, place
+from core.layouts import laid_out
 from core.pipeline import Applied, Study
 
 

@@ -3,8 +3,8 @@
 A command is (function, names of its options); a name of two words is a command within a command.
 """
 
-from core.commands import exports, folders, given, kept, measures, models, plans, recoveries, searches, sweeps
+from core.commands import exports, folders, given, kept, learning, measures, models, plans, recoveries, searches, sweeps
 
-GROUPS = (models, plans, folders, exports, measures, searches, sweeps, recoveries, kept)
+GROUPS = (models, plans, folders, exports, measures, searches, sweeps, recoveries, kept, learning)
 OPTIONS = {name: option for group in (given, *GROUPS) for name, option in group.OPTIONS.items()}
 COMMANDS = {name: command for group in GROUPS for name, command in group.COMMANDS.items()}

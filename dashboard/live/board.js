@@ -14,17 +14,30 @@ function createPart(key, { kind, area }, root) {
   return box;
 }
 
+// A part that has become one of another kind is made anew in its old place.
+function partOf(board, key, part, root) {
+  const before = board.parts.get(key);
+  if (before?.dataset.kind === part.kind) return before;
+  const box = createPart(key, part, root);
+  board.parts.set(key, box);
+  if (before) {
+    before.replaceWith(box);
+    board.ends.get(key)?.();
+  }
+  return box;
+}
+
 export default function ({ data, parentElement, setStateValue }) {
   const root = parentElement.querySelector(".ps-board");
   const board = boards.get(root) ?? { parts: new Map(), sent: {}, ends: new Map() };
   boards.set(root, board);
   for (const [key, part] of Object.entries(data.parts)) {
-    if (!board.parts.has(key)) board.parts.set(key, createPart(key, part, root));
+    const box = partOf(board, key, part, root);
     const send = (name, value) => {
       board.sent = { ...board.sent, [key]: { ...board.sent[key], [name]: value } };
       setStateValue("sent", board.sent);
     };
-    board.ends.set(key, KINDS[part.kind]({ data: part.data, parentElement: board.parts.get(key), setStateValue: send }));
+    board.ends.set(key, KINDS[part.kind]({ data: part.data, parentElement: box, setStateValue: send }));
   }
   for (const [key, box] of board.parts) box.hidden = !(key in data.parts);
   return () => {

@@ -80,7 +80,7 @@ def test_dense_logits_are_computed_once_a_bench() -> None:
     bench = a_bench()
     calls = []
     net = bench.model
-    net.fc.register_forward_hook(lambda *_: calls.append(1))
+    net.conv1.register_forward_hook(lambda *_: calls.append(1))
     behaviour.dense_answered(bench)
     once = len(calls)
     behaviour.dense_answered(bench)
