@@ -29,20 +29,23 @@ def _trained(rate: float, rounds: int, steps: int, augment: str, alpha: float = 
 
 
 def _mlps() -> tuple[Variant, ...]:
-    sizes = (_mlp(0.98, 0.975, 0.65), _mlp(0.975, 0.97, 0.6), _mlp(0.968, 0.96, 0.5))
+    sizes = (_mlp(0.981, 0.977, 0.7), _mlp(0.978, 0.973, 0.65), _mlp(0.97, 0.965, 0.6))
     ways = (
-        (0.01, 6, 1500),
-        (0.01, 6, 4000),
-        (0.005, 6, 4000),
-        (0.01, 3, 8000),
-        (0.003, 6, 8000),
-        (0.015, 10, 3000),
+        (0.01, 6, 1500, "nudge"),
+        (0.01, 6, 4000, "nudge"),
+        (0.005, 6, 4000, "nudge"),
+        (0.01, 3, 8000, "nudge"),
+        (0.01, 6, 4000, "move"),
+        (0.003, 6, 8000, "nudge"),
+        (0.02, 6, 4000, "nudge"),
+        (0.01, 6, 4000, "nudge", 0.5),
+        (0.01, 6, 4000, "nudge", 1.0, 0.1),
+        (0.01, 6, 4000, "nudge", 0.9),
+        (0.01, 6, 4000, "none"),
     )
-    beside = ((0.5, 0.01), (1.0, 1.0), (1.0, 4.0))
     return (
         (_mlp(0.93, 0.92, 0.4, 4), _trained(0.01, 3, 3000, "nudge")),
-        *((size, _trained(*way, move)) for way, size, move in product(ways, sizes, MOVES)),
-        *((size, _trained(0.01, 6, 4000, move, *own)) for size, own, move in product(sizes, beside, MOVES)),
+        *((size, _trained(*way)) for way, size in product(ways, sizes)),
     )
 
 
@@ -57,5 +60,4 @@ def _convs() -> tuple[Variant, ...]:
     )
 
 
-MOVES = ("none", "nudge")
 LENETS = {"lenet_300_100": _mlps(), "lenet5": _convs()}
