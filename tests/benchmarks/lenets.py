@@ -31,32 +31,33 @@ def _trained(rate: float, rounds: int, steps: int, augment: str, alpha: float = 
 def _mlps() -> tuple[Variant, ...]:
     sizes = (_mlp(0.981, 0.977, 0.7), _mlp(0.978, 0.973, 0.65), _mlp(0.97, 0.965, 0.6))
     ways = (
-        (0.01, 6, 1500, "nudge"),
         (0.01, 6, 4000, "nudge"),
         (0.005, 6, 4000, "nudge"),
         (0.01, 3, 8000, "nudge"),
         (0.01, 6, 4000, "move"),
-        (0.003, 6, 8000, "nudge"),
         (0.02, 6, 4000, "nudge"),
         (0.01, 6, 4000, "nudge", 0.5),
         (0.01, 6, 4000, "nudge", 1.0, 0.1),
-        (0.01, 6, 4000, "nudge", 0.9),
-        (0.01, 6, 4000, "none"),
+        (0.01, 6, 1500, "nudge"),
     )
     return (
         (_mlp(0.93, 0.92, 0.4, 4), _trained(0.01, 3, 3000, "nudge")),
-        *((size, _trained(*way)) for way, size in product(ways, sizes)),
+        *((size, _trained(*way)) for size, way in product(sizes, ways)),
     )
 
 
 def _convs() -> tuple[Variant, ...]:
-    sizes = (_conv(0.76, 0.967, 0.9975, 0.95), _conv(0.8, 0.974, 0.998, 0.96), _conv(0.76, 0.96, 0.997, 0.95, 2))
-    ways = ((0.01, 6, 1500, "nudge"), (0.01, 6, 1500, "move"), (0.005, 6, 1500, "nudge"), (0.01, 10, 900, "nudge"))
-    beside = (0.01, 6, 1000, "nudge", 0.5)
+    sizes = (_conv(0.7, 0.972, 0.998, 0.95), _conv(0.7, 0.976, 0.9983, 0.96), _conv(0.7, 0.965, 0.9975, 0.95, 2))
+    ways = (
+        (0.01, 6, 1500, "nudge"),
+        (0.03, 6, 1500, "nudge"),
+        (0.015, 10, 900, "nudge"),
+        (0.01, 6, 1000, "nudge", 0.4),
+        (0.03, 6, 1000, "nudge", 0.4),
+    )
     return (
         (_conv(0.5, 0.9, 0.97, 0.7, 4), _trained(0.01, 2, 1500, "move")),
-        *((size, _trained(*way)) for way, size in product(ways, sizes)),
-        *((size, _trained(*beside)) for size in sizes),
+        *((size, _trained(*way)) for size, way in product(sizes, ways)),
     )
 
 
