@@ -62,6 +62,7 @@ FLOORS = {
     "core.theory": 6,
     "core.biases": 5,
     "core.slabs": 6,
+    "core.sources": 3,
     "core.streaming": 7,
     "core.promises": 7,
     "core.trained": 7,
