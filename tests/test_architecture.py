@@ -64,6 +64,8 @@ FLOORS = {
     "core.slabs": 6,
     "core.sources": 3,
     "core.streaming": 7,
+    "core.inspecting": 8,
+    "core.receiving": 8,
     "core.promises": 7,
     "core.trained": 7,
     "core.pipeline": 8,
