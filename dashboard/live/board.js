@@ -14,12 +14,23 @@ function createPart(key, { kind, area }, root) {
   return box;
 }
 
+// A new part stands behind the one before it, and those that are there stay where they are.
+function place(box, before) {
+  if (before) before.after(box);
+  else box.parentElement.prepend(box);
+}
+
 export default function ({ data, parentElement, setStateValue }) {
   const root = parentElement.querySelector(".ps-board");
   const board = boards.get(root) ?? { parts: new Map(), sent: {}, ends: new Map() };
   boards.set(root, board);
+  const last = {};
   for (const [key, part] of Object.entries(data.parts)) {
-    if (!board.parts.has(key)) board.parts.set(key, createPart(key, part, root));
+    if (!board.parts.has(key)) {
+      board.parts.set(key, createPart(key, part, root));
+      place(board.parts.get(key), last[part.area]);
+    }
+    last[part.area] = board.parts.get(key);
     const send = (name, value) => {
       board.sent = { ...board.sent, [key]: { ...board.sent[key], [name]: value } };
       setStateValue("sent", board.sent);
