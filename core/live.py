@@ -56,9 +56,8 @@ class Studio:
     @cached_property
     def encoders(self) -> dict:
         """Layer name -> its encoder, which remembers its last two results."""
-        uses = self.study.uses
         return {
-            layer.name: lru_cache(maxsize=2)(partial(_coded, layer, uses[layer.name], self.study.at(layer.name)))
+            layer.name: lru_cache(maxsize=2)(partial(_coded, self.study, layer, self.study.at(layer.name)))
             for layer in self.study.known
         }
 
@@ -182,7 +181,7 @@ def _compressed(studio: Studio, recipe: Recipe) -> Done:
     _check_patience(studio, recipe)
     coded = {layer.name: studio.encoders[layer.name](recipe.settings(layer.name)) for layer in study.known}
     encoded = {name: each.encoded for name, each in coded.items()}
-    if any(getattr(recipe, name) != "keep" for name in BESIDE):
+    if study.trained is not None or any(getattr(recipe, name) != "keep" for name in BESIDE):
         key = to_json(recipe, indent=None)
         if key not in studio.righted:
             studio.righted[key] = _put_right(studio, recipe, encoded)
@@ -219,10 +218,11 @@ class Coded(NamedTuple):
     row: Row
 
 
-def _coded(layer: Layer, uses: int | None, seen: Seen | None, settings: Settings) -> Coded:
-    encoded = compress.encode(layer, settings, seen)
+def _coded(study: Study, layer: Layer, seen: Seen | None, settings: Settings) -> Coded:
+    kept = None if study.trained is None else study.trained.form(layer.name, settings)
+    encoded = compress.encode(layer, settings, seen) if kept is None else kept
     weight = compress.weights((layer,), {layer.name: encoded}).get(layer.parameter)
-    return Coded(encoded, weight, report.layer_row(layer, encoded, uses, note(layer, settings, seen)))
+    return Coded(encoded, weight, report.layer_row(layer, encoded, study.uses[layer.name], note(layer, settings, seen)))
 
 
 def _tally(studio: Studio, done: Done, seconds: float | None) -> Tally:

@@ -17,14 +17,27 @@ def parted(data: Data, learned: Mapping[str, Value]) -> tuple[Data, Data]:
 
     learned: a recipe's `recovered`, whose `images` were learned from, chosen by its `seed`; none where it has none.
     """
-    count = int(learned.get("images", 0))
+    count = _learned(learned)
     if not 0 <= count < len(data.targets):
         raise ValueError(
             f"data '{data.name}': {len(data.targets)} images of which {count} were learned from, expected some more to "
             "measure on"
         )
-    order = np.random.RandomState(int(learned.get("seed", 0))).permutation(len(data.targets))
-    return of(data, np.sort(order[count:])) if count else data, of(data, order[:count])
+    order = _order(len(data.targets), learned)
+    return of(data, left_out(len(data.targets), learned)) if count else data, of(data, order[:count])
+
+
+def left_out(total: int, learned: Mapping[str, Value]) -> np.ndarray:
+    """The numbers of the images, of `total`, that a recovered model did not learn from, ascending; see `parted`."""
+    return np.sort(_order(total, learned)[_learned(learned) :])
+
+
+def _learned(learned: Mapping[str, Value]) -> int:
+    return int(learned.get("images", 0))
+
+
+def _order(total: int, learned: Mapping[str, Value]) -> np.ndarray:
+    return np.random.RandomState(int(learned.get("seed", 0))).permutation(total)
 
 
 def check_images(loaded: Loaded, data: Data, whose: str) -> None:

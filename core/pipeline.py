@@ -18,20 +18,23 @@ from core.granting import notes
 from core.layer import Layer, layers
 from core.loading import Data, Loaded
 from core.parting import check_alike, check_images, of, parted
-from core.promises import as_promised, require
-from core.recipe import Recipe, from_json, to_json
+from core.promises import FILES as FILES
+from core.promises import as_promised, read, require
+from core.recipe import Recipe, to_json
 from core.seen import Calibration, Seen
 from core.shrinking import Shrunk, shrunk
 from core.statistics import Tally
+from core.trained import Trained
+from core.trained import trained as trained_model
 
 SEED = 0  # of every random choice made here; none is made yet
-FILES = ("report.json", "model.safetensors", "recipe.json")
 
 
 @dataclass(frozen=True, eq=False)
 class Study:
     """A model on its data. calibration: images (C, ...) that no accuracy is measured on, and `seen` what the layers
-    see of them; none where none are needed. equalized: the model that is compressed instead of the loaded one."""
+    see of them; none where none are needed. equalized, trained: the model that is compressed instead of the loaded
+    one."""
 
     loaded: Loaded
     known: tuple[Layer, ...]
@@ -41,16 +44,19 @@ class Study:
     uses: Mapping[str, int | None]
     seen: Calibration | None = None
     equalized: Equalized | None = None
+    trained: Trained | None = None
 
     @property
     def model(self) -> nn.Module:
-        """The model that is compressed: the loaded one, or one of the same outputs with equalized weights."""
-        return self.loaded.model if self.equalized is None else self.equalized.module
+        """The model that is compressed: the loaded one, one of the same outputs with equalized weights, or trained."""
+        instead = self.trained or self.equalized
+        return self.loaded.model if instead is None else instead.module
 
     @property
     def moved(self) -> dict[str, Tensor]:
         """What that model has otherwise than the loaded one, by name."""
-        return {} if self.equalized is None else dict(self.equalized.tensors)
+        instead = self.trained or self.equalized
+        return {} if instead is None else dict(instead.tensors)
 
     def at(self, layer: str) -> Seen | None:
         """What one layer sees of the calibration images."""
@@ -87,6 +93,14 @@ def study(loaded: Loaded, data: Data, recipe: Recipe, calibration_data: Data | N
     return Study(loaded, known, evaluation.on(bench, loaded.device), data.name, looked, uses, seen, even)
 
 
+def after_training(study: Study, recipe: Recipe, data: bytes) -> Study:
+    """The study with what training made of its model for a recipe in the model's place. data: see `trained.trained`."""
+    made = trained_model(study.model, study.known, recipe, data)
+    known = layers(made.module)
+    seen = study.seen and replace(study.seen, model=made.module, known=known)
+    return replace(study, known=known, seen=seen, trained=made)
+
+
 def calibrates(recipe: Recipe) -> bool:
     """Whether a recipe rests on images that its accuracy is then not measured on."""
     settings = (recipe.default, *map(recipe.settings, recipe.layers))
@@ -103,7 +117,7 @@ def basis(recipe: Recipe) -> Recipe:
 def encoded_by(study: Study, recipe: Recipe) -> dict[str, Encoded]:
     """Every layer's encoded form by layer name."""
     seen = {layer.name: study.at(layer.name) for layer in study.known}
-    return compress(study.known, recipe, seen)
+    return compress(study.known, recipe, seen) | ({} if study.trained is None else study.trained.forms(recipe))
 
 
 def _check_model(loaded: Loaded, known: tuple[Layer, ...]) -> None:
@@ -137,13 +151,17 @@ class Applied:
 
 def apply(study: Study, recipe: Recipe) -> Applied:
     """Encode every layer, then correct biases, recalibrate batch norms and shrink layers where the recipe says so."""
-    if recipe.recovered.get("by"):
+    if recipe.recovered.get("by") and study.trained is None:
         raise ValueError("recipe: it was recovered by training; run 'recover', or take 'recovered' out of it")
     return put_right(study, recipe, encoded_by(study, recipe))
 
 
 def put_right(study: Study, recipe: Recipe, encoded: Mapping[str, Encoded]) -> Applied:
     """Encoded layers with the biases, batch norms and shapes that the recipe puts right after them."""
+    if study.trained is not None:
+        study.trained.check(recipe)
+        if study.trained.whole(recipe):
+            return trained(study, recipe, encoded, study.trained.beside)
     if (recipe.equalize == "ranges") != (study.equalized is not None):
         raise ValueError(
             f"equalize is {recipe.equalize!r}, but this study was not made for it; make it with the recipe"
@@ -278,23 +296,3 @@ def written_applied(study: Study, folder: Path, recipe: Recipe, data: bytes) -> 
     small = shrunk(study.model, decoded, study.bench.inputs[:2]) if recipe.shrink == "remove" else None
     keys, inputs = dict.fromkeys(decoded, str(folder)), grids(study.known, encoded)
     return Applied(encoded, {}, Change(decoded, keys, inputs, small and small.module), small)
-
-
-def read(folder: Path, loaded: Loaded) -> tuple[dict[str, object], Recipe, bytes]:
-    """The report, the recipe and the weights of a folder; ValueError where it was made from another model."""
-    for name in FILES:
-        if not (folder / name).is_file():
-            raise ValueError(f"'{folder}' lacks {name}, expected a folder that 'apply' wrote")
-    try:
-        promised = json.loads((folder / "report.json").read_bytes())
-        known = promised["format"] == report.FORMAT and isinstance(promised["model"]["sha256"], str)
-        recipe = from_json((folder / "recipe.json").read_text("utf-8"))
-    except UnicodeDecodeError:
-        raise ValueError(f"'{folder / 'recipe.json'}' is no text, expected a recipe") from None
-    except (json.JSONDecodeError, KeyError, TypeError, RecursionError):
-        known = False
-    if not known:
-        raise ValueError(f"'{folder / 'report.json'}' is no report, expected one in format {report.FORMAT!r}")
-    if promised["model"]["sha256"] != loaded.sha256:
-        raise ValueError(f"'{folder}' was made from another model, {promised['model']}, not from '{loaded.name}'")
-    return promised, recipe, (folder / "model.safetensors").read_bytes()

@@ -1,13 +1,18 @@
-"""Figures of a report held against those that are measured again."""
+"""A folder read back, and the figures of its report held against those that are measured again."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
 from core import report
-from core.loading import Data
+from core.loading import Data, Loaded
 from core.metrics import METRICS
+from core.recipe import Recipe, from_json
+
+FILES = ("report.json", "model.safetensors", "recipe.json")
 
 
 def as_promised(data: Data, promised: Mapping[str, object]) -> Data:
@@ -44,3 +49,23 @@ def _close(name: str, promised: float, found: float) -> bool:
     return bool(
         np.isclose(promised, found, rtol=1e-4, atol=1e-3) if of_logits else np.isclose(promised, found, rtol=1e-12)
     )
+
+
+def read(folder: Path, loaded: Loaded) -> tuple[dict[str, object], Recipe, bytes]:
+    """The report, the recipe and the weights of a folder; ValueError where it was made from another model."""
+    for name in FILES:
+        if not (folder / name).is_file():
+            raise ValueError(f"'{folder}' lacks {name}, expected a folder that 'apply' wrote")
+    try:
+        promised = json.loads((folder / "report.json").read_bytes())
+        known = promised["format"] == report.FORMAT and isinstance(promised["model"]["sha256"], str)
+        recipe = from_json((folder / "recipe.json").read_text("utf-8"))
+    except UnicodeDecodeError:
+        raise ValueError(f"'{folder / 'recipe.json'}' is no text, expected a recipe") from None
+    except (json.JSONDecodeError, KeyError, TypeError, RecursionError):
+        known = False
+    if not known:
+        raise ValueError(f"'{folder / 'report.json'}' is no report, expected one in format {report.FORMAT!r}")
+    if promised["model"]["sha256"] != loaded.sha256:
+        raise ValueError(f"'{folder}' was made from another model, {promised['model']}, not from '{loaded.name}'")
+    return promised, recipe, (folder / "model.safetensors").read_bytes()

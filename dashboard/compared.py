@@ -143,7 +143,7 @@ def flips(on: Found, position: Position) -> dict[str, Part]:
     pair = _pair(on)
     if isinstance(pair, str):
         return {"gallery": gallery.part((), gallery.Frame(pair, "the images whose answer changed", ROOM))}
-    found = behaviour.flips(pair.before, pair.after).assign(image=lambda table: table["image"] + pair.first)
+    found = behaviour.flips(pair.before, pair.after).assign(image=lambda table: pair.images[table["image"]])
     title = verdicts.flips_title({kind: int((found["kind"] == kind).sum()) for kind in ("lost", "gained", "changed")})
     shown = _chosen(found)
     drawn = keeping.inputs(position) if desk.of_subject(on.pair[0], on.subject) else None

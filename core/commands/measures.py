@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from core import behaviour, pipeline, runs
+from core import behaviour, pipeline, promises, runs
 from core.behaviour import Answered
 from core.commands import given, texts
 from core.latency import Clock
@@ -121,7 +121,7 @@ def _both(options: argparse.Namespace) -> tuple[Answered, Answered]:
     if options.model is None:
         raise ValueError("compare: --model is missing, expected the model that the folders were made from")
     loaded = given.model(options)
-    held = [pipeline.read(folder, loaded) for folder in folders]
+    held = [promises.read(folder, loaded) for folder in folders]
     calibrated = next((recipe for _, recipe, _ in held if pipeline.calibrates(recipe)), Recipe())
     study = pipeline.study(loaded, given.data(options, loaded), calibrated, given.calibration(options))
     answers = [

@@ -1,23 +1,19 @@
 """`recover`: what a recipe costs, given back by training; prints a line at every look."""
 
 import argparse
-import json
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import torch
 
-from core import behaviour, pipeline, runs, training
+from core import pipeline, runs, training
 from core.commands import given, texts
-from core.commands.folders import recorded
 from core.exporting import write_folder
 from core.fitting import require_classes
 from core.loading import load_data, load_model
 from core.recipe import from_json
-from core.statistics import Tally, estimate
-from core.training import HOW, REWINDS, SCHEDULES, Kept, Move, Options, Outcome, Step, Task
+from core.training import HOW, REWINDS, SCHEDULES, Kept, Move, Options, Outcome, Step, Task, Written
 
 COLUMNS = ("doing", "step", "loss", "held out", "sparsity", "bits a weight", "done", "left")
 WIDTHS = (16, 15, 8, 9, 9, 14, 6, 8)
@@ -39,7 +35,6 @@ def recover(options: argparse.Namespace) -> str:
     if options.teacher:
         task = training.taught_by(task, load_model(options.teacher))
     folder = Path(options.checkpoint) if options.checkpoint else None
-    before = pipeline.measure(task.study, pipeline.trained(task.study, task.recipe, *task.start))
     kept = Kept()
     print(_parts(task), _line(COLUMNS), sep="\n", flush=True)
     try:
@@ -48,7 +43,7 @@ def recover(options: argparse.Namespace) -> str:
         print("stopped", file=sys.stderr)
     if not kept.best:
         raise ValueError("recover: stopped before anything satisfied the recipe, nothing is written")
-    return _written(options, (task, kept.best[0]), before, runs.subject(loaded, data))
+    return _written(options, task, kept.best[0], runs.subject(loaded, data))
 
 
 def _options(options: argparse.Namespace) -> Options:
@@ -91,24 +86,29 @@ def _parts(task: Task) -> str:
     )
 
 
-def _written(options: argparse.Namespace, made: tuple[Task, Outcome], before: Tally, subject: runs.Subject) -> str:
+def _written(options: argparse.Namespace, task: Task, outcome: Outcome, subject: runs.Subject) -> str:
     """Measure the outcome on the images that nothing was chosen by, write it and keep it among the runs."""
-    (task, outcome), folder = made, Path(options.output)
-    applied = training.applied(task, outcome)
-    tally, answers = behaviour.answered(task.study.bench, applied.change)
-    files = pipeline.files(task.study, outcome.recipe, applied, tally)
-    write_folder(folder, files)
-    run = runs.asked(subject, outcome.recipe, "recovered")
-    figures = {"held_out": outcome.accuracy, "before": before.correct / before.images, "step": outcome.step}
-    kept = recorded(options, replace(run, report=json.loads(files["report.json"]), extra=figures), answers)
-    found, plain = estimate(tally, tally.images), estimate(before, before.images)
-    low, high = found.drop_ci95
-    dense, size = pipeline.dense_bytes(task.study), len(files["model.safetensors"])
+    made, folder = training.written(task, outcome, subject), Path(options.output)
+    write_folder(folder, made.files)
+    kept = _kept(options, made, task)
+    found, (low, high) = made.figures, made.figures.drop_ci95
+    dense, size = pipeline.dense_bytes(task.study), len(made.files["model.safetensors"])
     return (
-        f"accuracy {found.accuracy:.4f}, before training {plain.accuracy:.4f}, dense {found.accuracy_dense:.4f}, drop "
-        f"{found.drop:.2f} points (95 %: {low:.2f} to {high:.2f}) on {tally.images} images\n"
+        f"accuracy {found.accuracy:.4f}, before training {made.before.accuracy:.4f}, dense {found.accuracy_dense:.4f}, "
+        f"drop {found.drop:.2f} points (95 %: {low:.2f} to {high:.2f}) on {len(task.study.bench.targets)} images\n"
         f"{size:,} bytes, {dense / size:.1f} times smaller\nwrote {folder}{kept}"
     )
+
+
+def _kept(options: argparse.Namespace, made: Written, task: Task) -> str:
+    """Says under which number the run is kept; where it cannot be, a line on stderr says why."""
+    source = {"model": options.model, "data": options.data or task.study.data}
+    source |= {"weights": options.weights} if options.weights else {}
+    try:
+        return f", kept as run {training.keep(given.store(options), made, source)}"
+    except ValueError as error:
+        print(f"note: the run is not kept, {error}", file=sys.stderr)
+        return ""
 
 
 def _option(kind: type, about: str) -> dict[str, object]:

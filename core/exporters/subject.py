@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from core import encoding, evaluation, pipeline
+from core import encoding, evaluation, pipeline, promises
 from core.encoding import Affine, Codebook, Factored, Gridded, Kept, Rounded, Sparse, bare
 from core.loading import Data, Loaded
 from core.pipeline import Applied, Study
@@ -34,8 +34,8 @@ class Subject:
 
 def opened(folder: Path, loaded: Loaded, data: Data, calibration: Data | None = None) -> Subject:
     """The compressed model of a folder that `apply` wrote; ValueError where it is none, or of another model."""
-    pipeline.read(folder, loaded)
-    files = {name: (folder / name).read_bytes() for name in pipeline.FILES}
+    promises.read(folder, loaded)
+    files = {name: (folder / name).read_bytes() for name in promises.FILES}
     return of_files(files, loaded, data, calibration)
 
 

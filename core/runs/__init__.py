@@ -4,7 +4,7 @@ from core.runs.contrasts import differing, figures, placed
 from core.runs.database import Store, default_path, open_store
 from core.runs.pairs import Pair, answers, dense_of, pair
 from core.runs.records import Run, Subject, asked, described, measured, subject
-from core.runs.shelf import annotate, arrays, delete, find, listed, one, record, rename
+from core.runs.shelf import annotate, arrays, delete, files, find, listed, one, record, rename, with_files
 from core.runs.tables import to_csv, to_json
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "described",
     "differing",
     "figures",
+    "files",
     "find",
     "listed",
     "measured",
@@ -34,4 +35,5 @@ __all__ = [
     "subject",
     "to_csv",
     "to_json",
+    "with_files",
 ]

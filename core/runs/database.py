@@ -152,3 +152,11 @@ CREATE TABLE arrays (
     PRIMARY KEY (run, name)
 );
 """
+FILES = """
+CREATE TABLE IF NOT EXISTS files (
+    run INTEGER NOT NULL REFERENCES runs (number) ON DELETE CASCADE,
+    name TEXT NOT NULL,
+    data BLOB NOT NULL,
+    PRIMARY KEY (run, name)
+);
+"""  # made with the first file, so that stores without any are read as before

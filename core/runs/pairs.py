@@ -2,6 +2,9 @@
 
 from typing import NamedTuple
 
+import numpy as np
+
+from core import parting
 from core.behaviour import Answered, check
 from core.recipe import Recipe
 from core.runs.database import Store
@@ -10,15 +13,15 @@ from core.runs.shelf import arrays, find
 
 
 class Pair(NamedTuple):
-    """Answers to the same images. first: which image of the data is the first of them."""
+    """Answers to the same images. images: their numbers in the data, ascending."""
 
     before: Answered
     after: Answered
-    first: int
+    images: np.ndarray
 
 
 def pair(store: Store, before: Run, after: Run) -> Pair:
-    """Both runs' answers, without those to images that calibrated one of them.
+    """Both runs' answers, without those to images that calibrated one of them or that one of them learned from.
 
     ValueError where they were measured on other data, or where one keeps no answers.
     """
@@ -27,13 +30,22 @@ def pair(store: Store, before: Run, after: Run) -> Pair:
             f"runs {before.number} and {after.number}: measured on '{before.subject.data}' and on "
             f"'{after.subject.data}', expected the same images"
         )
-    first = max(before.first_image, after.first_image)
+    kept = [answers(store, run) for run in (before, after)]
+    numbers = [_images(run, len(held["true"])) for run, held in zip((before, after), kept, strict=True)]
+    both = np.intersect1d(*numbers)
     sides = [
-        {name: values[first - run.first_image :] for name, values in answers(store, run).items()}
-        for run in (before, after)
+        {name: values[np.searchsorted(own, both)] for name, values in held.items()}
+        for held, own in zip(kept, numbers, strict=True)
     ]
     check(*sides)
-    return Pair(*sides, first)
+    return Pair(*sides, both)
+
+
+def _images(run: Run, count: int) -> np.ndarray:
+    """The numbers of the `count` images that a run was measured on."""
+    learned = run.recipe.recovered
+    images = int(learned.get("images", 0))
+    return parting.left_out(count + images, learned) if images else run.first_image + np.arange(count)
 
 
 def answers(store: Store, run: Run) -> Answered:

@@ -10,21 +10,24 @@ from types import MappingProxyType
 import numpy as np
 
 from core.runs.arrays import packed, unpacked_all
-from core.runs.database import READ, WRITE, Store, using
+from core.runs.database import FILES, READ, WRITE, Store, using
 from core.runs.records import Run, Subject
 
 NO_ARRAYS: Mapping[str, np.ndarray] = MappingProxyType({})
+NO_FILES: Mapping[str, bytes] = MappingProxyType({})
 LONGEST = 40  # characters of a value in a sentence
 TEXTS = ("model", "model_sha256", "answers", "data", "data_sha256", "calibration")
 NUMBERS = {"accuracy", "accuracy_dense", "drop", "images", "calibration_images", "bytes", "bytes_dense"}
 COLUMNS = "number, at, kind, name, note, subject, recipe, settings, report, extra"
 
 
-def record(store: Store, run: Run, arrays: Mapping[str, np.ndarray] = NO_ARRAYS) -> int:
+def record(
+    store: Store, run: Run, arrays: Mapping[str, np.ndarray] = NO_ARRAYS, files: Mapping[str, bytes] = NO_FILES
+) -> int:
     """The number under which a measured run is kept from now on.
 
     A run with the same key keeps its number, name and note and takes the newer figures. arrays: of the types that
-    `core.runs.arrays.TYPES` names; where none are given those kept before stay.
+    `core.runs.arrays.TYPES` names; where none are given those kept before stay. files: by name; the same of them.
     """
     stored = {name: packed(array) for name, array in arrays.items()}
     values = (run.key, run.at or _now(), run.kind, run.name, run.note, *_texts(run))
@@ -35,6 +38,11 @@ def record(store: Store, run: Run, arrays: Mapping[str, np.ndarray] = NO_ARRAYS)
             connection.execute("DELETE FROM arrays WHERE run = ?", (number,))
         rows = [(number, name, *parts) for name, parts in stored.items()]
         connection.executemany("INSERT INTO arrays (run, name, dtype, shape, data) VALUES (?, ?, ?, ?, ?)", rows)
+        if files:
+            connection.execute(FILES)
+            connection.execute("DELETE FROM files WHERE run = ?", (number,))
+            held = [(number, name, data) for name, data in files.items()]
+            connection.executemany("INSERT INTO files (run, name, data) VALUES (?, ?, ?)", held)
         return number
 
     return using(store, WRITE, work)
@@ -118,6 +126,22 @@ def arrays(store: Store, number: int) -> dict[str, np.ndarray]:
         return unpacked_all({name: tuple(stored) for name, *stored in rows})
     except ValueError as error:
         raise ValueError(f"run {number} of '{store.path}': {error}") from None
+
+
+def files(store: Store, number: int) -> dict[str, bytes]:
+    """The files that were kept with a run, by name; empty where there are none."""
+    return dict(_of_files(store, "SELECT name, data FROM files WHERE run = ?", (number,)))
+
+
+def with_files(store: Store) -> frozenset[int]:
+    """The numbers of the runs that files are kept with."""
+    return frozenset(number for (number,) in _of_files(store, "SELECT DISTINCT run FROM files", ()))
+
+
+def _of_files(store: Store, query: str, values: tuple[int, ...]) -> list[tuple]:
+    """The rows of a query of the files, none where none were ever kept."""
+    there = _rows(store, "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'files'", ())
+    return _rows(store, query, values) if there else []
 
 
 def rename(store: Store, number: int, name: str) -> None:

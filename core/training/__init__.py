@@ -7,6 +7,7 @@ from core.training.rounds import Phase, phases
 from core.training.state import Kept, Outcome, Step, applied
 from core.training.task import Images, Task, task, taught_by
 from core.training.transfer import WAYS, Arrival, Move, arrivals, carried, retargeted
+from core.training.whole import Finished, Given, Opened, Written, keep, whole, written
 
 __all__ = [
     "HOW",
@@ -16,17 +17,22 @@ __all__ = [
     "Aim",
     "Arrival",
     "Batch",
+    "Finished",
+    "Given",
     "Images",
     "Kept",
     "Move",
+    "Opened",
     "Options",
     "Outcome",
     "Phase",
     "Step",
     "Task",
+    "Written",
     "applied",
     "arrivals",
     "carried",
+    "keep",
     "loss",
     "phases",
     "recover",
@@ -36,4 +42,6 @@ __all__ = [
     "task",
     "taught",
     "taught_by",
+    "whole",
+    "written",
 ]

@@ -5,6 +5,7 @@ from dataclasses import replace
 from dashboard import rows, state
 from dashboard.lessons import measuring, standing, steps
 from dashboard.lessons.measuring import Found
+from dashboard.lessons.pictures import PICTURES, pictures
 from dashboard.lessons.standing import Stand
 from dashboard.lessons.steps import CONTENTS, CONTROL, FOOT, PREDICT, RUN, Scene
 from dashboard.live import contents, predict, row, slider
@@ -102,7 +103,8 @@ def parts(on: Scene, stand: Stand, found: Found) -> dict[str, Part]:
     if measuring.why_not(on.studio, on.lesson.name):
         return made | {"learn-intro": steps.without(on, stand), FOOT: foot}
     made |= {"learn-intro": steps.intro(on, stand), PREDICT: steps.prediction(on, found)}
-    made |= {"learn-plot": steps.plot(on, found), "learn-formula": steps.formula(on), "learn-code": steps.code(on)}
+    made |= {"learn-plot": steps.plot(on, found), **pictures(on.lesson, on.studio, steps.value_of(on))}
+    made |= {"learn-formula": steps.formula(on), "learn-code": steps.code(on)}
     if on.lesson.wrong is not None:
         made |= {"learn-wrong": steps.mistake(on), RUN: replace(row.part(steps.buttons(on, stand)[RUN]), area="plots")}
     return made | {"learn-quiz": steps.questions(on, found), "learn-reading": steps.reading(on), FOOT: foot}
@@ -111,6 +113,6 @@ def parts(on: Scene, stand: Stand, found: Found) -> dict[str, Part]:
 MODELS = {"model": state.choose_model, "data": state.choose_data}
 BUTTONS = {"run": _run, "before": _before, "after": _after}
 ORDER = (
-    *(MODEL, CONTENTS, "learn-intro", PREDICT, CONTROL, "learn-plot"),
+    *(MODEL, CONTENTS, "learn-intro", PREDICT, CONTROL, "learn-plot", *PICTURES),
     *("learn-formula", "learn-code", "learn-wrong", RUN, "learn-quiz", "learn-reading", FOOT),
 )

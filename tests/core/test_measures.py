@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from core import pipeline
+from core import pipeline, promises
 from core.__main__ import main
 from core.compress import run
 from core.loading import load_data, load_model
@@ -34,7 +34,7 @@ def printed(capsys, *arguments: str) -> str:
 def predicted(folder: Path, left_out: int = 0) -> np.ndarray:
     """What the model of a folder answers, without the memos and the resuming of a bench."""
     loaded, data = load_model(MODEL[1]), load_data(ON[3])
-    _, recipe, weights = pipeline.read(folder, loaded)
+    _, recipe, weights = promises.read(folder, loaded)
     study = pipeline.study(loaded, data, recipe)
     change = pipeline.written_applied(study, folder, recipe, weights).change
     return run(loaded.model, change.tensors, torch.from_numpy(data.inputs[left_out:])).argmax(1).numpy()

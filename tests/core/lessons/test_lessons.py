@@ -63,11 +63,11 @@ def run(lesson: Lesson) -> list[str]:
 
 
 def stated(lesson: Lesson) -> list[str]:
-    """All texts that may hold a claim: the choices of a question are answers, right and wrong."""
-    explained = [question.explains for question in lesson.questions]
-    asked = [question.asks for question in lesson.questions]
-    plain = [text for text in before(lesson) if text not in (*lesson.predict.choices, *lesson.control.stops)]
-    return [*plain, *asked, *explained, *run(lesson)]
+    """All texts that may hold a claim: labels of axes and choices, right and wrong ones, state nothing."""
+    asked = [text for question in lesson.questions for text in (question.asks, question.explains)]
+    control = (lesson.control.label, lesson.control.hint)
+    meanings = [symbol.meaning for symbol in lesson.symbols]
+    return [lesson.title, *lesson.idea, lesson.predict.question, *control, *meanings, *asked, *run(lesson)]
 
 
 @each_lesson

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core import behaviour, runs
+from core import behaviour, parting, runs
 from core.recipe import Recipe, Settings
 from core.runs import Run, Store
 from tests.core.runs.example import SUBJECT, run
@@ -38,8 +38,23 @@ def test_a_pair_leaves_out_what_calibrated_either_and_keeps_the_images_numbers(s
     one, other = kept(store, 1, 0, answers(0, (2, 7, 9))), kept(store, 2, 5, answers(5, (9,)))
     for sides in ((one, other), (other, one)):
         pair = runs.pair(store, *sides)
-        assert pair.first == 5
-        assert behaviour.flips(pair.before, pair.after)["image"].add(pair.first).tolist() == [7]
+        assert pair.images.tolist() == list(range(5, 20))
+        assert pair.images[behaviour.flips(pair.before, pair.after)["image"]].tolist() == [7]
+
+
+def test_a_pair_leaves_out_what_one_of_them_learned_from(store: Store) -> None:
+    learned = {"by": "training", "images": 12, "seed": 3, "steps": 1}
+    whole, stays = kept(store, 1, 0, answers(0, (2, 7, 9))), parting.left_out(20, learned)
+    recipe = Recipe(Settings(sparsity=0.5), recovered=learned)
+    report = dict(run(2).report) | {"calibration_images": 0}
+    made = replace(runs.asked(SUBJECT, recipe, "recovered"), report=report)
+    part = {name: values[stays] for name, values in answers(0).items()}
+    after = runs.one(store, runs.record(store, made, part))
+    for sides in ((whole, after), (after, whole)):
+        pair = runs.pair(store, *sides)
+        assert pair.images.tolist() == stays.tolist()
+        flipped = pair.images[behaviour.flips(pair.before, pair.after)["image"]]
+        assert flipped.tolist() == [image for image in (2, 7, 9) if image in stays]
 
 
 def test_a_run_beside_itself_changes_nothing(store: Store) -> None:

@@ -281,3 +281,24 @@ def test_a_recipe_that_another_program_wrote_is_named_by_its_run(store):
         connection.execute("""UPDATE runs SET recipe = '{"format": "prunescope/recipe/9"}'""")
     with pytest.raises(ValueError, match=f"^run {number}: recipe: format is 'prunescope/recipe/9'"):
         _ = runs.one(store, number).recipe
+
+
+def test_files_are_kept_with_their_run_and_go_with_it(store):
+    files = {"model.safetensors": bytes(range(256)), "empty": b""}
+    with_them, without = runs.record(store, example.run(1), files=files), runs.record(store, example.run(2))
+    assert runs.files(store, with_them) == files
+    assert runs.files(store, without) == {}
+    assert runs.with_files(store) == {with_them}
+    runs.record(store, example.run(1))
+    assert runs.files(store, with_them) == files
+    runs.delete(store, with_them)
+    assert runs.files(store, with_them) == {}
+    assert runs.with_files(store) == frozenset()
+
+
+def test_a_store_of_before_there_were_files_takes_them(store):
+    number = runs.record(store, example.run(1))
+    assert runs.files(store, number) == {}
+    assert runs.with_files(store) == frozenset()
+    runs.record(store, example.run(1), files={"a": b"b"})
+    assert runs.files(store, number) == {"a": b"b"}

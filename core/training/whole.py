@@ -1,0 +1,144 @@
+"""A whole recovery, from the files to two runs that are kept: one iterator that can be paused and told when to end."""
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
+
+import torch
+
+from core import behaviour, exporting, pipeline, runs
+from core.behaviour import Answered
+from core.compress import grids, weights
+from core.fitting import require_classes
+from core.loading import Data, Loaded
+from core.recipe import Recipe
+from core.runs import Run, Store, Subject
+from core.statistics import Estimate, Tally, estimate
+from core.training.course import recover
+from core.training.options import Options
+from core.training.state import Kept, Outcome, Step, applied
+from core.training.task import Task, task, taught_by
+from core.training.trainee import answers
+
+KIND = "recovered"  # of a run that a training made
+WEIGHTS = "model.safetensors"  # the file that is kept with such a run
+
+
+@dataclass(frozen=True, eq=False)
+class Given:
+    """What is to be trained, on what, and how. source: what names the model and its data, kept with the run.
+
+    teacher: another model to learn from than the dense one.
+    """
+
+    loaded: Loaded
+    data: Data
+    recipe: Recipe
+    options: Options
+    source: Mapping[str, str] = field(default_factory=dict)
+    teacher: Loaded | None = None
+
+
+class Opened(NamedTuple):
+    """How many images are for what, and the accuracy on the held-out ones, a fraction, dense and before training."""
+
+    learn: int
+    held: int
+    measured: int
+    dense: float
+    before: float
+
+
+class Written(NamedTuple):
+    """A recovered model, measured. figures: on images that nothing was chosen by; before: the same without training.
+
+    files: report.json, model.safetensors and recipe.json by name.
+    """
+
+    run: Run
+    figures: Estimate
+    before: Estimate
+    answers: Answered
+    files: Mapping[str, bytes]
+    weights: bytes
+
+
+class Finished(NamedTuple):
+    """What a recovery came to. before, after: numbers of the kept runs. sizes: bytes of the file, and of the dense."""
+
+    before: int
+    after: int
+    figures: Estimate
+    untrained: Estimate
+    sizes: tuple[int, int]
+
+
+def begun(given: Given) -> Task:
+    """The task of what is given; ValueError where its images or its model cannot be learned from."""
+    require_classes(torch.from_numpy(given.data.targets), "recover")
+    made = task(given.loaded, given.data, given.recipe, given.options)
+    return taught_by(made, given.teacher) if given.teacher else made
+
+
+def whole(load: Callable[[], Given], store: Store, enough: Callable[[], bool]) -> Iterator[Opened | Step | Finished]:
+    """How the images are divided, every look at the training until `enough` says so, and the two runs that are kept.
+
+    ValueError where nothing satisfied the recipe until then.
+    """
+    given = load()
+    made, kept = begun(given), Kept()
+    yield opened(made)
+    for step in recover(made, given.options, kept):
+        yield step
+        if enough():
+            break
+    if not kept.best:
+        raise ValueError("it was ended before anything satisfied the recipe")
+    subject = runs.subject(given.loaded, given.data)
+    found = written(made, kept.best[0], subject)
+    after = keep(store, found, given.source)
+    before = _untrained(store, given, subject)
+    sizes = len(found.files[WEIGHTS]), pipeline.dense_bytes(made.study)
+    yield Finished(before, after, found.figures, found.before, sizes)
+
+
+def opened(made: Task) -> Opened:
+    """What is known of a task before anything is learned."""
+    study, (encoded, beside) = made.study, made.start
+    tensors = study.moved | weights(study.known, encoded) | dict(beside)
+    dense = answers(study.loaded.model, {}, {}, made.held.x)
+    start = answers(study.model, tensors, grids(study.known, encoded), made.held.x)
+    right = [float((logits.argmax(1) == made.held.y).float().mean()) for logits in (dense, start)]
+    return Opened(len(made.learn.y), len(made.held.y), len(study.bench.targets), *right)
+
+
+def written(made: Task, outcome: Outcome, subject: Subject) -> Written:
+    """An outcome measured on the images that nothing was chosen by, as files and as a run that is not kept yet."""
+    study, held = made.study, applied(made, outcome)
+    tally, found = behaviour.answered(study.bench, held.change)
+    before = pipeline.measure(study, pipeline.trained(study, made.recipe, *made.start))
+    files = pipeline.files(study, outcome.recipe, held, tally)
+    extra = {"held_out": outcome.accuracy, "before": before.correct / before.images, "step": outcome.step}
+    run = replace(runs.asked(subject, outcome.recipe, KIND), report=json.loads(files["report.json"]), extra=extra)
+    data = exporting.serialize(study.model, study.known, outcome.encoded, outcome.beside)
+    return Written(run, _estimated(tally), _estimated(before), found, files, data)
+
+
+def _estimated(tally: Tally) -> Estimate:
+    return estimate(tally, tally.images)
+
+
+def keep(store: Store, found: Written, source: Mapping[str, str]) -> int:
+    """The number under which a recovered model is kept, with its weights and what named the model and its data."""
+    run = replace(found.run, extra={**found.run.extra, "source": dict(source)})
+    return runs.record(store, run, found.answers, {WEIGHTS: found.weights})
+
+
+def _untrained(store: Store, given: Given, subject: Subject) -> int:
+    """The number of the kept run of the recipe without the training, which is measured where there is none."""
+    run = runs.asked(subject, replace(given.recipe, recovered={}))
+    known = runs.find(store, run)
+    if known and runs.arrays(store, known.number):
+        return known.number
+    return runs.record(store, *runs.measured(pipeline.study(given.loaded, given.data, run.recipe), run))
