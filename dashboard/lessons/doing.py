@@ -104,7 +104,7 @@ def parts(on: Scene, stand: Stand, found: Found) -> dict[str, Part]:
         return made | {"learn-intro": steps.without(on, stand), FOOT: foot}
     made |= {"learn-intro": steps.intro(on, stand), PREDICT: steps.prediction(on, found)}
     made |= {"learn-plot": steps.plot(on, found), **pictures(on.lesson, on.studio, steps.value_of(on))}
-    made |= {"learn-formula": steps.formula(on), "learn-code": steps.code(on)}
+    made |= steps.working(on)
     if on.lesson.wrong is not None:
         made |= {"learn-wrong": steps.mistake(on), RUN: replace(row.part(steps.buttons(on, stand)[RUN]), area="plots")}
     return made | {"learn-quiz": steps.questions(on, found), "learn-reading": steps.reading(on), FOOT: foot}

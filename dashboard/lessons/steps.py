@@ -16,7 +16,7 @@ from dashboard.lessons.measuring import Found
 from dashboard.lessons.standing import Sitting, Stand
 from dashboard.live import chart, contents, predict, prose, quiz, slider
 from dashboard.live.board import Part
-from dashboard.live.predict import Field, Told
+from dashboard.live.predict import Field, Guess, Told
 from dashboard.live.prose import Block, Run
 from dashboard.live.row import Item
 from dashboard.live.slider import Scale
@@ -90,14 +90,26 @@ def field(on: Scene) -> Field:
         asked.high,
         tuple(telling.plain(each, on.known) for each in lessons.choices(on.lesson, on.studio.study)),
         telling.plain(asked.along, on.known),
-        tuple(f"{point:g}" for point in asked.points),
+        tuple(f"{asked.points[place]:g}" for place in _places(on.lesson)),
     )
+
+
+def _places(lesson: Lesson) -> list[int]:
+    """The points of a curve from left to right, as the plot has them."""
+    points = lesson.predict.points
+    return sorted(range(len(points)), key=points.__getitem__)
+
+
+def answer_of(lesson: Lesson, found: Measured) -> Guess:
+    """What a prediction is held against, a curve's from left to right."""
+    answer = found.answer
+    return tuple(answer[place] for place in _places(lesson)) if lesson.predict.kind == "curve" else answer
 
 
 def prediction(on: Scene, found: Found) -> Part:
     """The prediction, and the measurement beside it."""
     wanted, guess = field(on), on.sitting.guess
-    answer = found.start.answer if found.start else None
+    answer = answer_of(on.lesson, found.start) if found.start else None
     said = verdicts.verdict(wanted, guess, answer) if answer is not None and guess is not None else ""
     if found.running:
         said = f"{said} Measuring in the background, which takes a few seconds …".strip()
@@ -151,25 +163,29 @@ def _answered(on: Scene, now: Measured) -> str:
     return f" – {telling.plain(asked.axis, on.known)}: {now.answer:.1f} {asked.unit}".rstrip()
 
 
-def formula(on: Scene) -> Part:
-    """The formula, with symbols that say what they mean."""
-    blocks = [
+def working(on: Scene) -> dict[str, Part]:
+    """The formula, and the lines of ours that compute it: beside each other, or one where a picture leaves a place."""
+    formula, code, name = _formula(on), _code(on), f"Source of {on.lesson.code}"
+    if len(on.lesson.pictures) % 2:
+        return {"learn-code": prose.part([*formula, *code], name)}
+    return {"learn-formula": prose.part(formula), "learn-code": prose.part(code, name)}
+
+
+def _formula(on: Scene) -> list[Block]:
+    return [
         Block("h2", (Run("The formula"),)),
         Block("p", telling.formula(on.lesson, on.known), "formula"),
         Block("p", (Run("Point at a symbol, or reach it with Tab, to see what it means."),), "soft"),
     ]
-    return prose.part(blocks)
 
 
-def code(on: Scene) -> Part:
-    """The lines of ours that compute it."""
+def _code(on: Scene) -> list[Block]:
     where, source = source_of(on.lesson.code)
-    blocks = [
+    return [
         Block("h2", (Run("Our code for it"),)),
         Block("p", (Run(where, "code"),), "soft"),
         Block("pre", (Run(source),)),
     ]
-    return prose.part(blocks, f"Source of {on.lesson.code}")
 
 
 @cache
@@ -187,7 +203,7 @@ def mistake(on: Scene) -> Part:
     wrong = on.lesson.wrong
     blocks = [
         Block("h2", (Run("What the usual tutorial gets wrong"),)),
-        Block("p", telling.runs(wrong.says), "said"),
+        Block("p", telling.runs(wrong.says), "taught"),
     ]
     if on.sitting.ran:
         blocks.append(Block("p", telling.runs(wrong.what, measuring.ran_wrong(on.studio, on.lesson.name).figures)))
@@ -226,7 +242,7 @@ def buttons(on: Scene, stand: Stand) -> dict[str, tuple[Item, ...]]:
     place = names.index(stand.lesson)
     titles = {each.name: each.title for each in standing.listed()}
     before, after = names[place - 1] if place else "", names[place + 1] if place + 1 < len(names) else ""
-    run = "Run it again" if on.sitting.ran else f"Run it on {on.position.model}"
+    run = f"Was run on {on.position.model}" if on.sitting.ran else f"Run it on {on.position.model}"
     return {
         RUN: (Item("button", "run", run, disabled=on.sitting.ran),),
         FOOT: (

@@ -1,7 +1,8 @@
 """The texts of a lesson as runs: filled with figures, marks as type, the glossary's terms with what they mean."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from functools import cache
 
 from core import lessons
@@ -15,7 +16,15 @@ Figures = Mapping[str, Figure]
 def runs(text: str, figures: Figures | None = None, terms: bool = True) -> tuple[Run, ...]:
     """A text with its figures. terms: whether words of the glossary say what they mean."""
     told = lessons.filled(text, figures) if figures is not None else text
-    return tuple(run for run in _marked(told, terms) if run.text)
+    return tuple(_once(run for run in _marked(told, terms) if run.text))
+
+
+def _once(found: Iterable[Run]) -> Iterator[Run]:
+    """A term that was explained before in the same text is another kind of run."""
+    known = set()
+    for run in found:
+        yield replace(run, kind="again") if run.kind == "term" and run.meaning in known else run
+        known.add(run.meaning)
 
 
 def plain(text: str, figures: Figures) -> str:

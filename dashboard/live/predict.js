@@ -14,7 +14,8 @@ function show(spot) {
   const held = spot.root.getRootNode().activeElement === measure;
   measure.hidden = data.asked;
   measure.disabled = guess === null;
-  again.hidden = !data.asked || data.busy;
+  again.hidden = !data.asked;
+  put(again, data.busy ? "Cancel" : "Predict again");
   if (held && !again.hidden) again.focus(); // the button that had the focus is gone
 }
 

@@ -48,25 +48,34 @@ class Field:
 
 @dataclass(frozen=True)
 class Told:
-    """What has been measured. guess: the prediction, None before it. answer: None until it is there."""
+    """What has been measured. guess: the prediction, None before it. answer: None until it is there.
+
+    busy: whether something is being measured, which can be cancelled.
+    """
 
     guess: Guess | None = None
     answer: Guess | None = None
     verdict: str = ""
+    busy: bool = False
 
 
 @dataclass(frozen=True)
 class Asked:
-    """What a person did: 'Measure' with a guess, or, without, 'Predict again'."""
+    """What a person did: 'Measure' with a guess, or, without, 'Predict again' or 'Cancel'."""
 
     guess: Guess | None
 
 
 def part(field: Field, question: Sequence[Run], told: Told) -> Part:
     """The prediction for the board."""
-    asked = {"asked": told.guess is not None, "busy": told.guess is not None and told.answer is None}
-    words = {"title": "Your prediction", "question": prose.sent(question), "digits": field.digits, "step": field.step}
-    return Part("predict", "plots", vars(field) | words | asked | vars(told))
+    words = {
+        "asked": told.guess is not None,
+        "title": "Your prediction",
+        "question": prose.sent(question),
+        "digits": field.digits,
+        "step": field.step,
+    }
+    return Part("predict", "plots", vars(field) | words | vars(told))
 
 
 def asked(key: str, field: Field) -> Asked | None:

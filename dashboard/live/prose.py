@@ -10,7 +10,7 @@ from dashboard.live.board import Part
 
 @dataclass(frozen=True)
 class Run:
-    """A piece of text. kind: '', 'code', 'em', or 'term' and 'symbol', which have a meaning."""
+    """A piece of text. kind: '', 'code', 'em', or 'term', 'again' and 'symbol', which have a meaning."""
 
     text: str
     kind: str = ""
@@ -19,7 +19,7 @@ class Run:
 
 @dataclass(frozen=True)
 class Block:
-    """A heading ('h1', 'h2'), a sentence ('p') or code ('pre'). style: '', 'soft', 'lead', 'said', 'formula'."""
+    """A heading ('h1', 'h2'), a sentence ('p') or code ('pre'). style: '', 'soft', 'lead', 'taught', 'formula'."""
 
     tag: str
     runs: tuple[Run, ...]

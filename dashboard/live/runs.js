@@ -1,4 +1,5 @@
-// Runs of text: plain, code, emphasised, and words and symbols that say what they mean when pointed at or focused.
+// Runs of text: plain, code, emphasised, and words and symbols that say what they mean when pointed at or focused;
+// a word that was explained before is not another stop of the Tab key.
 const shownRuns = new WeakMap();
 const GAP = 6; // px between a word and its meaning
 let meanings = 0;
@@ -7,14 +8,12 @@ function runOf({ text, kind, meaning }) {
   if (!kind) return document.createTextNode(text);
   const made = document.createElement(TAGS[kind]);
   made.textContent = text;
-  if (meaning) {
-    Object.assign(made, { type: "button", className: `ps-${kind}` });
-    made.dataset.meaning = meaning;
-  }
+  if (made.localName === "button") Object.assign(made, { type: "button", className: `ps-${kind}` });
+  if (meaning) made.dataset.meaning = meaning;
   return made;
 }
 
-const TAGS = { code: "code", em: "em", term: "button", symbol: "button" };
+const TAGS = { code: "code", em: "em", term: "button", again: "span", symbol: "button" };
 
 // What stays the same is left alone, and with it the focus.
 function fillRuns(node, runs) {
