@@ -56,6 +56,7 @@ FLOORS = {
     "core.behaviour": 4,
     "core.cascade": 6,
     "core.joint": 6,
+    "core.container": 1,
     "core.exporting": 6,
     "core.planning": 6,
     "core.report": 6,
