@@ -17,7 +17,7 @@ NAME = "prunescope"  # of the one tensor
 COMMON = (
     b'.running_mean","F32",.running_var","F32","layers.downsample.norm.attention.qkv.proj.head.block.conv.fc.bias","F32"'
     b',"kind":"low_rank","groups":1,"left":{"right":{"kind":"gridded","inputs_bits":"zero":"kind":"dense","kind":"affine"'
-    b',"kind":"rounded","block":"kind":"codebook",{"kind":"kept","rows":,"columns":,"values":{"kind":"sparse","survivors"'
+    b',"kind":"rounded","block":"kind":"codebook",{"kind":"kept","rows":,"columns":,"run":1,"values":{"kind":"sparse","survivors"'
     b':,"values":{"kind":"affine","rows":1,"columns":,"zero":127,"width":8,"block":}}},{"kind":"codebook","rows":,"columns'
     b'":,"width":3,"block":}}},"tensors":[["fc1.weight:rows","U8",],[".weight:columns","U8",],[".weight:scale","F32",1,1]'
     b',[".weight:levels","F32",1,8],[".bias:mask_ans","U8",],[".weight:codes_ans","U8",],["conv1.weight:mask_ans","U8",'

@@ -79,8 +79,10 @@ def serialize(
 
 
 def _changed(known: tuple[Layer, ...], encoded: Mapping[str, Encoded]) -> dict[str, Encoded]:
-    """Parameter name -> its encoded form, for the layers that are not as they were."""
-    return {layer.parameter: encoded[layer.name] for layer in known if not unchanged(layer, encoded[layer.name])}
+    """Parameter name -> its encoded form, for the layers that are not as they were and for what lies beside them."""
+    changed = {layer.parameter: encoded[layer.name] for layer in known if not unchanged(layer, encoded[layer.name])}
+    names = {layer.name for layer in known}
+    return changed | {name: form for name, form in encoded.items() if name not in names}
 
 
 def _index(forms: Mapping[str, Encoded]) -> dict[str, object]:
@@ -100,7 +102,8 @@ def _untied(model: nn.Module) -> dict[str, Tensor]:
 def deserialize(
     data: bytes, model: nn.Module, known: tuple[Layer, ...]
 ) -> tuple[dict[str, Encoded], dict[str, Tensor]]:
-    """The encoded form of each layer, and every tensor that stands for one of the model's, decoded, by name.
+    """The encoded form of each layer by its name and of what lies beside by parameter, and every tensor that stands for
+    one of the model's, decoded, by parameter.
 
     ValueError where the bytes are no such file or do not fit the model. Nothing in them is executed.
     """
@@ -109,8 +112,19 @@ def deserialize(
     encoded = {layer.name: form for layer, (form, _) in read.items()}
     decoded = {layer.parameter: layer.parameter_of(matrix) for layer, (_, matrix) in read.items()}
     rest = {name: tensor for name, tensor in tensors.items() if SEPARATOR not in name}
+    for name, tensor in _untied(model).items():
+        if name in forms and name not in decoded:
+            parts = _parts(name, tensors)
+            encoded[name], row = _matrix_form(name, (1, tensor.numel()), forms[name], parts)
+            rest[name] = row.reshape(tensor.shape)
     _check_names(_untied(model), decoded | rest)
     return encoded, rest | decoded
+
+
+def _parts(parameter: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The parts of a parameter's form, by their own names."""
+    prefix = parameter + SEPARATOR
+    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
 
 
 def _opened(data: bytes) -> tuple[dict[str, Tensor], dict[str, object]]:
@@ -133,8 +147,15 @@ def _layer_form(layer: Layer, form: Mapping | None, tensors: Mapping[str, Tensor
         fits = whole is not None and tuple(whole.shape) == layer.shape
         parts = {"values": layer.matrix_of(whole.float()).reshape(-1)} if fits else {}
     else:
-        prefix = layer.parameter + SEPARATOR
-        parts = {name.removeprefix(prefix): t for name, t in tensors.items() if name.startswith(prefix)}
+        parts = _parts(layer.parameter, tensors)
+    return _matrix_form(f"layer '{layer.name}'", (rows, columns), form, parts)
+
+
+def _matrix_form(
+    what: str, shape: tuple[int, int], form: object, parts: Mapping[str, Tensor]
+) -> tuple[Encoded, Tensor]:
+    """The encoded form of a matrix of that shape, and what it decodes to; ValueError that begins with `what`."""
+    rows, columns = shape
     try:
         if not isinstance(form, Mapping):
             raise ValueError(f"its form is {form!r}, expected an object")
@@ -149,7 +170,7 @@ def _layer_form(layer: Layer, form: Mapping | None, tensors: Mapping[str, Tensor
             raise ValueError(f"it decodes to {shape_of(encoded)}, expected ({rows}, {columns})")
         matrix = encoded.decode()
     except (ValueError, KeyError, TypeError, RuntimeError) as error:
-        raise ValueError(f"layer '{layer.name}': {error}") from None
+        raise ValueError(f"{what}: {error}") from None
     return encoded, matrix
 
 

@@ -58,6 +58,7 @@ FLOORS = {
     "core.joint": 6,
     "core.container": 1,
     "core.exporting": 6,
+    "core.resting": 6,
     "core.planning": 6,
     "core.report": 6,
     "core.theory": 6,

@@ -17,7 +17,7 @@ TYPES |= {"U64": "u8", "U32": "u4", "U16": "u2", "U8": "u1", "F8_E4M3": "u1", "B
 COMMON = (
     b'.running_mean","F32",.running_var","F32","layers.downsample.norm.attention.qkv.proj.head.block.conv.fc.bias","F32"'
     b',"kind":"low_rank","groups":1,"left":{"right":{"kind":"gridded","inputs_bits":"zero":"kind":"dense","kind":"affine"'
-    b',"kind":"rounded","block":"kind":"codebook",{"kind":"kept","rows":,"columns":,"values":{"kind":"sparse","survivors"'
+    b',"kind":"rounded","block":"kind":"codebook",{"kind":"kept","rows":,"columns":,"run":1,"values":{"kind":"sparse","survivors"'
     b':,"values":{"kind":"affine","rows":1,"columns":,"zero":127,"width":8,"block":}}},{"kind":"codebook","rows":,"columns'
     b'":,"width":3,"block":}}},"tensors":[["fc1.weight:rows","U8",],[".weight:columns","U8",],[".weight:scale","F32",1,1]'
     b',[".weight:levels","F32",1,8],[".bias:mask_ans","U8",],[".weight:codes_ans","U8",],["conv1.weight:mask_ans","U8",'
@@ -108,7 +108,8 @@ def _decode(form, parts, mask=None):
         raise ValueError(f"a matrix of {form['rows']} x {form['columns']}, expected at most {MOST} weights")
     if form["kind"] == "kept":  # the other rows and columns are 0
         sides = [
-            _unpack(parts[s], 1, form[s]) > 0 if s in parts else np.ones(form[s], bool) for s in ("rows", "columns")
+            np.repeat(_unpack(parts[s], 1, form[s] // run) > 0, run) if s in parts else np.ones(form[s], bool)
+            for s, run in (("rows", 1), ("columns", form["run"]))
         ]
         whole = np.zeros((form["rows"], form["columns"]), np.float32)
         whole[np.ix_(*sides)] = _decode(form["values"], parts)
