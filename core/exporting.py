@@ -71,7 +71,9 @@ def serialize(
     model: nn.Module, known: tuple[Layer, ...], encoded: Mapping[str, Encoded], buffers: Mapping[str, Tensor]
 ) -> bytes:
     """The file's bytes. buffers: recalibrated batch-norm statistics that replace the model's own."""
-    tensors = stored(model, known, encoded) | {name: tensor.contiguous() for name, tensor in buffers.items()}
+    forms = _changed(known, encoded)
+    beside = {name: tensor.contiguous() for name, tensor in buffers.items() if name not in forms}
+    tensors = stored(model, known, encoded) | beside
     forms = _changed(known, encoded)
     if forms:
         return container.packed(tensors, _index(forms))
@@ -114,6 +116,8 @@ def deserialize(
     rest = {name: tensor for name, tensor in tensors.items() if SEPARATOR not in name}
     for name, tensor in _untied(model).items():
         if name in forms and name not in decoded:
+            if name in rest:
+                raise ValueError(f"{name} is stored in two ways, expected one")
             parts = _parts(name, tensors)
             encoded[name], row = _matrix_form(name, (1, tensor.numel()), forms[name], parts)
             rest[name] = row.reshape(tensor.shape)

@@ -55,6 +55,8 @@ def _own_answers(subject: Subject, path: Path) -> Tensor:
     for layer in subject.study.known:
         if layer.parameter in encoded:
             tensors[layer.parameter] = layer.parameter_of(tensors[layer.parameter])
+    shapes = {name: tensor.shape for name, tensor in model.state_dict().items()}
+    tensors = {name: tensor.reshape(shapes[name]) for name, tensor in tensors.items()}
     model.load_state_dict(tensors, strict=False)  # a weight with two names is stored once
     with rounding(model, model.state_dict(), subject.applied.change.inputs):
         return run(subject, model)
