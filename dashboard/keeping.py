@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import streamlit as st
 
-from core import keeping, loading, pipeline, runs
+from core import keeping, pipeline, runs
 from core.jobs import Job
 from core.latency import Clock, Latency, latency
 from core.live import Look
@@ -52,7 +52,7 @@ def subject(position: Position) -> Subject:
 
 @lru_cache(maxsize=8)
 def _subject(model: str, weights: str | None, data: str) -> Subject:
-    return runs.subject(loading.load_model(model, weights), loading.load_data(data))
+    return runs.subject(offers.load_model(model, weights), offers.load_data(data))
 
 
 def _subject_soon(position: Position) -> Subject | None:
@@ -103,7 +103,7 @@ def begin(position: Position, run: Run) -> Job:
 
 def _study(where: tuple[str, str | None, str], recipe: Recipe) -> Study:
     model, weights, data = where
-    return pipeline.study(loading.load_model(model, weights), loading.load_data(data), recipe)
+    return pipeline.study(offers.load_model(model, weights), offers.load_data(data), recipe)
 
 
 def _key(position: Position, recipe: Recipe, fresh: bool = False) -> tuple:

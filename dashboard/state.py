@@ -1,7 +1,6 @@
 """The only caches and the only session keys of the page."""
 
 import gc
-import shlex
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -10,13 +9,13 @@ import pandas as pd
 import streamlit as st
 
 import sample_models
-from core import compress, evaluation, live, loading, pipeline, report
+from core import compress, evaluation, live, pipeline, report
 from core.factoring import Decomposed
 from core.layer import Layer
 from core.live import Look, Studio
 from core.recipe import Recipe, Settings, from_json, to_json
 from core.theory import loss_change
-from dashboard import offers
+from dashboard import offers, uploads
 
 START = "digits_cnn"
 UNDO = 200
@@ -52,7 +51,8 @@ def studio(named: tuple[str, str | None], data: str, calibrated: bool, equalize:
     measurement. equalize: as in a recipe.
     """
     basis = replace(CALIBRATED if calibrated else Recipe(), equalize=equalize)
-    study = pipeline.study(loading.load_model(*named), loading.load_data(data), basis)
+    study = pipeline.study(offers.load_model(*named), offers.load_data(data), basis)
+    uploads.note_built(named, data, calibrated, equalize)
     evaluation.dense_answers(study.bench, 0)  # a model that takes no whole batch of them is refused here
     made = live.opened(study)
     gc.collect()
@@ -71,8 +71,7 @@ def studio_of(position: Position) -> Studio:
 def as_options(position: Position) -> str:
     """The position's model and data as the command line takes them."""
     weights = offers.arguments().weights if position.model == offers.arguments().model else None
-    named = {"model": position.model, "weights": weights, "data": position.data}
-    return " ".join(f"--{option} {shlex.quote(value)}" for option, value in named.items() if value)
+    return offers.as_options((position.model, weights), position.data)
 
 
 def position() -> Position:
@@ -90,14 +89,14 @@ def _linked() -> Position:
     model = query.get("model", offers.arguments().model or START)
     start = Position(START, offers.data_of(START), Recipe())
     if model not in offers.models():
-        complain(f"The link names the model '{model}', which this page does not have.")
+        complain(uploads.missing("model", model))
         return start
     plot = query.get("plot", SPECTRUM)
     plain = Position(
         model, query.get("data", offers.data_of(model)), Recipe(), plot=plot if plot in PLOTS else SPECTRUM
     )
     if plain.data not in offers.data_sets():
-        complain(f"The link names the data '{plain.data}', which this page does not have.")
+        complain(uploads.missing("data", plain.data))
         return start
     try:
         recipe = from_json(query["recipe"]) if "recipe" in query else Recipe()
@@ -197,7 +196,8 @@ def write_link() -> None:
         return
     here = st.session_state["settled"]
     plain = here.recipe == Recipe()
-    query = {"model": here.model, "data": here.data, "layer": here.layer, "mode": here.mode, "plot": here.plot}
+    named = {"model": uploads.linked(here.model), "data": uploads.linked(here.data)}
+    query = named | {"layer": here.layer, "mode": here.mode, "plot": here.plot}
     defaults = {"data": offers.data_of(here.model), "layer": "", "mode": EACH, "plot": SPECTRUM}
     query = {key: value for key, value in query.items() if value != defaults.get(key)} | st.session_state["besides"]
     st.query_params.from_dict(query if plain else query | {"recipe": to_json(here.recipe, indent=None)})
@@ -241,6 +241,12 @@ def choose_model(name: str) -> None:
 def choose_data(name: str) -> None:
     """Stand at the same recipe on other data."""
     settle(replace(position(), data=name))
+
+
+def choose_recipe(recipe: Recipe) -> None:
+    """Stand at another recipe for the same model, with the sliders on all layers."""
+    mode = EACH if recipe.default.threshold is None else BELOW
+    settle(replace(position(), recipe=recipe, layer="", mode=mode))
 
 
 def choose_layer(name: str) -> None:
