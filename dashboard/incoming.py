@@ -31,7 +31,8 @@ def receive(handed: Handed) -> None:
         said = TAKERS[handed.kind](handed)
     except (ValueError, OSError) as error:
         st.session_state.pop("received", None)
-        state.complain(f"The file was not taken: {f'{error}'.rstrip('.')}.")
+        name = receiving.plain_name(handed.name)
+        state.complain(words.plain(f"'{name}' was not taken: {f'{error}'.rstrip('.')}."))
         return
     st.session_state["received"] = (handed.kind, said)
 

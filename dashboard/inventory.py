@@ -106,9 +106,10 @@ def _side(name: str) -> str:
 
 def alone(upload: Upload) -> str:
     """Why weights are not measured, and what to do to see their accuracy."""
+    title, why = words.plain(upload.title), words.plain(upload.why)
     return (
-        f"{upload.title} fits no model that this page knows ({upload.why}), so no image is run through it: it is "
-        "inspected and compressed matrix by matrix. To see its accuracy start the page with your network:"
+        f"{title} fits no model that this page knows ({why}), so no image is run through it: it is inspected and "
+        "compressed matrix by matrix. To see its accuracy start the page with your network:"
     )
 
 

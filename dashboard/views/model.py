@@ -3,7 +3,7 @@
 import streamlit as st
 
 from core.receiving import DATA, LIMITS, MB, RECIPE, SUFFIXES, UNPACKED, WEIGHTS
-from dashboard import incoming, inventory, lonely, offers, panels, state
+from dashboard import incoming, inventory, lonely, offers, panels, state, words
 from dashboard.incoming import Handed
 from dashboard.uploads import Upload
 
@@ -75,11 +75,11 @@ def _uploader(kind: str) -> None:
         incoming.receive(Handed(kind, file.name, file.getvalue(), typed))
         st.rerun()
     if incoming.said(kind):
-        st.success(incoming.said(kind))
+        st.success(words.plain(incoming.said(kind)))
 
 
 def _alone(upload: Upload, beating: bool) -> None:
-    st.markdown(f"### {upload.title} without its network")
+    st.markdown(f"### {words.plain(upload.title)} without its network")
     st.markdown(inventory.alone(upload))
     st.code(inventory.command(upload), language="bash", wrap_lines=True)
     st.html(lonely.tables(upload))
@@ -88,7 +88,7 @@ def _alone(upload: Upload, beating: bool) -> None:
     asked = lonely.recipe(removed, width)
     job = lonely.find(upload, asked)
     if job is not None and job.trouble:
-        st.error(f"It was not compressed: {job.trouble[0].rstrip('.')}.")
+        st.error(words.plain(f"It was not compressed: {job.trouble[0].rstrip('.')}."))
     if job is None or job.trouble:
         if st.button("Compress", type="primary"):
             lonely.begin(upload, asked)
