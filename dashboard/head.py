@@ -30,7 +30,7 @@ FIRST = {
     "Layers": "Each layer alone, the others dense: <b>click a cell</b>, and the layer gets that setting.",
     "Trade-offs": "Say what may be lost and press <b>Start</b>: every point is a recipe that was measured; click one.",
     "Compare": "Keep runs in Explore, pick two here: see which images they answer differently.",
-    "Model": "Bring your own: <b>drop a file below</b>; it is read as data, never run, and goes when you leave.",
+    "Model": "<b>Drop a file below</b>: it is read as data, never run, and goes when you leave.",
     "Export": "Press <b>Make and check</b>: the tool that a format is for reads the file back.",
     "Learn": "Say what you think, press <b>Measure</b>, then move the one slider: the figures are this model's own.",
 }

@@ -45,15 +45,10 @@ def about(studio: Studio, position: Position) -> str:
     metrics = [metric.name for metric in study.bench.metrics]
     beside = f" and {' and '.join(metrics)}" if metrics else ""
     return (
-        f"**Model** {_code(origin)}, {value} {unit} as a file, sha256 `{study.loaded.sha256[:12]}`  \n"
-        f"**Data** {_code(uploads.short(position.data))}, {words.count(len(study.bench.targets))} images of {shape} "
-        f"numbers; accuracy{beside} measured on {_code(study.bench.device)}"
+        f"**Model** {words.plain(origin)}, {value} {unit} as a file, sha256 {study.loaded.sha256[:12]}…  \n"
+        f"**Data** {words.plain(uploads.short(position.data))}, {words.count(len(study.bench.targets))} images of "
+        f"{shape} numbers; accuracy{beside} measured on {study.bench.device}"
     )
-
-
-def _code(text: str) -> str:
-    """A text in which a browser finds no markup."""
-    return f"`{text.replace('`', ' ')}`"
 
 
 def model_tables(study: Study) -> str:

@@ -69,6 +69,7 @@ def _uploader(kind: str) -> None:
         [suffix.removeprefix(".") for suffix in SUFFIXES[kind]],
         key=f"{kind} {turn}",
         max_upload_size=most,
+        label_visibility="collapsed",
     )
     if file is not None:
         st.session_state["turns of uploads"] = turn + 1
@@ -83,8 +84,9 @@ def _alone(upload: Upload, beating: bool) -> None:
     st.markdown(inventory.alone(upload))
     st.code(inventory.command(upload), language="bash", wrap_lines=True)
     st.html(lonely.tables(upload))
-    removed = st.slider("Prune", 0.0, 99.0, 50.0, 1.0, format="%.0f %%", key="alone removed")
-    width = st.selectbox("Bits of the weights that stay", list(lonely.WIDTHS), 4, key="alone width")
+    left, right = st.columns(2, gap="medium")
+    removed = left.slider("Prune", 0.0, 99.0, 50.0, 1.0, format="%.0f %%", key="alone removed")
+    width = right.selectbox("Bits of the weights that stay", list(lonely.WIDTHS), 4, key="alone width")
     asked = lonely.recipe(removed, width)
     job = lonely.find(upload, asked)
     if job is not None and job.trouble:
