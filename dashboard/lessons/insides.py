@@ -24,7 +24,9 @@ def _matrix(scene: Scene) -> Part:
     found, row = arrays.plane(layer, scene.encoded(layer)), report.layer_row(layer, scene.encoded(layer), None)
     dense, compressed = _planes(layer, found)
     key = scenes.key(dense.span, bool(found.removed.any()))
-    frame = tiles.Frame(words.histogram_title(layer.name, row), scenes.choice(found.part), key, version=scene.version)
+    factored = row["rank"] < row["full_rank"]
+    title = f"{layer.name} as a product of rank {row['rank']}" if factored else words.histogram_title(layer.name, row)
+    frame = tiles.Frame(title, scenes.choice(found.part), key, version=scene.version)
     return tiles.part((dense, compressed), frame)
 
 
@@ -94,8 +96,9 @@ def _codebook(scene: Scene) -> Part:
     values = compress.matrices(layer, scene.settings, scene.studio.study.at(layer.name))
     held = compress.Held(layer, scene.settings, values, encoded)
     table, lines = report.histogram(held, report.bin_edges(layer, None)), report.thresholds(held)
-    whose = "all weights" if scene.settings.group == "tensor" else "the weights of a row"
-    title = f"{len(levels)} values stand for {whose} of {layer.name}"
+    whose = "all" if scene.settings.group == "tensor" else "a row of"
+    what = f"{whose} weights of {layer.name}" if len(values) == 1 else f"{whose} numbers of a factor of {layer.name}"
+    title = f"{len(levels)} values stand for {what}"
     note = "bars: how many weights; ticks below: values of the codebook" + ("; dashed: the cut" if lines else "")
     figure = figures.histogram(table, lines, levels, layer.name)
     return chart.part(figure, chart.Card(title, note, version=scene.version, **SIZE))
@@ -122,7 +125,7 @@ def _activations(scene: Scene) -> Part:
     gone = found.removed_of
     title = f"{gone} of the {found.total} channels of {layer.name} {'is' if gone == 1 else 'are'} removed"
     some = scenes.some(len(found.channels), found.total)
-    note = f"channels of {layer.name}, {some}, for image {place + 1}; dark: little, light: much, a scale each"
+    note = f"channels of {layer.name}, {some}, for image {words.count(place + 1)}; dark: little, light: much"
     key = [(DENSE, "dense"), (COMPRESSED, "compressed")]
     key += [(GONE, "removed: the same everywhere")] if gone else []
     frame = tiles.Frame(title, note, tuple(key), "68px", 4, version=f"{scene.version} {place}")
