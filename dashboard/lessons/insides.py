@@ -90,17 +90,17 @@ def _codebook(scene: Scene) -> Part:
     layer, encoded = scene.layer, scene.encoded(scene.layer)
     if layer.not_finite:
         raise ValueError(f"{words.count(layer.not_finite)} weights of {layer.name} are NaN or infinite")
-    levels = report.levels(encoded)
-    if not len(levels):
-        raise ValueError(f"{layer.name} has no codebook: its numbers are stored as floats, each by itself")
-    values = compress.matrices(layer, scene.settings, scene.studio.study.at(layer.name))
-    held = compress.Held(layer, scene.settings, values, encoded)
+    settings, levels = scene.recipe.settings(layer.name), report.levels(encoded)
+    values = compress.matrices(layer, settings, scene.studio.study.at(layer.name))
+    held = compress.Held(layer, settings, values, encoded)
     table, lines = report.histogram(held, report.bin_edges(layer, None)), report.thresholds(held)
-    whose = "all" if scene.settings.group == "tensor" else "a row of"
+    whose = "all" if settings.group == "tensor" else "a row of"
     what = f"{whose} weights of {layer.name}" if len(values) == 1 else f"{whose} numbers of a factor of {layer.name}"
     title = f"{len(levels)} values stand for {what}"
-    note = "bars: how many weights; ticks below: values of the codebook" + ("; dashed: the cut" if lines else "")
+    title = title if len(levels) else words.histogram_title(layer.name, report.layer_row(layer, encoded, None))
+    note = "bars: how many weights" + ("; ticks below: values of the codebook" if len(levels) else "")
     figure = figures.histogram(table, lines, levels, layer.name)
+    note += "; dashed: the cut" if lines else ""
     return chart.part(figure, chart.Card(title, note, version=scene.version, **SIZE))
 
 

@@ -162,6 +162,7 @@ function update(c, data) {
   if (!before) {
     c.image = data.image;
     movePen(c, c.at);
+    if (data.draws && data.source) offer(c); // what was drawn before this pad was made is here no more
   }
   answered(c, data.ack);
   c.root.dataset.version = data.version;

@@ -249,17 +249,19 @@ def test_nothing_is_wider_than_a_telephone(browser: Browser, pictures: str) -> N
         assert wide == 0
 
 
-def test_a_part_that_becomes_another_kind_is_made_anew_in_its_place(page: Page) -> None:
-    """Without codes the codebook is no plot any more but a sentence."""
-    before = page.evaluate(ORDER)
-    assert part(page, "codebook").get_attribute("data-kind") == "chart"
-    field = part(page, "bits").locator(".ps-value")
-    field.fill("off")
-    field.press("Enter")
-    expect(part(page, "codebook")).to_have_attribute("data-kind", "tiles", timeout=PATIENCE)
-    expect(part(page, "codebook")).to_contain_text("has no codebook")
-    field.fill("3")
-    field.press("Enter")
-    expect(part(page, "codebook")).to_have_attribute("data-kind", "chart", timeout=PATIENCE)
-    expect(part(page, "codebook")).to_contain_text("8 values stand for")
-    assert page.evaluate(ORDER) == before
+def test_a_part_that_becomes_another_kind_is_made_anew_in_its_place(browser: Browser, pictures: str) -> None:
+    """A model without pictures has a sentence where the canvas would be."""
+    with faultless(browser, pictures, **DESK) as page:
+        before = page.evaluate(ORDER)
+        stroke(page, SEVEN)
+        answered(page, "7")
+        for name, kind, words in (
+            ("On a table", "tiles", "you can draw only for models that take square grey pictures"),
+            ("On digits", "canvas", "Draw a digit"),
+        ):
+            page.get_by_role("button", name=name).click()
+            expect(part(page, "canvas")).to_have_attribute("data-kind", kind, timeout=PATIENCE)
+            expect(part(page, "canvas")).to_contain_text(words)
+            assert page.evaluate(ORDER) == before
+        stroke(page, SEVEN)
+        answered(page, "7")
