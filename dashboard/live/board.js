@@ -14,16 +14,18 @@ function createPart(key, { kind, area }, root) {
   return box;
 }
 
-// A part that has become one of another kind is made anew in its old place.
-function partOf(board, key, part, root) {
-  const before = board.parts.get(key);
-  if (before?.dataset.kind === part.kind) return before;
+// A part that has become one of another kind is made anew in its old place; a new one stands behind the one before it,
+// and those that are there stay where they are.
+function partOf(board, key, part, { root, before }) {
+  const there = board.parts.get(key);
+  if (there?.dataset.kind === part.kind) return there;
   const box = createPart(key, part, root);
   board.parts.set(key, box);
-  if (before) {
-    before.replaceWith(box);
+  if (there) {
+    there.replaceWith(box);
     board.ends.get(key)?.();
-  }
+  } else if (before) before.after(box);
+  else box.parentElement.prepend(box);
   return box;
 }
 
@@ -31,8 +33,9 @@ export default function ({ data, parentElement, setStateValue }) {
   const root = parentElement.querySelector(".ps-board");
   const board = boards.get(root) ?? { parts: new Map(), sent: {}, ends: new Map() };
   boards.set(root, board);
+  const last = {};
   for (const [key, part] of Object.entries(data.parts)) {
-    const box = partOf(board, key, part, root);
+    const box = (last[part.area] = partOf(board, key, part, { root, before: last[part.area] }));
     const send = (name, value) => {
       board.sent = { ...board.sent, [key]: { ...board.sent[key], [name]: value } };
       setStateValue("sent", board.sent);
