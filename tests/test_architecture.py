@@ -85,6 +85,7 @@ FLOORS = {
     "core.training.adam": 0,
     "core.training.trainee": 6,
     "core.training.moving": 7,
+    "core.training.lean": 7,
     "core.training.rounds": 8,
     "core.training.task": 9,
     "core.training.state": 10,
