@@ -14,7 +14,6 @@ from core.recipe import Recipe, Settings
 from core.sweep import scheduler
 from tests.core.sweep.test_sweep import CALIBRATED, DATA, GRID, RECIPES, figures, place
 
-
 ASKING = """
 import sys
 from core import sweep
