@@ -45,7 +45,7 @@ class Lab:
     took: dict[str, float] = field(default_factory=dict)
 
     def late(self, name: str = "") -> bool:
-        """Whether the time is over before this layer, or a whole recipe, is measured again, as long as the last time."""
+        """Whether the time is over before this layer, or a whole recipe, is measured again in the time it last took."""
         return self.share + self.took.get(name, 0.0) / self.goal.seconds >= 1
 
     @property

@@ -64,10 +64,8 @@ def _connected(address: str) -> Iterator[Client]:
 
 def _check(address: str) -> None:
     """ValueError where it is no address: a client made with one would complain again whenever it is let go."""
-    from distributed.comm import get_address_host_port
-
     try:
-        port = get_address_host_port(address)[1]
+        port = _distributed().comm.get_address_host_port(address)[1]
         problem = "" if 0 < port < PORTS else f"port {port} is none of 1 to {PORTS - 1}"
     except (ValueError, TypeError, NotImplementedError) as error:
         problem = f"{error}"
