@@ -200,5 +200,5 @@ OPTIONS = {
 }
 COMMANDS = {
     "sensitivity": (sensitivity, (*given.ON, "settings", "images", "table")),
-    "search": (search, (*given.ON, "drop", "bytes", "seconds", "cost", "seed", "keep", "runs", "output")),
+    "search": (search, (*given.MEASURED, "drop", "bytes", "seconds", "cost", "seed", "keep", "runs", "output")),
 }
