@@ -199,7 +199,8 @@ def write_link() -> None:
     plain = here.recipe == Recipe()
     query = {"model": here.model, "data": here.data, "layer": here.layer, "mode": here.mode, "plot": here.plot}
     defaults = {"data": offers.data_of(here.model), "layer": "", "mode": EACH, "plot": SPECTRUM}
-    query = {key: value for key, value in query.items() if value != defaults.get(key)} | st.session_state["besides"]
+    query = {key: value for key, value in query.items() if value != defaults.get(key)}
+    query |= st.session_state.get("besides", {})
     st.query_params.from_dict(query if plain else query | {"recipe": to_json(here.recipe, indent=None)})
 
 
