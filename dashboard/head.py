@@ -7,7 +7,7 @@ from pathlib import Path
 import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 
-from dashboard import state
+from dashboard import offers, state
 
 STYLE = Path(__file__).with_name("page.css").read_text("utf-8")
 
@@ -16,7 +16,7 @@ def head(pages: Sequence[StreamlitPage], here: str) -> None:
     """The page's own css, the links to all views, what to do first in this one, and what the model is."""
     state.arrive(here)
     st.html(f"<style>{STYLE}</style>")
-    about = html.escape(state.about(state.position()))
+    about = html.escape(offers.about(state.position().model))
     with st.container(horizontal=True, key="ps-head"):
         st.html("<b class='ps-brand'>Prunescope</b>")
         if len(pages) > 1:

@@ -22,7 +22,6 @@ from core.training.task import Task, task, taught_by
 from core.training.trainee import answers
 
 KIND = "recovered"  # of a run that a training made
-WEIGHTS = "model.safetensors"  # the file that is kept with such a run
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,7 +98,7 @@ def whole(load: Callable[[], Given], store: Store, enough: Callable[[], bool]) -
     found = written(made, kept.best[0], subject)
     after = keep(store, found, given.source)
     before = _untrained(store, given, subject)
-    sizes = len(found.files[WEIGHTS]), pipeline.dense_bytes(made.study)
+    sizes = len(found.files[runs.WEIGHTS]), pipeline.dense_bytes(made.study)
     yield Finished(before, after, found.figures, found.before, sizes)
 
 
@@ -119,8 +118,9 @@ def written(made: Task, outcome: Outcome, subject: Subject) -> Written:
     tally, found = behaviour.answered(study.bench, held.change)
     before = pipeline.measure(study, pipeline.trained(study, made.recipe, *made.start))
     files = pipeline.files(study, outcome.recipe, held, tally)
-    extra = {"held_out": outcome.accuracy, "before": before.correct / before.images, "step": outcome.step}
-    run = replace(runs.asked(subject, outcome.recipe, KIND), report=json.loads(files["report.json"]), extra=extra)
+    extra = {"held_out": outcome.accuracy, "before": before.correct / before.images}
+    asked = runs.asked(subject, outcome.recipe, KIND, {"phase": outcome.phase, "step": outcome.step})
+    run = replace(asked, report=json.loads(files["report.json"]), extra=extra)
     data = exporting.serialize(study.model, study.known, outcome.encoded, outcome.beside)
     return Written(run, _estimated(tally), _estimated(before), found, files, data)
 
@@ -132,7 +132,7 @@ def _estimated(tally: Tally) -> Estimate:
 def keep(store: Store, found: Written, source: Mapping[str, str]) -> int:
     """The number under which a recovered model is kept, with its weights and what named the model and its data."""
     run = replace(found.run, extra={**found.run.extra, "source": dict(source)})
-    return runs.record(store, run, found.answers, {WEIGHTS: found.weights})
+    return runs.record(store, run, found.answers, {runs.WEIGHTS: found.weights})
 
 
 def _untrained(store: Store, given: Given, subject: Subject) -> int:
