@@ -1,6 +1,7 @@
 """A whole recovery, from the files to two runs that are kept: one iterator that can be paused and told when to end."""
 
 import json
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
@@ -87,9 +88,12 @@ def whole(load: Callable[[], Given], store: Store, enough: Callable[[], bool]) -
     """
     given = load()
     made, kept = begun(given), Kept()
-    yield opened(made)
+    yield opened(made, given.options)
+    away = 0.0
     for step in recover(made, given.options, kept):
-        yield step
+        left = time.monotonic()
+        yield _without(step, away)
+        away += time.monotonic() - left
         if enough():
             break
     if not kept.best:
@@ -102,13 +106,20 @@ def whole(load: Callable[[], Given], store: Store, enough: Callable[[], bool]) -
     yield Finished(before, after, found.figures, found.before, sizes)
 
 
-def opened(made: Task) -> Opened:
-    """What is known of a task before anything is learned."""
+def _without(step: Step, away: float) -> Step:
+    """The step with its times, less the seconds in which the caller held the training."""
+    part = 1 - away / step.seconds if step.seconds else 1.0
+    return replace(step, seconds=part * step.seconds, left=part * step.left)
+
+
+def opened(made: Task, options: Options) -> Opened:
+    """What is known of a task before anything is learned. Without labels the dense answers are the right ones."""
     study, (encoded, beside) = made.study, made.start
     tensors = study.moved | weights(study.known, encoded) | dict(beside)
     dense = answers(study.loaded.model, {}, {}, made.held.x)
     start = answers(study.model, tensors, grids(study.known, encoded), made.held.x)
-    right = [float((logits.argmax(1) == made.held.y).float().mean()) for logits in (dense, start)]
+    target = made.held.y if options.alpha > 0 else dense.argmax(1)
+    right = [float((logits.argmax(1) == target).float().mean()) for logits in (dense, start)]
     return Opened(len(made.learn.y), len(made.held.y), len(study.bench.targets), *right)
 
 

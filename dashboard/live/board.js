@@ -1,7 +1,8 @@
 // Everything that moves, mounted as one: Streamlit's own work for each element would cost more than the drawing.
 const boards = new WeakMap();
 
-function createPart(key, { kind, area }, root) {
+// follows: the part of the same area that stands there and comes after it, or null.
+function createPart(key, { kind, area }, root, follows) {
   const box = document.createElement("div");
   box.className = "ps-part";
   box.dataset.part = key;
@@ -10,7 +11,7 @@ function createPart(key, { kind, area }, root) {
   for (const made of box.querySelectorAll("[id]")) made.id = `${made.id}-${key}`;
   for (const name of ["for", "aria-describedby"])
     for (const made of box.querySelectorAll(`[${name}]`)) made.setAttribute(name, `${made.getAttribute(name)}-${key}`);
-  root.querySelector(`.ps-${area}`).append(box);
+  root.querySelector(`.ps-${area}`).insertBefore(box, follows);
   return box;
 }
 
@@ -18,8 +19,10 @@ export default function ({ data, parentElement, setStateValue }) {
   const root = parentElement.querySelector(".ps-board");
   const board = boards.get(root) ?? { parts: new Map(), sent: {}, ends: new Map() };
   boards.set(root, board);
-  for (const [key, part] of Object.entries(data.parts)) {
-    if (!board.parts.has(key)) board.parts.set(key, createPart(key, part, root));
+  const all = Object.entries(data.parts);
+  const after = (i) => all.slice(i + 1).find(([key, { area }]) => area === all[i][1].area && board.parts.has(key))?.[0];
+  for (const [i, [key, part]] of all.entries()) {
+    if (!board.parts.has(key)) board.parts.set(key, createPart(key, part, root, board.parts.get(after(i)) ?? null));
     const send = (name, value) => {
       board.sent = { ...board.sent, [key]: { ...board.sent[key], [name]: value } };
       setStateValue("sent", board.sent);
