@@ -96,22 +96,30 @@ def apply(path: str, recipe: Recipe, folder: Path) -> dict[str, object]:
     with tempfile.TemporaryDirectory(dir=folder) as parts:
         spool = _Spool(Path(parts))
         for entry in listed:
-            encoded = None if entry.why else _encoded(path, entry, recipe)
-            if encoded is None:
-                _add(spool, entry.name, _tensor(path, entry))
-            else:
+            encoded = _added(spool, path, entry, recipe)
+            if encoded is not None:
                 forms[entry.name] = encoded.form()
-                for part, values in encoded.tensors().items():
-                    _add(spool, f"{entry.name}{SEPARATOR}{part}", values)
             if not entry.why:
                 shaped = _shaped(entry)
                 rows.append(report.layer_row(shaped, encoded or Dense(shaped.matrix), None))
+            del encoded  # before the next one is made
         size = _finish(spool, folder / "model.safetensors", {"format": FORMAT, "forms": forms})
     made = {"name": Path(path).stem, "sha256": _sha256(path)}
     figures = _report(rows, (size, Path(path).stat().st_size), made)
     (folder / "recipe.json").write_text(to_json(recipe), "utf-8")
     (folder / "report.json").write_text(json.dumps(figures, indent=1, allow_nan=False), "utf-8")
     return figures
+
+
+def _added(spool: "_Spool", path: str, entry: Entry, recipe: Recipe) -> Encoded | None:
+    """Adds an entry's tensors to the spool; its encoded form where it has one."""
+    encoded = None if entry.why else _encoded(path, entry, recipe)
+    if encoded is None:
+        _add(spool, entry.name, _tensor(path, entry))
+        return None
+    for part, values in encoded.tensors().items():
+        _add(spool, f"{entry.name}{SEPARATOR}{part}", values)
+    return encoded
 
 
 def write(path: str, recipe: Recipe, folder: Path) -> dict[str, object]:

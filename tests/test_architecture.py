@@ -132,6 +132,7 @@ FLOORS = {
     "dashboard.export": 12,
     "dashboard.outgoing": 12,
     "dashboard.panels": 12,
+    "dashboard.lessons": 16,
     "dashboard.views": 17,
     "dashboard.app": 18,
 }

@@ -19,6 +19,7 @@ LEAST, WORD = 32, 16  # log2 of the least state; bits given out at a time
 STATE_WORDS = 3  # words of a final state
 EXCESS = 2.0**-17
 LANE_WORDS = 1024  # a lane's own state is then 0.3 % of it
+AT_ONCE = 1 << 21  # symbols looked up at a time
 FEW_LANES = 32  # below, plain whole numbers are faster than arrays
 
 
@@ -77,9 +78,8 @@ def encode(model: Model, symbols: np.ndarray, lanes: int, words: int) -> np.ndar
 
     Returns uint16 (STATE_WORDS * lanes + words,), zeros at the end.
     """
-    places = _contexts(model, symbols) * model.table.shape[1] + symbols
-    frequencies, starts = model.table.astype(np.uint32).ravel(), _starts(model.table).ravel()
-    states, given = (_encode_one if lanes == 1 else _encode_lanes)(model, frequencies[places], starts[places], lanes)
+    frequencies, starts = _looked_up(model, symbols)
+    states, given = (_encode_one if lanes == 1 else _encode_lanes)(model, frequencies, starts, lanes)
     stream = np.zeros(STATE_WORDS * lanes + words, np.uint16)
     stream[: STATE_WORDS * lanes] = (states[:, None] >> np.arange(0, 48, WORD, dtype=np.uint64)).astype("u2").ravel()
     stream[STATE_WORDS * lanes :][: len(given)] = given
@@ -91,15 +91,26 @@ def _starts(table: np.ndarray) -> np.ndarray:
     return (np.cumsum(table, 1) - table).astype(np.uint32)
 
 
-def _contexts(model: Model, symbols: np.ndarray) -> np.ndarray:
-    padded = np.zeros(model.segments * model.segment, np.int32)
-    padded[: model.count] = model.base
-    contexts = padded.reshape(model.segments, model.segment)
-    held = np.zeros(contexts.shape, np.uint8)
-    held.ravel()[: model.count] = symbols
+def _looked_up(model: Model, symbols: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The frequency of each symbol where it stands and the sum of those below it, (count,) uint16."""
+    tables = model.table.astype(np.uint16).ravel(), _starts(model.table).astype(np.uint16).ravel()
+    found = tuple(np.empty(model.count, np.uint16) for _ in tables)
+    size = max(1, AT_ONCE // model.segment) * model.segment
+    for part in (slice(begin, begin + size) for begin in range(0, model.count, size)):
+        places = _contexts(model, model.base[part], symbols[part]) * model.table.shape[1] + symbols[part]
+        for values, table in zip(found, tables, strict=True):
+            values[part] = table[places]
+    return found
+
+
+def _contexts(model: Model, base: np.ndarray, symbols: np.ndarray) -> np.ndarray:
+    """The contexts of symbols from the beginning of a segment on, int32."""
+    shape = -(-len(symbols) // model.segment), model.segment
+    contexts, held = np.zeros(shape, np.int32), np.zeros(shape, np.uint8)
+    contexts.ravel()[: len(symbols)], held.ravel()[: len(symbols)] = base, symbols
     for distance, weights in model.neighbours:
         contexts[:, distance:] += weights[held[:, :-distance]]
-    return contexts.ravel()[: model.count]
+    return contexts.ravel()[: len(symbols)]
 
 
 def _encode_one(model: Model, frequencies: np.ndarray, starts: np.ndarray, lanes: int) -> tuple[np.ndarray, list[int]]:

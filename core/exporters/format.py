@@ -97,7 +97,7 @@ def _hold(exporter: Exporter, subject: Subject, checked: Checked) -> None:
     An input between two codes may go either way: there the answers count.
     """
     on_codes = "inputs" in facets(subject) and exporter.keeps["inputs"].kept
-    limit = FLOAT * max(1.0, checked.largest)
+    limit = FLOAT * checked.largest
     if on_codes and checked.agreement < LIKE:
         raise ValueError(f"read back, it answers {checked.agreement:.1%} of the images alike; nothing is written")
     if not on_codes and not checked.left <= limit:

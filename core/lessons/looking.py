@@ -1,7 +1,8 @@
 """What the measures of lessons share: a study made for lessons, and accuracies on its first images, measured once."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 from weakref import WeakKeyDictionary
 
 import pandas as pd
@@ -20,7 +21,8 @@ from core.statistics import Estimate, estimate
 POINT = 1 + 1e-9  # of accuracy that may go: a difference of percentages is exact to a few float64 steps
 IMAGES = 500  # that a lesson measures on
 BASIS = Recipe(Settings(compensate="outputs", bits=1))  # lessons look at calibration images, which are left out
-KEPT: WeakKeyDictionary[Study, dict[str, Estimate]] = WeakKeyDictionary()
+KEPT: WeakKeyDictionary[Study, dict[Hashable, object]] = WeakKeyDictionary()
+Found = TypeVar("Found")
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,10 +50,14 @@ def looked_at(subject: Study) -> int:
 
 def measured(subject: Study, recipe: Recipe) -> Estimate:
     """What the model answers after a recipe, on the first images; each recipe is measured once a study."""
+    return kept(subject, to_json(recipe), lambda: _estimate(subject, pipeline.apply(subject, recipe).change))
+
+
+def kept(subject: Study, key: Hashable, make: Callable[[], Found]) -> Found:
+    """What `make` gives, made once for a study and key; it goes with the study, so it must not hold on to it."""
     known = KEPT.setdefault(subject, {})
-    key = to_json(recipe)
     if key not in known:
-        known[key] = _estimate(subject, pipeline.apply(subject, recipe).change)
+        known[key] = make()
     return known[key]
 
 
@@ -98,4 +104,8 @@ def largest(subject: Study) -> str:
 
 def size(subject: Study, recipe: Recipe) -> int:
     """Bytes of the model's file after a recipe, as it would be written."""
-    return file_bytes(subject.model, subject.known, pipeline.encoded_by(subject, recipe))
+    return kept(
+        subject,
+        ("bytes", to_json(recipe)),
+        lambda: file_bytes(subject.model, subject.known, pipeline.encoded_by(subject, recipe)),
+    )

@@ -1,8 +1,7 @@
 // Everything that moves, mounted as one: Streamlit's own work for each element would cost more than the drawing.
 const boards = new WeakMap();
 
-// follows: the part of the same area that stands there and comes after it, or null.
-function createPart(key, { kind, area }, root, follows) {
+function createPart(key, { kind, area }, root) {
   const box = document.createElement("div");
   box.className = "ps-part";
   box.dataset.part = key;
@@ -11,23 +10,42 @@ function createPart(key, { kind, area }, root, follows) {
   for (const made of box.querySelectorAll("[id]")) made.id = `${made.id}-${key}`;
   for (const name of ["for", "aria-describedby"])
     for (const made of box.querySelectorAll(`[${name}]`)) made.setAttribute(name, `${made.getAttribute(name)}-${key}`);
-  root.querySelector(`.ps-${area}`).insertBefore(box, follows);
+  root.querySelector(`.ps-${area}`).append(box);
   return box;
+}
+
+// A part that has become one of another kind is made anew in its old place; a new one stands where `data` has it.
+function partOf(board, key, parts, root) {
+  const part = parts[key];
+  const before = board.parts.get(key);
+  if (before?.dataset.kind === part.kind) return before;
+  const box = createPart(key, part, root);
+  board.parts.set(key, box);
+  if (before) {
+    before.replaceWith(box);
+    board.ends.get(key)?.();
+  } else followed(board, key, parts)?.before(box);
+  return box;
+}
+
+// The box of the next part of the same area that stands already.
+function followed(board, key, parts) {
+  const names = Object.keys(parts), area = parts[key].area;
+  const next = names.slice(names.indexOf(key) + 1).find((name) => parts[name].area === area && board.parts.has(name));
+  return board.parts.get(next);
 }
 
 export default function ({ data, parentElement, setStateValue }) {
   const root = parentElement.querySelector(".ps-board");
   const board = boards.get(root) ?? { parts: new Map(), sent: {}, ends: new Map() };
   boards.set(root, board);
-  const all = Object.entries(data.parts);
-  const after = (i) => all.slice(i + 1).find(([key, { area }]) => area === all[i][1].area && board.parts.has(key))?.[0];
-  for (const [i, [key, part]] of all.entries()) {
-    if (!board.parts.has(key)) board.parts.set(key, createPart(key, part, root, board.parts.get(after(i)) ?? null));
+  for (const [key, part] of Object.entries(data.parts)) {
+    const box = partOf(board, key, data.parts, root);
     const send = (name, value) => {
       board.sent = { ...board.sent, [key]: { ...board.sent[key], [name]: value } };
       setStateValue("sent", board.sent);
     };
-    board.ends.set(key, KINDS[part.kind]({ data: part.data, parentElement: board.parts.get(key), setStateValue: send }));
+    board.ends.set(key, KINDS[part.kind]({ data: part.data, parentElement: box, setStateValue: send }));
   }
   for (const [key, box] of board.parts) box.hidden = !(key in data.parts);
   return () => {

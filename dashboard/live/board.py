@@ -27,6 +27,8 @@ KINDS = {
     "gallery": ("gallery.js",),
     "lines": ("lines.js",),
     "grid": ("grid.js",),
+    "tiles": ("tiles.js",),
+    "canvas": ("canvas_bars.js", "canvas.js"),
     "chart": ("chart_axes.js", "chart_traces.js", "chart_heat.js", "chart_points.js", "chart.js"),
 }
 

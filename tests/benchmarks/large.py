@@ -5,6 +5,7 @@ for each command its time, its peak memory and the bound: 5 s and 1 GB; twice th
 """
 
 import json
+import multiprocessing
 import os
 import subprocess
 import sys
@@ -39,6 +40,11 @@ def weights() -> dict[str, torch.Tensor]:
     return found | {f"model.layers.{layer}.norm.weight": torch.ones(WIDTH).bfloat16() for layer in range(DEPTH)}
 
 
+def write(path: Path) -> None:
+    """Write the weights to a file."""
+    safetensors.torch.save_file(weights(), path)
+
+
 def run(*arguments: str) -> tuple[float, float]:
     """Seconds and the peak memory in MB of one command in a process of its own."""
     start = time.perf_counter()
@@ -53,7 +59,9 @@ def main(folder: Path) -> None:
     """Print a line for each command."""
     path, recipe = folder / "large.safetensors", folder / "recipe.json"
     if not path.is_file():
-        safetensors.torch.save_file(weights(), path)
+        made = multiprocessing.get_context("spawn").Process(target=write, args=(path,))  # a process passes its peak on
+        made.start()
+        made.join()
     recipe.write_text(json.dumps(RECIPE))
     seconds, memory = run("inspect", "--model", str(path))
     print(f"inspect  {seconds:7.1f} s of 5  {memory:7.0f} MB of 1024")

@@ -1,6 +1,6 @@
 """The search against the best uniform recipe of a grid and against chance, with the same number of measured recipes.
 
-python -m tests.benchmarks.search [--model lenet_300_100] [--drop 0.5] [--seconds 600] [--seeds 5]
+python -m tests.benchmarks.search [--model lenet_300_100] [--drop 0.5] [--seconds 600] [--seeds 0 1 2 3 4]
 
 All three measure on the same images, by the same sizes (the whole file). Grid: every sparsity x bits, the same for all
 layers, by magnitude, with and without the column sweep, all of it. Chance: a sparsity, bits, criterion and grouping
@@ -76,12 +76,12 @@ def area(points: Sequence[Point], dense: int) -> float:
     )
 
 
-def compare(model: str, goal: tuple[float, float], seeds: int) -> None:
+def compare(model: str, goal: tuple[float, float], seeds: Sequence[int]) -> None:
     """Run all three for each seed and print the table."""
     loaded = load_model(model)
     data = load_data(loaded.data)
     found: dict[str, list[tuple[float, float, float]]] = {"search": [], "grid": [], "chance": []}
-    for seed in range(seeds):
+    for seed in seeds:
         study, others = parts(loaded, data, seed=seed)
         asked = Goal(drop=goal[0], seconds=goal[1], seed=seed)
         start = time.perf_counter()
@@ -96,11 +96,14 @@ def compare(model: str, goal: tuple[float, float], seeds: int) -> None:
         }
         for name, points in sides.items():
             smallest = best(points, asked)
-            told = measured(others, smallest.recipe, pipeline.encoded_by(others, smallest.recipe)) if smallest else None
+            other = (
+                measured(others, smallest.recipe, pipeline.encoded_by(others, smallest.recipe)) if smallest else None
+            )
             ratio = dense / smallest.bytes if smallest else 1.0
-            found[name].append((ratio, told.drop if told else math.nan, area(points, dense)))
-            print(f"  {name:<8} {ratio:6.1f} times, confirmed drop {found[name][-1][1]:.2f}", flush=True)
-    print(f"{model}, at most {goal[0]} points, {goal[1]:g} s, {seeds} seeds")
+            found[name].append((ratio, other.drop if other else math.nan, area(points, dense)))
+            told = found[name][-1]
+            print(f"  {name:<8} {told[0]:6.1f} times, confirmed drop {told[1]:.2f}, area {told[2]:.4f}", flush=True)
+    print(f"{model}, at most {goal[0]} points, {goal[1]:g} s, {len(seeds)} seeds")
     print(f"{'':<8}{'times smaller':>26}{'drop, other images':>26}{'area':>26}")
     for name, rows in found.items():
         columns = [shown(list(column)) for column in zip(*rows, strict=True)]
@@ -112,6 +115,6 @@ if __name__ == "__main__":
     parser.add_argument("--model", default="lenet_300_100")
     parser.add_argument("--drop", type=float, default=0.5)
     parser.add_argument("--seconds", type=float, default=600.0)
-    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--seeds", type=int, nargs="+", default=range(5))
     options = parser.parse_args()
     compare(options.model, (options.drop, options.seconds), options.seeds)

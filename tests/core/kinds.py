@@ -76,6 +76,11 @@ def made(name: str) -> tuple[nn.Module, Tensor]:
     return build().eval().requires_grad_(False), zoo.random(*shape, seed=1)
 
 
+def lstm() -> nn.Module:
+    """A recurrent network of three classes."""
+    return made("lstm")[0]
+
+
 NETS: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...]]] = {
     "conv1d": (lambda: Flat(nn.Conv1d(4, 3, 3)), (25, 4, 9)),
     "conv3d": (lambda: Flat(nn.Conv3d(2, 3, 2)), (25, 2, 3, 4, 5)),

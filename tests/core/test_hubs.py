@@ -11,6 +11,7 @@ from torch import nn
 
 from core.__main__ import main
 from core.loading import load_model
+from tests.core import zoo
 
 TINY = {"num_hidden_layers": 2, "hidden_size": 16, "num_attention_heads": 2, "intermediate_size": 24}
 SIDE = {"hidden_sizes": [8, 12], "depths": [1, 1], "num_labels": 3}
@@ -61,6 +62,11 @@ FAMILIES = {
     "convnext": (convnext, images),
     "mobilenet": (mobilenet, images),
 }
+PLAIN = {
+    "tests.core.zoo:resnet18": (30, 3, 32, 32),
+    "tests.core.zoo:squeeze_excite": (30, 3, 32, 32),
+    "tests.core.kinds:lstm": (30, 7, 6),
+}
 
 
 @pytest.fixture(params=FAMILIES)
@@ -74,19 +80,37 @@ def family(request, tmp_path, monkeypatch) -> tuple[str, Path]:
     return request.param, tmp_path
 
 
-def test_a_family_of_transformers_goes_all_the_way(family, capsys):
-    name, folder = family
-    model, on = ["--model", "transformers:net"], ["--data", "data.npz"]
+def gone_all_the_way(model: list[str], on: list[str], capsys) -> tuple[list[dict], dict]:
+    """The rows of `inspect` and the report, once the compressed model is verified and onnxruntime agrees with it."""
     assert main(["inspect", *model, *on, "--json"]) == 0
-    found = json.loads(capsys.readouterr().out)
-    assert all(row["macs"] is not None for row in found["layers"])
+    rows = json.loads(capsys.readouterr().out)["layers"]
     assert main(["plan", *model, "--planner", "uniform", "sparsity=0.5", "bits=4", "-o", "r.json"]) == 0
     assert main(["apply", *model, *on, "--recipe", "r.json", "-o", "out"]) == 0
     assert main(["verify", "out", *model, *on]) == 0
-    report = json.loads((folder / "out" / "report.json").read_text())
+    assert main(["export", "onnx", "out", *model, *on, "-o", "net.onnx"]) == 0
+    assert "100.0% of 30 images answered alike" in capsys.readouterr().out
+    report = json.loads(Path("out", "report.json").read_text())
     assert report["sparsity"] == pytest.approx(0.5, abs=0.01)
     assert report["bytes"] < report["bytes_dense"]
-    assert (report.get("metric") or {}).get("name") == ("perplexity" if name == "gpt2" else None)
+    return rows, report
+
+
+def test_a_family_of_transformers_goes_all_the_way(family, capsys):
+    rows, report = gone_all_the_way(["--model", "transformers:net"], ["--data", "data.npz"], capsys)
+    assert all(row["macs"] is not None for row in rows)
+    assert (report.get("metric") or {}).get("name") == ("perplexity" if family[0] == "gpt2" else None)
+
+
+@pytest.mark.parametrize("factory", PLAIN)
+def test_a_network_in_plain_torch_goes_all_the_way(tmp_path, monkeypatch, capsys, factory):
+    monkeypatch.chdir(tmp_path)
+    x = np.random.default_rng(0).normal(size=PLAIN[factory]).astype(np.float32)
+    np.savez("data.npz", x=x, y=np.arange(30) % 3)
+    gone_all_the_way(["--model", factory], ["--data", "data.npz"], capsys)
+
+
+def test_the_network_of_18_layers_is_the_published_one():
+    assert sum(each.numel() for each in zoo.resnet18(1000).parameters()) == 11_689_512
 
 
 def test_tied_embeddings_are_compressed_once_and_counted_once(tmp_path, monkeypatch, capsys):

@@ -73,3 +73,50 @@ def net(seed: int = 0) -> Net:
     made.norm.running_mean.uniform_(-1, 1)
     made.norm.running_var.uniform_(0.5, 2)
     return made
+
+
+class Residual(nn.Module):
+    """Two convolutions beside a shortcut. He et al. 2015, arXiv:1512.03385."""
+
+    def __init__(self, before: int, after: int, stride: int) -> None:
+        super().__init__()
+        self.conv1, self.bn1 = nn.Conv2d(before, after, 3, stride, 1, bias=False), nn.BatchNorm2d(after)
+        self.conv2, self.bn2 = nn.Conv2d(after, after, 3, 1, 1, bias=False), nn.BatchNorm2d(after)
+        self.relu = nn.ReLU(inplace=True)
+        shortcut = (nn.Conv2d(before, after, 1, stride, bias=False), nn.BatchNorm2d(after))
+        self.downsample = nn.Sequential(*shortcut) if stride > 1 else nn.Identity()
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.bn2(self.conv2(self.relu(self.bn1(self.conv1(x)))))
+        return self.relu(y + self.downsample(x))
+
+
+def resnet18(classes: int = 3) -> nn.Module:
+    """The network of 18 layers for color images, 11.7 million weights for a thousand classes."""
+    torch.manual_seed(0)
+    stem = (nn.Conv2d(3, 64, 7, 2, 3, bias=False), nn.BatchNorm2d(64), nn.ReLU(inplace=True), nn.MaxPool2d(3, 2, 1))
+    sides = ((64, 64, 1), (64, 128, 2), (128, 256, 2), (256, 512, 2))
+    blocks = [block for a, b, by in sides for block in (Residual(a, b, by), Residual(b, b, 1))]
+    return nn.Sequential(*stem, *blocks, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(512, classes)).eval()
+
+
+class Excited(nn.Module):
+    """A separable convolution whose channels are weighted by what all of the image says. Hu et al. 2017,
+    arXiv:1709.01507."""
+
+    def __init__(self, before: int, after: int) -> None:
+        super().__init__()
+        self.depthwise = nn.Conv2d(before, before, 3, 2, 1, groups=before, bias=False)
+        self.pointwise, self.norm = nn.Conv2d(before, after, 1, bias=False), nn.BatchNorm2d(after)
+        self.squeeze, self.excite = nn.Conv2d(after, after // 4, 1), nn.Conv2d(after // 4, after, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = nn.functional.hardswish(self.norm(self.pointwise(self.depthwise(x))))
+        return y * self.excite(self.squeeze(y.mean((2, 3), keepdim=True)).relu()).sigmoid()
+
+
+def squeeze_excite() -> nn.Module:
+    """Three blocks that squeeze and excite, for color images of three classes."""
+    torch.manual_seed(0)
+    blocks = (Excited(3, 16), Excited(16, 32), Excited(32, 64))
+    return nn.Sequential(*blocks, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(64, 3)).eval()

@@ -3,10 +3,10 @@
 from collections.abc import Callable
 
 from core.lessons.looking import Measured
-from core.lessons.measures import pruned, stored
+from core.lessons.measures import chosen, pruned, stored, whole
 from core.pipeline import Study
 
-GROUPS = (pruned, stored)
+GROUPS = (whole, pruned, chosen, stored)
 MEASURES: dict[str, Callable[[Study, float], Measured]] = {
     name: measure for group in GROUPS for name, measure in group.MEASURES.items()
 }

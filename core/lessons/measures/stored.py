@@ -1,14 +1,18 @@
 """Lessons about how the weights that stay are stored."""
 
 import pandas as pd
+import torch
+from torch import Tensor
 
 from core import pipeline
+from core.compress import encode
 from core.lessons import looking
 from core.lessons.looking import Measured
 from core.pipeline import Study
 from core.recipe import Recipe, Settings
 
 BITS = (8, 6, 5, 4, 3, 2, 1)
+SHARED = (6, 4, 3, 2, 1)  # bits that name a value of the list
 
 
 def quantization(subject: Study, bits: float) -> Measured:
@@ -38,8 +42,47 @@ def quantization(subject: Study, bits: float) -> Measured:
     return Measured(figures, table, curve)
 
 
+def sharing(subject: Study, bits: float) -> Measured:
+    """Accuracy with each layer's weights on a list of shared values, beside as many values at even steps."""
+    kinds = {"shared": "kmeans", "even steps": "affine"}
+    rows = [
+        {"bits": step, "accuracy": looking.accuracy(subject, _listed(step, coder)), "values": kind}
+        for kind, coder in kinds.items()
+        for step in SHARED
+    ]
+    layer = looking.layer(subject, looking.largest(subject))
+    asked = {kind: _listed(bits, coder) for kind, coder in kinds.items()}
+    shared, even = (encode(layer, recipe.default).decode() for recipe in asked.values())
+    gaps = shared.unique().diff() if len(shared.unique()) > 1 else torch.zeros(1)
+    found = looking.accuracy(subject, asked["shared"])
+    written, whole = looking.size(subject, asked["shared"]), looking.size(subject, Recipe())
+    figures = {
+        "accuracy": found,
+        "drop": looking.dense(subject) - found,
+        "even": looking.accuracy(subject, asked["even steps"]),
+        "values": len(shared.unique()),
+        "off": relative_error(layer.matrix, shared),
+        "off_even": relative_error(layer.matrix, even),
+        "narrowest": float(gaps.min()),
+        "widest": float(gaps.max()),
+        "bytes": written,
+        "bytes_dense": whole,
+        "ratio": whole / written,
+    }
+    return Measured(figures, pd.DataFrame(rows), found)
+
+
+def relative_error(matrix: Tensor, other: Tensor) -> float:
+    """The squared error of `other` in percent of the squared weights."""
+    return 100 * float((matrix - other).double().square().sum() / (matrix.double().square().sum() or 1))
+
+
+def _listed(bits: float, coder: str) -> Recipe:
+    return Recipe(Settings(bits=int(bits), coder=coder, group="tensor"))
+
+
 def _coded(bits: float) -> Recipe:
     return Recipe(Settings(bits=int(bits)))
 
 
-MEASURES = {f.__name__: f for f in (quantization,)}
+MEASURES = {f.__name__: f for f in (quantization, sharing)}

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 
 from core.lessons.looking import Measured
-from core.lessons.wrong import pruned, stored
+from core.lessons.wrong import chosen, pruned, stored, whole
 from core.pipeline import Study
 
-GROUPS = (pruned, stored)
+GROUPS = (whole, pruned, chosen, stored)
 WRONG: dict[str, Callable[[Study], Measured]] = {name: run for group in GROUPS for name, run in group.WRONG.items()}

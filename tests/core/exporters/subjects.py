@@ -22,6 +22,7 @@ RECIPES = {
     "shrunk": Recipe(Settings(sparsity=0.5, pattern="row", bits=8), shrink="remove"),
     "shrunk, low rank": Recipe(Settings(sparsity=0.4, pattern="row", bits=8, rank=0.5), shrink="remove"),
     "inputs": Recipe(Settings(bits=8, inputs_bits=8)),
+    "all at once": Recipe(Settings(sparsity=0.3, pattern="row", bits=8, rank=0.8), shrink="remove", bias="correct"),
     "right afterwards": Recipe(Settings(bits=4), batchnorm="recalibrate", bias="correct"),
 }
 

@@ -18,16 +18,11 @@ from tests.core import kinds
 from tests.core.exporters.subjects import RECIPES, carried_out, of_kinds, subject
 
 QUICK = ("safetensors", "torch", "torch_safetensors", "torch_prune")
-ONCE = [
-    ("lenet5", "low rank"),
-    ("digits_resnet", "shrunk"),
-    ("digits_vit", "pruned, 4 bits"),
-]
 
 
 def holds(name: str, checked: Checked) -> None:
     assert checked.images == 200
-    assert checked.left <= FLOAT * max(1, checked.largest)
+    assert checked.left <= FLOAT * checked.largest
     assert checked.agreement > 0.95
 
 
@@ -49,14 +44,7 @@ def test_state_dicts_say_what_was_measured(model: str, recipe: str, name: str) -
 @pytest.mark.parametrize("net", kinds.NETS)
 def test_layers_of_every_kind_go_out(net: str, name: str) -> None:
     _, checked = export(EXPORTERS[name], of_kinds(net))
-    assert checked.left <= FLOAT * max(1, checked.largest)
-
-
-@pytest.mark.parametrize("name", [name for name in EXPORTERS if name not in QUICK])
-@pytest.mark.parametrize(("model", "recipe"), ONCE)
-def test_every_other_tool_says_what_was_measured(model: str, recipe: str, name: str) -> None:
-    _, checked = export(EXPORTERS[name], subject(model, recipe))
-    holds(name, checked)
+    assert checked.left <= FLOAT * checked.largest
 
 
 @pytest.mark.parametrize("name", [name for name in EXPORTERS if name not in QUICK])
@@ -140,4 +128,4 @@ def test_weights_that_lie_otherwise_or_have_two_names_go_out(name: str) -> None:
     data = Data("data", np.arange(90, dtype=np.float32).reshape(30, 3) % 9, np.arange(30) % 3)
     given = carried_out(Loaded("turned", model, fingerprint(model), ""), data, RECIPES["pruned, 4 bits"])
     _, checked = export(EXPORTERS[name], given)
-    assert checked.left <= FLOAT * max(1, checked.largest)
+    assert checked.left <= FLOAT * checked.largest

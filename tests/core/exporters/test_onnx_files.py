@@ -71,6 +71,6 @@ def test_a_missing_package_is_named_with_the_way_to_get_it() -> None:
 @pytest.mark.parametrize("net", ["cell", "split attention", "encoder"])
 def test_models_of_a_fixed_batch_and_those_that_look_into_their_layers_go_out(net: str) -> None:
     _, checked = export(EXPORTERS["onnx"], of_kinds(net))
-    assert checked.left <= FLOAT
+    assert checked.left <= FLOAT * checked.largest
     sizes = onnx.load_from_string(EXPORTERS["onnx"].write(of_kinds(net))["model.onnx"]).graph.input[0]
     assert (sizes.type.tensor_type.shape.dim[0].dim_value == 2) == (net == "cell")

@@ -2,7 +2,10 @@
 
 import importlib
 import inspect
+import sys
+import threading
 from itertools import pairwise
+from types import FrameType
 
 import pandas as pd
 import pytest
@@ -19,16 +22,19 @@ from core.recipe import FIELDS
 
 LESSONS = learn.lessons()
 SAMPLES = list(sample_models.SAMPLES)
+SMALL = "lenet5"  # the smallest sample that every lesson can have
 each_lesson = pytest.mark.parametrize("lesson", LESSONS, ids=lambda each: each.name)
+
+
+def fresh(sample: str) -> Study:
+    """A sample on its data that nothing was measured of."""
+    loaded = loading.load_model(sample)
+    return learn.study(loaded, loading.load_data(loaded.data))
 
 
 @pytest.fixture(scope="module")
 def subjects() -> dict[str, Study]:
-    made = {}
-    for name in SAMPLES:
-        loaded = loading.load_model(name)
-        made[name] = learn.study(loaded, loading.load_data(loaded.data))
-    return made
+    return {name: fresh(name) for name in SAMPLES}
 
 
 @pytest.fixture(scope="module")
@@ -63,11 +69,11 @@ def run(lesson: Lesson) -> list[str]:
 
 
 def stated(lesson: Lesson) -> list[str]:
-    """All texts that may hold a claim: the choices of a question are answers, right and wrong."""
-    explained = [question.explains for question in lesson.questions]
-    asked = [question.asks for question in lesson.questions]
-    plain = [text for text in before(lesson) if text not in (*lesson.predict.choices, *lesson.control.stops)]
-    return [*plain, *asked, *explained, *run(lesson)]
+    """All texts that may hold a claim: labels of axes and choices, right and wrong ones, state nothing."""
+    asked = [text for question in lesson.questions for text in (question.asks, question.explains)]
+    control = (lesson.control.label, lesson.control.hint)
+    meanings = [symbol.meaning for symbol in lesson.symbols]
+    return [lesson.title, *lesson.idea, lesson.predict.question, *control, *meanings, *asked, *run(lesson)]
 
 
 @each_lesson
@@ -154,20 +160,36 @@ def test_another_model_gives_other_figures(lesson, found):
 
 @each_lesson
 def test_no_measure_changes_the_model(lesson):
-    loaded = loading.load_model("lenet_300_100")
-    subject = learn.study(loaded, loading.load_data(loaded.data))
-    held = {name: tensor.clone() for name, tensor in loaded.model.state_dict().items()}
+    subject = fresh(SMALL)
+    model = subject.loaded.model
+    held = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     if not learn.why_not(lesson, subject):
         learn.measured(lesson, subject, lesson.control.high if not lesson.control.stops else None)
         if lesson.wrong is not None:
             learn.ran_wrong(lesson, subject)
-    assert all(torch.equal(held[name], tensor) for name, tensor in loaded.model.state_dict().items())
+    assert all(torch.equal(held[name], tensor) for name, tensor in model.state_dict().items())
 
 
 @each_lesson
-def test_the_code_that_is_shown_exists(lesson):
+def test_the_code_that_is_shown_is_what_measures(lesson):
+    """The function whose source a lesson shows runs while its figures are made, for a study that nobody looked at."""
     module, _, function = lesson.code.partition(":")
-    assert inspect.getsource(getattr(importlib.import_module(module), function))
+    shown = inspect.unwrap(getattr(importlib.import_module(module), function))
+    ran = set()
+
+    def note(frame: FrameType, event: str, argument: object) -> None:
+        ran.add(frame.f_code)
+
+    subject = fresh(SMALL)
+    assert not learn.why_not(lesson, subject)
+    threading.setprofile(note)
+    sys.setprofile(note)
+    try:
+        learn.measured(lesson, subject)
+    finally:
+        sys.setprofile(None)
+        threading.setprofile(None)
+    assert shown.__code__ in ran
 
 
 @each_lesson
