@@ -86,6 +86,12 @@ def histogram(table: pd.DataFrame, lines: Iterable[float], levels: np.ndarray, n
     return drawn(f"histogram {name}", data, axes, shapes=[_vertical(side * x) for x in lines for side in (-1, 1)])
 
 
+def cut_off(table: pd.DataFrame) -> bool:
+    """Whether the largest bin of a histogram goes on beyond its axis."""
+    total = (table["kept"] + table["removed"]).to_numpy()
+    return not table.empty and _top(total) < total.max()
+
+
 def _top(total: np.ndarray) -> float:
     """The height of a histogram: of its largest bin, unless that hides all others, as the zeros of a trained layer."""
     first, second = (float(count) for count in np.sort(np.append(total, 0))[-1:-3:-1])

@@ -31,7 +31,7 @@ def _about(model: str) -> str:
     number = runs.number_of(model)
     if number is None:
         return offers.about(model)
-    return f"{state.named(model)[0]} as its training left it (run {number}), on images it did not learn from."
+    return f"{state.named(model)[0]} as trained in run {number}."
 
 
 FIRST = {

@@ -122,6 +122,7 @@ def _histogram(studio: Studio, position: Position, looked: Look) -> Part:
     factored = compress.decomposed(layer, settings, studio.study.at(layer.name)) if len(held.values) > 1 else None
     table = report.histogram(held, state.edges(layer, factored))
     note = words.histogram_note(row, table, (lines, len(levels)))
+    note += "; the highest bar goes on beyond the axis" if figures.cut_off(table) else ""
     figure = figures.histogram(table, lines, levels, layer.name)
     return _card(figure, words.histogram_title(layer.name, row), note)
 

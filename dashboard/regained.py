@@ -4,10 +4,11 @@ from core.live import Studio
 from core.recipe import Recipe
 from core.training import planned
 from dashboard import curves, findings, gains, state, trainings, words
-from dashboard.live import chart, progress, readout
+from dashboard.live import chart, progress, readout, tiles
 from dashboard.live.board import Part
 from dashboard.live.row import Item
-from dashboard.trainings import HOW, Found, Training
+from dashboard.live.tiles import Tile
+from dashboard.trainings import HOW, Example, Found, Training
 
 CARD = {"height": "calc((100vh - 52px - 3 * 16px) / 2)", "phone": "280px"}
 UNKNOWN = "–"
@@ -93,7 +94,7 @@ def plots(studio: Studio, training: Training | None, found: Found) -> dict[str, 
         for each in curves.CURVES
     }
     if "temperature" in HOW[trainings.wish().how].fields:
-        made["curve-sparsity"] = _softened(studio, version)
+        made["curve-sparsity"] = _softened(trainings.example(studio, trainings.wish()), version)
     return made
 
 
@@ -110,12 +111,23 @@ def _planned(studio: Studio) -> dict[str, Part]:
         )
         for field, axis in PLANNED.items()
     }
-    return made | ({"softened": _softened(studio, version)} if "temperature" in HOW[wished.how].fields else {})
-
-
-def _softened(studio: Studio, version: str) -> Part:
-    wished = trainings.wish()
+    if "temperature" not in HOW[wished.how].fields:
+        return made
     shown = trainings.example(studio, wished)
+    drawn = {} if shown.pixels is None else {"example": _picture(shown, version)}
+    return made | {"softened": _softened(shown, version)} | drawn
+
+
+def _picture(shown: Example, version: str) -> Part:
+    rows, columns = ([str(number + 1) for number in range(side)] for side in shown.pixels.shape)
+    says = "row {row}, column {column}: {value} of 255"
+    tile = Tile("", shown.pixels, (0, 255), rows, columns, says, about=f"An image of a {shown.label}")
+    title = f"The example is labelled {shown.label}"
+    return tiles.part((tile,), tiles.Frame(title, "the image whose softened answers are shown", version=version))
+
+
+def _softened(shown: Example, version: str) -> Part:
+    wished = trainings.wish()
     figure = curves.softened(shown.plain, shown.softened, shown.target)
     title = gains.softened_title(shown.label, shown.softened, wished.temperature)
     return chart.part(figure, chart.Card(title, gains.softened_note(wished.alpha), **CARD, version=version))

@@ -5,9 +5,10 @@ from collections import OrderedDict
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
+import numpy as np
 import streamlit as st
 
-from core import evaluation, jobs, loading, training
+from core import evaluation, jobs, loading, pictures, training
 from core.jobs import Job
 from core.live import Studio
 from core.recipe import UNCODED, Recipe, Settings, to_json
@@ -21,6 +22,7 @@ EXPLORE, ALIKE = "explore", "alike"
 FIRST = {"sparsity": 0.95, "bits": UNCODED}  # what is removed at first where Explore stands dense
 CODED = {"sparsity": 0.0, "bits": 2}  # the same where only codes are learned
 COUNT = 5  # rounds at first
+BETWEEN = 20  # steps between two looks at most: a pause or an end takes effect at a look
 
 
 @dataclass(frozen=True)
@@ -108,7 +110,8 @@ def options_of(wished: Wish) -> Options:
     """How a wish is trained."""
     own = {name: getattr(wished, name) for name in HOW[wished.how].fields}
     steps = max(1, wished.steps // wished.rounds) if "rounds" in own else wished.steps
-    return Options(steps=steps, **HOW[wished.how].options, **own)
+    looks = max(Options().looks, steps // BETWEEN)
+    return Options(steps=steps, looks=looks, patience=max(Options().patience, looks), **HOW[wished.how].options, **own)
 
 
 def current(position: Position) -> Training | None:
@@ -163,13 +166,16 @@ def _first(events: list[object], kind: type) -> object:
 
 
 class Example(NamedTuple):
-    """An image's label and probabilities by class: the teacher's, softened, and what the loss draws towards."""
+    """An image's label and probabilities by class: the teacher's, softened, and what the loss draws towards.
 
-    number: int
+    pixels: (H, W), 0 to 255, None where the image is no grey picture.
+    """
+
     label: int
     plain: list[float]
     softened: list[float]
     target: list[float]
+    pixels: np.ndarray | None
 
 
 def example(studio: Studio, wished: Wish) -> Example:
@@ -180,7 +186,8 @@ def example(studio: Studio, wished: Wish) -> Example:
     label, own = int(bench.targets[number]), logits[number : number + 1]
     sides = [training.softened(own, at)[0].tolist() for at in (1.0, wished.temperature)]
     target = training.aimed(own, label, Aim(wished.alpha, wished.temperature))
-    return Example(number, label, *sides, target.tolist())
+    drawn = pictures.pictures(bench.inputs.numpy(), [number])
+    return Example(label, *sides, target.tolist(), None if drawn is None or drawn.ndim != 3 else drawn[0])
 
 
 class Way(NamedTuple):
