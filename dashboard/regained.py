@@ -114,7 +114,7 @@ def _planned(studio: Studio) -> dict[str, Part]:
     if "temperature" not in HOW[wished.how].fields:
         return made
     shown = trainings.example(studio, wished)
-    drawn = {} if shown.pixels is None else {"example": _picture(shown, version)}
+    drawn = {} if shown.pixels is None else {"picture": _picture(shown, version)}
     return made | {"softened": _softened(shown, version)} | drawn
 
 
@@ -123,7 +123,9 @@ def _picture(shown: Example, version: str) -> Part:
     says = "row {row}, column {column}: {value} of 255"
     tile = Tile("", shown.pixels, (0, 255), rows, columns, says, about=f"An image of a {shown.label}")
     title = f"The example is labelled {shown.label}"
-    return tiles.part((tile,), tiles.Frame(title, "the image whose softened answers are shown", version=version))
+    return tiles.part(
+        (tile,), tiles.Frame(title, "the image whose softened answers are shown", cell=9, version=version)
+    )
 
 
 def _softened(shown: Example, version: str) -> Part:
