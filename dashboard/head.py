@@ -41,4 +41,5 @@ FIRST = {
     "Recover": "Press <b>Start</b>: training gives back what the recipe lost; the best look is kept as a run.",
     "Compare": "Keep runs in Explore, pick two here: see which images they answer differently.",
     "Export": "Press <b>Make and check</b>: the tool that a format is for reads the file back.",
+    "Learn": "Say what you think, press <b>Measure</b>, then move the one slider: the figures are this model's own.",
 }

@@ -3,7 +3,7 @@
 Jobs run in threads that never call Streamlit: what they need is made here before they start.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from typing import NamedTuple
@@ -32,6 +32,13 @@ class Button(NamedTuple):
 
     words: str
     usable: bool
+
+
+class Front(NamedTuple):
+    """The recipes of a search's front while they are kept: the job, whose events are the runs' numbers; how many."""
+
+    job: Job
+    count: int
 
 
 def store() -> Store:
@@ -124,6 +131,36 @@ def _key(position: Position, recipe: Recipe, fresh: bool = False) -> tuple:
 def job_of(position: Position, recipe: Recipe) -> Job | None:
     """The job that measures a recipe to keep it, or did last."""
     return work.find(_key(position, recipe))
+
+
+def begin_all(position: Position, recipes: Sequence[Recipe]) -> None:
+    """Measure recipes on all images in the background, and keep each as a run; a sentence says where that fails."""
+    try:
+        kept, where = store(), place(position)
+    except (ValueError, OSError) as error:
+        state.complain(f"The runs are not kept: {error}.")
+        return
+    model, weights, data = where
+
+    def steps() -> Iterator[int]:
+        wanted = [runs.asked(_subject(*where), _bare(recipe)) for recipe in recipes]
+        return keeping.all_kept(kept, (loading.load_model(model, weights), loading.load_data(data), None), wanted)
+
+    turn = len([key for key in _fronts() if key[:-1] == where])
+    job = work.job(("front", *where, turn), steps)
+    _fronts()[(*where, turn)] = Front(job, len(recipes))
+    _going().append(job)
+
+
+def front(position: Position) -> Front | None:
+    """The front that is or was kept last of the position's model, in any tab."""
+    where = place(position)
+    return next((front for key, front in reversed(_fronts().items()) if key[:-1] == where), None)
+
+
+@st.cache_resource
+def _fronts() -> dict[tuple, Front]:
+    return {}
 
 
 def share(job: Job) -> float:

@@ -16,7 +16,6 @@ from core.layer import Layer
 from core.live import Look, Studio
 from core.pipeline import Study
 from core.recipe import Recipe, Settings, from_json, to_json
-from core.theory import loss_change
 from dashboard import offers
 
 START = "digits_cnn"
@@ -141,20 +140,6 @@ def _linked() -> Position:
     return replace(plain, recipe=recipe, layer=layer, mode=mode if mode in known_modes else EACH)
 
 
-def predicted_loss(studio: Studio, seen: Look) -> float | None:
-    """What the loss of all layers rises by to second order; None where no image has been looked at."""
-    if studio.study.seen is None:
-        return None
-    changed = [each for each in studio.study.known if not compress.unchanged(each, seen.encoded[each.name])]
-    return loss_change(
-        {
-            layer.name: (seen.encoded[layer.name].decode() - layer.matrix, studio.study.at(layer.name).gradients)
-            for layer in changed
-            if layer.kind != "Embedding"
-        }
-    )
-
-
 def share_done(studio: Studio) -> float:
     """How much of a running calibration pass is done, a fraction."""
     return studio.told["share"]
@@ -227,7 +212,15 @@ def write_link() -> None:
     query = {"model": here.model, "data": here.data, "layer": here.layer, "mode": here.mode, "plot": here.plot}
     defaults = {"data": offers.data_of(here.model), "layer": "", "mode": EACH, "plot": SPECTRUM}
     query = {key: value for key, value in query.items() if value != defaults.get(key)}
+    query |= st.session_state.get("besides", {})
     st.query_params.from_dict(query if plain else query | {"recipe": to_json(here.recipe, indent=None)})
+
+
+def say_too(query: dict[str, str]) -> None:
+    """Let the address say more than the position for as long as the session stays in its view."""
+    if st.session_state["besides"] != query:
+        st.session_state["besides"] = query
+        st.session_state["link"] = True
 
 
 def turn_to(view: str) -> None:
@@ -244,6 +237,7 @@ def arrive(view: str) -> None:
     """Stand in a view; its address says the position too."""
     if st.session_state.get("view") != view:
         st.session_state["view"] = view
+        st.session_state["besides"] = {}
         st.session_state["link"] = "position" in st.session_state
 
 

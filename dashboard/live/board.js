@@ -14,33 +14,28 @@ function createPart(key, { kind, area }, root) {
   return box;
 }
 
-// A part that has become one of another kind is made anew in its old place; a new one stands where `data` has it.
-function partOf(board, key, parts, root) {
-  const part = parts[key];
-  const before = board.parts.get(key);
-  if (before?.dataset.kind === part.kind) return before;
+// A part that has become one of another kind is made anew in its old place; a new one stands behind the one before it,
+// and those that are there stay where they are.
+function partOf(board, key, part, { root, before }) {
+  const there = board.parts.get(key);
+  if (there?.dataset.kind === part.kind) return there;
   const box = createPart(key, part, root);
   board.parts.set(key, box);
-  if (before) {
-    before.replaceWith(box);
+  if (there) {
+    there.replaceWith(box);
     board.ends.get(key)?.();
-  } else followed(board, key, parts)?.before(box);
+  } else if (before) before.after(box);
+  else box.parentElement.prepend(box);
   return box;
-}
-
-// The box of the next part of the same area that stands already.
-function followed(board, key, parts) {
-  const names = Object.keys(parts), area = parts[key].area;
-  const next = names.slice(names.indexOf(key) + 1).find((name) => parts[name].area === area && board.parts.has(name));
-  return board.parts.get(next);
 }
 
 export default function ({ data, parentElement, setStateValue }) {
   const root = parentElement.querySelector(".ps-board");
   const board = boards.get(root) ?? { parts: new Map(), sent: {}, ends: new Map() };
   boards.set(root, board);
+  const last = {};
   for (const [key, part] of Object.entries(data.parts)) {
-    const box = partOf(board, key, data.parts, root);
+    const box = (last[part.area] = partOf(board, key, part, { root, before: last[part.area] }));
     const send = (name, value) => {
       board.sent = { ...board.sent, [key]: { ...board.sent[key], [name]: value } };
       setStateValue("sent", board.sent);

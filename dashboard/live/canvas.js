@@ -143,7 +143,6 @@ function turn(c, by) {
 
 function picture(node, source, name) {
   if (source && node.src !== source) node.src = source;
-  node.style.visibility = source ? "visible" : "hidden";
   node.alt = name;
 }
 
@@ -158,10 +157,12 @@ function update(c, data) {
   c.given.hidden = c.ahead.hidden = data.draws;
   c.pad.setAttribute("aria-label", "Draw here");
   picture(data.draws ? c.seen : c.given, data.source, data.name);
+  part("figure").style.visibility = data.source ? "visible" : "hidden";
   showBars(c.body, data.bars);
   if (!before) {
     c.image = data.image;
     movePen(c, c.at);
+    if (data.draws && data.source) offer(c); // what was drawn before this pad was made is here no more
   }
   answered(c, data.ack);
   c.root.dataset.version = data.version;

@@ -2,6 +2,7 @@
 
 import importlib
 import inspect
+import re
 import sys
 import threading
 from itertools import pairwise
@@ -22,6 +23,8 @@ from core.recipe import FIELDS
 
 LESSONS = learn.lessons()
 SAMPLES = list(sample_models.SAMPLES)
+SENTENCE = re.compile(r"(?<=[.!?])\s+")
+CHOSEN = re.compile(r"\{[^{}?]*\?([^{}:]*):[^{}]*\}")
 SMALL = "lenet5"  # the smallest sample that every lesson can have
 each_lesson = pytest.mark.parametrize("lesson", LESSONS, ids=lambda each: each.name)
 
@@ -79,6 +82,15 @@ def stated(lesson: Lesson) -> list[str]:
 @each_lesson
 def test_a_text_states_no_number_and_no_comparison_by_itself(lesson):
     assert {text: claims(text) for text in stated(lesson) if claims(text)} == {}
+
+
+@each_lesson
+def test_sentences_are_short(lesson):
+    """What holds up a young reader is the length of sentences: 40 words at most, 18 on average."""
+    texts = [CHOSEN.sub(r"\1", text) for text in stated(lesson)]
+    lengths = [len(sentence.split()) for text in texts for sentence in SENTENCE.split(text)]
+    assert max(lengths) <= 40
+    assert sum(lengths) / len(lengths) <= 18
 
 
 @each_lesson

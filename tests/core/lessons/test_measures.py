@@ -169,3 +169,9 @@ def test_weights_that_are_no_numbers_are_refused_in_a_sentence():
         model.conv2.weight[0, 0, 0, 0] = torch.nan
     with pytest.raises(ValueError, match="layer 'conv2': 1 of"):
         learn.measured(learn.lesson("magnitude"), study_of(model))
+
+
+@pytest.mark.parametrize("value", [9.0, 0.0, float("nan")])
+def test_a_value_that_the_control_cannot_have_is_refused(subject, value):
+    with pytest.raises(ValueError, match=f"lesson 'quantization': bits is {value}, expected 1 to 8"):
+        learn.measured(learn.lesson("quantization"), subject, value)

@@ -234,9 +234,3 @@ def test_channels_that_are_stored_no_more_are_removed_cells() -> None:
     assert not found.after[found.removed].any()
     with pytest.raises(ValueError, match="0 is stored as a smaller matrix"):
         pictures.codes(whole.known[0], form)
-
-
-def test_a_control_sets_its_field_in_the_type_of_the_settings() -> None:
-    magnitude, quantization = lessons.lesson("magnitude"), lessons.lesson("quantization")
-    assert pictures.settings(magnitude, 0.8) == Settings(sparsity=0.8)
-    assert pictures.settings(quantization, 4.0) == Settings(bits=4)
