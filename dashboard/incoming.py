@@ -63,7 +63,7 @@ def _weights(handed: Handed) -> str:
 
 def _base(here: Position) -> str:
     """The model that uploaded weights are tried on first."""
-    base = offers.base_of(here.model)
+    base = offers.base_of(state.named(here.model)[0])
     return state.studio_of(here).study.loaded.name if Path(base).is_file() else base
 
 
@@ -82,8 +82,9 @@ def _data(handed: Handed) -> str:
         return Upload(uploads.named(path), DATA, path, preprocess=texts)
 
     upload = _taken(handed, made, lambda upload: _stand(replace(here, data=upload.name)))
-    images = len(state.studio_of(state.position()).study.bench.targets)
-    return f"{offers.base_of(here.model)} is measured on {words.count(images)} images of {upload.title} now."
+    studio = state.studio_of(state.position())
+    images = len(studio.study.bench.targets)
+    return f"{studio.study.loaded.name} is measured on {words.count(images)} images of {upload.title} now."
 
 
 def _recipe(handed: Handed) -> str:

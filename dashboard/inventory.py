@@ -7,7 +7,7 @@ from core import inspecting, report
 from core.inspecting import Inspected
 from core.live import Studio
 from core.pipeline import Study
-from dashboard import offers, uploads, words
+from dashboard import offers, state, uploads, words
 from dashboard.state import Position
 from dashboard.uploads import Upload
 
@@ -41,7 +41,11 @@ def about(studio: Studio, position: Position) -> str:
     study, found = studio.study, uploads.find(position.model)
     value, unit = words.size(studio.dense_bytes)
     shape = " × ".join(map(str, study.bench.inputs.shape[1:]))
-    origin = f"{offers.base_of(position.model)} with the uploaded weights of {found.title}" if found else position.model
+    origin = (
+        f"{offers.base_of(position.model)} with the uploaded weights of {found.title}"
+        if found
+        else uploads.short(state.named(position.model)[0])
+    )
     metrics = [metric.name for metric in study.bench.metrics]
     beside = f" and {' and '.join(metrics)}" if metrics else ""
     return (

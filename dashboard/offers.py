@@ -105,3 +105,8 @@ def as_options(named: tuple[str, str | None], data: str) -> str:
     values |= {"metric": (arguments().metric,), "device": (arguments().device,)}
     given = {name: [each for each in texts if each] for name, texts in values.items()}
     return " ".join(f"--{name} {shlex.join(texts)}" for name, texts in given.items() if texts)
+
+
+def about(model: str) -> str:
+    """What a model is, in a sentence; '' for a stranger's."""
+    return sample_models.SAMPLES[model].about if model in sample_models.SAMPLES else ""

@@ -35,8 +35,7 @@ def prepared(position: Position) -> Job:
 
     def steps() -> Iterator[Prepared]:
         files = live.files(studio, position.recipe, lambda share: None)
-        weights = offers.arguments().weights if position.model == offers.arguments().model else None
-        loaded, data = offers.load_model(position.model, weights), offers.load_data(position.data)
+        loaded, data = offers.load_model(*state.named(position.model)), offers.load_data(position.data)
         subject = exporters.of_files(files, loaded, data)
         said = {name: exporters.said(exporter, subject) for name, exporter in EXPORTERS.items()}
         yield Prepared(subject, said, bundle(exporters.report_files(subject), "report"))

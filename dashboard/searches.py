@@ -115,8 +115,7 @@ def running(position: Position) -> bool:
 
 
 def _place(position: Position) -> tuple:
-    own = position.model == offers.arguments().model
-    return position.model, offers.arguments().weights if own else None, position.data
+    return *state.named(position.model), position.data
 
 
 def begin(position: Position, goal: Goal) -> None:

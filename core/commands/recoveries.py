@@ -124,7 +124,10 @@ NAMES = {
     "batch": _option(int, "images a step"),
     "rate": _option(float, "of learning, as a share of each tensor's size a step"),
     "decay": _option(float, "of weights"),
-    "augment": {"choices": ("auto", "move", "none"), "help": "auto: square pictures are tilted, zoomed and shifted"},
+    "augment": {
+        "choices": ("auto", "move", "nudge", "none"),
+        "help": "auto: square pictures are tilted, zoomed, shifted",
+    },
     "alpha": _option(float, "share of the labels in the loss; the rest is the dense model's answers"),
     "temperature": _option(float, "that softens the answers"),
     "looks": _option(int, "at held-out images in a round"),

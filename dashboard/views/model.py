@@ -59,7 +59,7 @@ def _picker(label: str, known: dict[str, str], now: str) -> str:
 def _uploader(kind: str) -> None:
     """One file of a kind: as soon as it is there it is taken or refused, and the place for the next is empty."""
     label, about = KINDS[kind]
-    base = offers.base_of(state.position().model)
+    base = offers.base_of(state.named(state.position().model)[0])
     st.markdown(f"**{label}**  \n{about.format(base=base, unpacked=UNPACKED // MB)}")
     typed = st.text_input("How images are prepared, before you choose the file", "", **PREPARE) if kind == DATA else ""
     turn = st.session_state.setdefault("turns of uploads", 0)
