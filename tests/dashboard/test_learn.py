@@ -213,7 +213,7 @@ def test_another_model_is_predicted_and_measured_anew(visit: Visit) -> None:
 
 def test_a_teachers_link_opens_a_lesson_in_the_teachers_order(visit: Visit, app: str) -> None:
     page = visit("?model=lenet5")
-    page.goto(f"{app}/learn?model=lenet5&lessons=quantization,magnitude&lesson=magnitude&value=0.5")
+    page.goto(f"{app}/learn?model=lenet5&lessons=quantization,magnitude&lesson=magnitude&values=magnitude:0.5")
     expect(page.locator(".ps-prose h1")).to_have_text("Remove what is near zero", timeout=PATIENCE)
     expect(page.locator(".ps-contents li")).to_have_count(2)
     expect(page.locator("[data-part=learn-control] .ps-range")).to_have_attribute("aria-valuetext", "50 %")
