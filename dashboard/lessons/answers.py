@@ -26,14 +26,11 @@ def _example(scene: Scene) -> Part:
         raise ValueError("the inputs of this model are no pictures")
     found = scene.asked(arrays.answered, study.bench.inputs[place : place + 1])
     label = int(study.bench.targets[place])
-    frame = canvas.Frame(
-        _title(found),
-        f"image {place + 1} of {words.count(images)}, whose label is {label}; bars: how likely each class is",
-        _sentence(found),
-        gallery.source(pixels[0]),
-        f"image {place + 1}, label {label}",
-        f"{scene.version} {place}",
+    note = (
+        f"image {words.count(place + 1)} of {words.count(images)}, whose label is {label}; bars: how sure of each class"
     )
+    source, name = gallery.source(pixels[0]), f"image {place + 1}, label {label}"
+    frame = canvas.Frame(_title(found), note, _sentence(found), source, name, f"{scene.version} {place}")
     return canvas.given(EXAMPLE, _bars(found), frame, images)
 
 

@@ -10,7 +10,7 @@ from core.encoding import Encoded
 from core.layer import Layer
 from core.lessons import pictures as arrays
 from core.live import Done, Studio
-from core.recipe import Settings
+from core.recipe import Recipe
 from dashboard import words
 from dashboard.live.tiles import COMPRESSED, DENSE, GONE
 
@@ -19,10 +19,10 @@ Answer = TypeVar("Answer")
 
 @dataclass(frozen=True, eq=False)
 class Scene:
-    """What is drawn: a layer by its Settings within a whole model, and that model's change."""
+    """What is drawn: a whole model by a recipe, and what that changes."""
 
     studio: Studio
-    settings: Settings
+    recipe: Recipe
     done: Done
     version: str
 

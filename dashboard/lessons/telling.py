@@ -63,6 +63,12 @@ def _words() -> re.Pattern[str]:
     return re.compile(rf"\b({known})(?:s|es)?\b", re.IGNORECASE)
 
 
+def explained(text: str) -> str:
+    """What the glossary says of the terms in a text, a line each, for a hover; '' where none is in it."""
+    found = dict.fromkeys(word[1].lower() for word in _words().finditer(text))
+    return "\n".join(f"{term}: {_meanings()[term]}" for term in found)
+
+
 def formula(lesson: Lesson, figures: Figures) -> tuple[Run, ...]:
     """The formula, each symbol with what it means."""
     meanings = {each.symbol: plain(each.meaning, figures) for each in lesson.symbols}
