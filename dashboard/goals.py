@@ -138,6 +138,9 @@ def _bare(recipe: Recipe) -> Recipe:
 
 
 def _start(studio: Studio, search: Search | None, choice: row.Picked) -> None:
+    if studio.study.trained is not None:
+        state.complain("A search begins at a model as it was loaded: choose one that is not recovered.")
+        return
     searches.begin(state.position(), searches.goal_of(searches.wish(), studio.dense_bytes))
 
 
