@@ -18,7 +18,7 @@ tags: [compressed, prunescope]
 
 # {name}, compressed
 
-| | |
+| what | figure |
 |---|---|
 {figures}
 
