@@ -31,17 +31,18 @@ class Data:
     metric: Metric | None = None
 
 
-def load_data(spec: str, options: Mapping[str, str] | None = None) -> Data:
+def load_data(spec: str, options: Mapping[str, str] | None = None, most: int = MOST) -> Data:
     """The data of a sample's data NAME, a `package.module:factory`, an .npz with x and y, a CSV or a folder of images.
 
     options: of preprocessing, by key: mean and std, what x is less and divided by; size and channels of a folder's
     images; target and targets of a CSV. Without y, rows of whole numbers are token ids, each followed by its target.
+    most: bytes that the arrays of an .npz may take.
     """
     left = dict(options or {})
     if spec in sample_models.DATA:
         inputs, targets = sample_models.DATA[spec].load()
     elif spec.endswith(".npz"):
-        inputs, targets = _archive(spec)
+        inputs, targets = _archive(spec, most)
     elif spec.endswith(".csv"):
         inputs, targets = tables.read(spec, left)
     elif Path(spec).is_dir():
@@ -67,14 +68,14 @@ def data_fingerprint(data: Data) -> str:
     return digest.hexdigest()
 
 
-def _archive(path: str) -> tuple[np.ndarray, np.ndarray | None]:
+def _archive(path: str, most: int) -> tuple[np.ndarray, np.ndarray | None]:
     if not Path(path).is_file():
         raise ValueError(f"data '{path}': no such file")
     try:
         with zipfile.ZipFile(path) as listed:
             size = sum(entry.file_size for entry in listed.infolist())
-        if size > MOST:
-            raise ValueError(f"its arrays take {size} bytes, expected at most {MOST}")
+        if size > most:
+            raise ValueError(f"its arrays take {size} bytes, expected at most {most}")
         with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
             x = np.asarray(archive["x"])  # a member that is no array comes as bytes
             return x, None if "y" not in archive and _are_tokens(x) else np.asarray(archive["y"])

@@ -129,6 +129,7 @@ def apart(studio: Studio) -> Study:
     study = studio.study
     model = studio.worker.submit(copy.deepcopy, study.loaded.model).result()
     bench = evaluation.bench(model, study.bench.inputs.numpy(), study.bench.targets.numpy())
+    bench = evaluation.on(bench, study.bench.device)
     seen = study.seen and replace(study.seen, model=model, known=layers(model))
     return replace(study, loaded=replace(study.loaded, model=model), bench=bench, seen=seen)
 

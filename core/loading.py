@@ -3,6 +3,7 @@
 import hashlib
 import pickle
 import warnings
+import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -110,10 +111,22 @@ def load_weights(path: str) -> dict[str, Tensor]:
 
 
 def _checkpoint(path: str) -> object:
+    _require_stored(path)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # torch's remarks on what it is about to refuse
         state = torch.load(path, map_location="cpu", weights_only=True)
     return state["state_dict"] if isinstance(state, Mapping) and "state_dict" in state else state
+
+
+def _require_stored(path: str) -> None:
+    """torch packs nothing: parts that declare more than their file holds would fill the memory."""
+    size = Path(path).stat().st_size
+    if not zipfile.is_zipfile(path):
+        return
+    with zipfile.ZipFile(path) as listed:
+        declared = sum(entry.file_size for entry in listed.infolist())
+    if declared > size:
+        raise ValueError(f"its parts declare {declared} bytes in a file of {size}")
 
 
 def _fill(model: nn.Module, state: Mapping[str, Tensor], path: str) -> None:

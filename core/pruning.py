@@ -22,6 +22,16 @@ def magnitude(weight: Tensor, seen: Sight | None) -> Tensor:
     return weight.abs()
 
 
+def concentrated(weight: Tensor, seen: Sight | None) -> Tensor:
+    """|w| times the norms of its row and of its column, over the matrix's.
+
+    What survives gathers in few rows and columns: a coded mask then takes fewer bits, and channels go.
+    """
+    across, down = (torch.linalg.vector_norm(weight, dim=side, keepdim=True) for side in (1, 0))  # (out, 1), (1, in)
+    whole = torch.linalg.vector_norm(weight).clamp(min=torch.finfo(torch.float32).tiny)
+    return weight.abs() * across * (down / whole)
+
+
 def random(weight: Tensor, seen: Sight | None) -> Tensor:
     """Uniform scores in [0, 1) that depend on the shape alone: what any other criterion has to beat."""
     rows, columns = weight.shape
@@ -128,9 +138,9 @@ def require_sight(seen: Sight | None, what: str) -> Sight:
     return seen
 
 
-SCORES = (magnitude, random, gradient, taylor, fisher, wanda, obs, woodfisher, entropy, information)
+SCORES = (magnitude, concentrated, random, gradient, taylor, fisher, wanda, obs, woodfisher, entropy, information)
 CRITERIA = {f.__name__: f for f in SCORES}
-FREE = ("magnitude", "random")  # what needs no images
+FREE = ("magnitude", "concentrated", "random")  # what needs no images
 OF_GRADIENTS = ("gradient", "taylor", "fisher", "woodfisher")  # what needs gradients; the others need the inputs
 NOTES: dict[str, str] = {  # what a common tutorial says, and what is wrong with it
     "magnitude": "A common tutorial removes w where w² is below the largest w². As written that removes every weight "

@@ -10,7 +10,7 @@ if ROOT not in sys.path:  # `streamlit run` puts only this file's folder on the 
     sys.path.insert(0, ROOT)
 
 from dashboard import head, panels, state  # noqa: E402
-from dashboard.views import compare, explore, exports, layers, tradeoffs  # noqa: E402
+from dashboard.views import compare, explore, exports, layers, learn, tradeoffs  # noqa: E402
 
 VIEWS = {
     "Explore": explore.page,
@@ -18,6 +18,7 @@ VIEWS = {
     "Trade-offs": tradeoffs.page,
     "Compare": compare.page,
     "Export": exports.page,
+    "Learn": learn.page,
 }
 
 st.set_page_config("Prunescope", page_icon="✂️", layout="wide", initial_sidebar_state="collapsed")

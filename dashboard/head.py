@@ -31,4 +31,5 @@ FIRST = {
     "Trade-offs": "Say what may be lost and press <b>Start</b>: every point is a recipe that was measured; click one.",
     "Compare": "Keep runs in Explore, pick two here: see which images they answer differently.",
     "Export": "Press <b>Make and check</b>: the tool that a format is for reads the file back.",
+    "Learn": "Say what you think, press <b>Measure</b>, then move the one slider: the figures are this model's own.",
 }

@@ -199,8 +199,15 @@ def write_link() -> None:
     plain = here.recipe == Recipe()
     query = {"model": here.model, "data": here.data, "layer": here.layer, "mode": here.mode, "plot": here.plot}
     defaults = {"data": offers.data_of(here.model), "layer": "", "mode": EACH, "plot": SPECTRUM}
-    query = {key: value for key, value in query.items() if value != defaults.get(key)}
+    query = {key: value for key, value in query.items() if value != defaults.get(key)} | st.session_state["besides"]
     st.query_params.from_dict(query if plain else query | {"recipe": to_json(here.recipe, indent=None)})
+
+
+def say_too(query: dict[str, str]) -> None:
+    """Let the address say more than the position for as long as the session stays in its view."""
+    if st.session_state["besides"] != query:
+        st.session_state["besides"] = query
+        st.session_state["link"] = True
 
 
 def turn_to(view: str) -> None:
@@ -217,6 +224,7 @@ def arrive(view: str) -> None:
     """Stand in a view; its address says the position too."""
     if st.session_state.get("view") != view:
         st.session_state["view"] = view
+        st.session_state["besides"] = {}
         st.session_state["link"] = "position" in st.session_state
 
 

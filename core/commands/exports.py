@@ -40,5 +40,5 @@ def report(options: argparse.Namespace) -> str:
 
 
 OPTIONS = {"format": (("format",), {"help": f"one of {', '.join(EXPORTERS)}"})}
-GIVEN = ("folder", "model", "weights", "data", "preprocess", "calibration", "output")
+GIVEN = ("folder", *given.MEASURED, "output")
 COMMANDS = {"export": (export, ("format", *GIVEN)), "report": (report, GIVEN)}

@@ -114,6 +114,6 @@ def verify(options: argparse.Namespace) -> str:
 
 OPTIONS = {"folder": (("folder",), {"help": "a folder that 'apply' or the dashboard wrote"})}
 COMMANDS = {
-    "apply": (apply, (*given.ON, "metric", "recipe", "output", "runs")),
-    "verify": (verify, ("folder", *given.ON, "metric")),
+    "apply": (apply, (*given.MEASURED, "recipe", "output", "runs")),
+    "verify": (verify, ("folder", *given.MEASURED)),
 }

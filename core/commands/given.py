@@ -1,64 +1,38 @@
 """What the options of a command name: the model, the data, the calibration images, settings as key=value."""
 
 import argparse
-from dataclasses import replace
 
-import torch
-
-from core.importing import imported
-from core.loading import Data, Loaded, load_data, load_model
-from core.metrics import METRICS, Metric
+from core import sources
+from core.loading import Data, Loaded
 from core.recipe import Value
 from core.runs import Store, open_store
+from core.sources import FLAGS, Sources
+
+
+def named(options: argparse.Namespace) -> Sources:
+    """What the options name of a model and its data."""
+    found = {name: value for name in FLAGS if (value := vars(options).get(name)) is not None}
+    return Sources(**found | {"preprocess": tuple(found.get("preprocess", ()))})
 
 
 def model(options: argparse.Namespace) -> Loaded:
     """The model of `--model` with the values of `--weights`."""
-    device = _device(vars(options).get("device") or "cpu")
-    return replace(load_model(options.model, options.weights), device=device)
-
-
-def _device(name: str) -> str:
-    """The device of `--device`; ValueError where torch has none."""
-    kind, _, number = name.partition(":")
-    if kind not in DEVICES or (number and not number.isdigit()) or name.endswith(":"):
-        raise ValueError(f"device is {name!r}, expected one of {', '.join(DEVICES)}")
-    have = DEVICES[kind]()
-    if int(number or 0) >= have:
-        raise ValueError(f"device '{name}' is not there, torch sees {have} of {kind}; leave --device out for the CPU")
-    return name
+    return sources.model_of(named(options))
 
 
 def data(options: argparse.Namespace, loaded: Loaded) -> Data:
     """The data of `--data`, or the sample's own; ValueError where there is neither."""
-    spec = options.data or loaded.data
-    if not spec:
-        raise ValueError(f"model '{loaded.name}' comes without data; name it with --data")
-    return replace(load_data(spec, _prepared(options)), metric=metric(options))
+    return sources.data_of(named(options), loaded)
+
+
+def images(options: argparse.Namespace, spec: str) -> Data:
+    """Data of another option, prepared as `--preprocess` says."""
+    return sources.images_of(named(options), spec)
 
 
 def calibration(options: argparse.Namespace) -> Data | None:
     """The data of `--calibration`, where it is given."""
-    return load_data(options.calibration, _prepared(options)) if options.calibration else None
-
-
-def metric(options: argparse.Namespace) -> Metric | None:
-    """The metric of `--metric`: of METRICS, or a `module:function` from outputs and targets to a number an image."""
-    spec = vars(options).get("metric")
-    if spec is None or spec in METRICS:
-        return METRICS.get(spec)
-    if ":" not in spec:
-        raise ValueError(f"metric '{spec}' is none of {', '.join(METRICS)} and no module:function")
-    return Metric(spec.rpartition(":")[2], imported(spec))
-
-
-def _prepared(options: argparse.Namespace) -> dict[str, str]:
-    """The key=value of `--preprocess`."""
-    pairs = [text.partition("=") for text in vars(options).get("preprocess") or ()]
-    wrong = next((key for key, equals, value in pairs if not (equals and value)), None)
-    if wrong is not None:
-        raise ValueError(f"preprocess: '{wrong}' is no setting, expected key=value such as mean=0.1307")
-    return {key: value for key, _, value in pairs}
+    return sources.calibration_of(named(options))
 
 
 def store(options: argparse.Namespace) -> Store:
@@ -84,43 +58,12 @@ def _number(text: str) -> Value:
     return text
 
 
-DEVICES = {
-    "cpu": lambda: 1,
-    "cuda": torch.cuda.device_count,
-    "mps": lambda: int(torch.backends.mps.is_available()),
-}
 ON = ("model", "weights", "data", "preprocess", "calibration", "device")  # what names a model and its data
+MEASURED = (*ON, "metric")  # of commands whose figures may have a metric beside the accuracy
 TEXTS = ("group",)  # a block length is a text in a recipe
 OPTIONS = {
-    "model": (
-        ("--model",),
-        {
-            "required": True,
-            "help": "a sample's name, package.module:factory, timm:NAME, transformers:NAME, or a weights file",
-        },
-    ),
-    "weights": (("--weights",), {"help": "a file with the values for the model"}),
-    "data": (
-        ("--data",),
-        {
-            "help": "a data set's name, package.module:factory, an .npz, a .csv, or a folder of images; default: the "
-            "sample's own"
-        },
-    ),
-    "preprocess": (
-        ("--preprocess",),
-        {
-            "nargs": "+",
-            "metavar": "key=value",
-            "help": "how data are prepared: mean, std; size, channels (images); target, targets (CSV)",
-        },
-    ),
-    "device": (("--device",), {"help": f"where images are run to be measured: {', '.join(DEVICES)}; default: cpu"}),
-    "metric": (
-        ("--metric",),
-        {"help": f"what is measured: {', '.join(METRICS)}, or module:function; default: by what the targets are"},
-    ),
-    "calibration": (("--calibration",), {"help": "images to calibrate on; default: the first of the data"}),
+    **{name: ((f"--{name}",), about) for name, about in FLAGS.items()},
+    "model": (("--model",), FLAGS["model"] | {"required": True}),
     "recipe": (("--recipe",), {"required": True, "help": "a recipe file"}),
     "runs": (("--runs",), {"help": "the file that keeps the runs; default: $PRUNESCOPE_RUNS, or the user's own"}),
     "output": (("-o", "--output"), {"required": True, "help": "where to write"}),

@@ -11,7 +11,7 @@ from core import pipeline, runs, training
 from core.commands import given, texts
 from core.exporting import write_folder
 from core.fitting import require_classes
-from core.loading import load_data, load_model
+from core.loading import Data, Loaded, load_model
 from core.recipe import from_json
 from core.training import HOW, REWINDS, SCHEDULES, Kept, Move, Options, Outcome, Step, Task, Written
 
@@ -28,7 +28,7 @@ def recover(options: argparse.Namespace) -> str:
     chosen = _options(options)
     recipe = from_json(texts.read(options.recipe, "recipe"))
     loaded = given.model(options)
-    train = load_data(options.train) if options.train else None
+    train = given.images(options, options.train) if options.train else None
     data = given.data(options, loaded)
     require_classes(torch.from_numpy(data.targets), "recover")
     task = training.task(loaded, data, recipe, chosen, train)
@@ -124,7 +124,10 @@ NAMES = {
     "batch": _option(int, "images a step"),
     "rate": _option(float, "of learning, as a share of each tensor's size a step"),
     "decay": _option(float, "of weights"),
-    "augment": {"choices": ("auto", "move", "none"), "help": "auto: square pictures are tilted, zoomed and shifted"},
+    "augment": {
+        "choices": ("auto", "move", "nudge", "none"),
+        "help": "auto: square pictures are tilted, zoomed, shifted",
+    },
     "alpha": _option(float, "share of the labels in the loss; the rest is the dense model's answers"),
     "temperature": _option(float, "that softens the answers"),
     "looks": _option(int, "at held-out images in a round"),
@@ -146,7 +149,7 @@ def transfer(options: argparse.Namespace) -> str:
     if not options.data:
         raise ValueError("transfer: no data of a new task, name it with --data such as small_digits")
     recipe = from_json(texts.read(options.recipe, "recipe"))
-    move = Move(loaded, load_data(options.old or loaded.data), load_data(options.data), recipe, _options(options))
+    move = Move(loaded, *_both(options, loaded), recipe, _options(options))
     rows = [{"way": "way", "accuracy": "accuracy", "sparsity": "sparsity", "bytes": "bytes", "steps": "steps"}]
     for found in training.arrivals(move):
         print(f"{found.way}: {found.accuracy:.4f}", file=sys.stderr, flush=True)
@@ -155,6 +158,11 @@ def transfer(options: argparse.Namespace) -> str:
     images = len(found.task.study.bench.targets)
     where = f"{images} images of {move.new.name} that nothing was learned or chosen by"
     return f"{texts.aligned(rows)}\naccuracy on {where}"
+
+
+def _both(options: argparse.Namespace, loaded: Loaded) -> tuple[Data, Data]:
+    """The data of the model's own task and of the new one."""
+    return given.images(options, options.old or loaded.data), given.images(options, options.data)
 
 
 OPTIONS = {
@@ -168,6 +176,19 @@ OPTIONS = {
     "teacher": (("--teacher",), {"help": "a model to learn from with --distil or --alpha; default: the dense one"}),
     "checkpoint": (("--checkpoint",), {"help": "a folder to resume from after a kill"}),
 }
-ON = ("model", "weights", "data", "train", "recipe", "seed", "distil", "teacher", "checkpoint")
-MOVED = ("model", "weights", "data", "old", "recipe", "seed", "distil", *NAMES)
+ON = (
+    "model",
+    "weights",
+    "data",
+    "preprocess",
+    "metric",
+    "device",
+    "train",
+    "recipe",
+    "seed",
+    "distil",
+    "teacher",
+    "checkpoint",
+)
+MOVED = ("model", "weights", "data", "preprocess", "device", "old", "recipe", "seed", "distil", *NAMES)
 COMMANDS = {"transfer": (transfer, MOVED), "recover": (recover, (*ON, *NAMES, "output", "runs"))}

@@ -173,5 +173,5 @@ OPTIONS = {
 }
 COMMANDS = {
     "sensitivity": (sensitivity, (*given.ON, "settings", "images", "table")),
-    "search": (search, (*given.ON, "drop", "bytes", "seconds", "cost", "seed", "runs", "output")),
+    "search": (search, (*given.MEASURED, "drop", "bytes", "seconds", "cost", "seed", "runs", "output")),
 }

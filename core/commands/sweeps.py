@@ -2,6 +2,7 @@
 
 import argparse
 import os
+from dataclasses import replace
 
 from core import runs
 from core.commands import given, texts
@@ -47,7 +48,7 @@ def _check(recipes: list[Recipe], loaded: Loaded) -> None:
 
 def _parcel(options: argparse.Namespace, loaded: Loaded) -> Parcel:
     subject = runs.subject(loaded, given.data(options, loaded), given.calibration(options))
-    return Parcel(options.model, options.weights, options.data or loaded.data, options.calibration, subject)
+    return Parcel(replace(given.named(options), data=options.data or loaded.data), subject)
 
 
 def _workers(options: argparse.Namespace) -> Workers:
@@ -77,5 +78,5 @@ OPTIONS = {
     "scheduler": (("--scheduler",), {"help": "a Dask scheduler instead, such as tcp://127.0.0.1:8786"}),
 }
 COMMANDS = {
-    "sweep": (sweep, ("model", "weights", "data", "calibration", "grid", "workers", "scheduler", "runs")),
+    "sweep": (sweep, (*given.MEASURED, "grid", "workers", "scheduler", "runs")),
 }

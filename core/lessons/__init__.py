@@ -14,7 +14,7 @@ from core.lessons.filling import Figure, filled, plain, right
 from core.lessons.format import Lesson
 from core.lessons.looking import BASIS, Measured, study
 from core.lessons.measures import MEASURES
-from core.lessons.needs import why_not
+from core.lessons.needs import NEEDS, why_not
 from core.lessons.wrong import WRONG
 from core.pipeline import Study
 
@@ -45,10 +45,14 @@ def lessons(language: str = "en") -> tuple[Lesson, ...]:
     """All lessons of a language in their order; ValueError names a file that is none."""
     found = tuple(format.read_lesson(path) for path in sorted(_folder(language).glob("[0-9]*_*.toml")))
     for each in found:
-        if each.name not in MEASURES:
-            raise ValueError(f"lesson '{each.name}' has no measure, expected one of {', '.join(MEASURES)}")
-        if each.wrong is not None and each.wrong.name not in WRONG:
-            raise ValueError(f"lesson '{each.name}': wrong is {each.wrong.name!r}, expected one of {', '.join(WRONG)}")
+        wrong = each.wrong and each.wrong.name
+        for what, name, known in (
+            ("measure", each.name, MEASURES),
+            ("wrong", wrong, WRONG),
+            ("needs", each.needs, NEEDS),
+        ):
+            if name and name not in known:
+                raise ValueError(f"lesson '{each.name}': {what} is {name!r}, expected one of {', '.join(known)}")
     return found
 
 
@@ -93,10 +97,15 @@ def choices(lesson: Lesson, subject: Study) -> tuple[str, ...]:
 def measured(lesson: Lesson, subject: Study, value: float | None = None) -> Measured:
     """What the lesson measures of the model with its control at `value`, at its start where that is None.
 
-    The prediction is held against the answer at the start. ValueError where the model cannot have the lesson.
+    The prediction is held against the answer at the start. ValueError where the model cannot have the lesson, or the
+    control the value.
     """
     _require(lesson, subject)
-    value = lesson.control.start if value is None else value
+    control = lesson.control
+    low, high = (0, len(control.stops) - 1) if control.stops else (control.low, control.high)
+    value = control.start if value is None else value
+    if not low <= value <= high:
+        raise ValueError(f"lesson '{lesson.name}': {control.field} is {value!r}, expected {low:g} to {high:g}")
     return _told(MEASURES[lesson.name](subject, value), {**opening(lesson, subject), "value": value})
 
 

@@ -140,10 +140,8 @@ def read_lesson(path: Path) -> Lesson:
             raise ValueError(f"{where}: {what} has {len(found)} parts, expected {wanted}")
     if not 1 <= lesson.row <= ROWS:
         raise ValueError(f"{where}: row is {lesson.row}, expected 1 to {ROWS}")
-    for what, known, value in (
-        ("predict.kind", KINDS, lesson.predict.kind),
-        ("plot.kind", PLOTS, lesson.plot.kind),
-    ):
+    chosen = [("predict.kind", KINDS, lesson.predict.kind), ("plot.kind", PLOTS, lesson.plot.kind)]
+    for what, known, value in [*chosen, *(("pictures", PICTURES, picture) for picture in lesson.pictures)]:
         if value not in known:
             raise ValueError(f"{where}: {what} is {value!r}, expected one of {', '.join(known)}")
     return lesson
@@ -232,6 +230,7 @@ def _records(kind: type) -> Callable[[Value, str, str], tuple]:
 
 KINDS = ("mark", "curve", "pick")
 PLOTS = ("line", "points", "bars")
+PICTURES = ("matrix", "filters", "codes", "codebook", "reconstruction", "activations", "example", "canvas")
 PLAIN = {
     str: ((str,), "a text"),
     int: ((int,), "a whole number"),

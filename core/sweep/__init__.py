@@ -1,6 +1,6 @@
 """Many recipes on any executor: threads, processes, or a Dask cluster."""
 
-from core.sweep.parcel import Measured, Parcel, measure, with_files
+from core.sweep.parcel import Measured, Parcel, asked, measure, with_files
 from core.sweep.rounds import Outcome, Place, sweep
 from core.sweep.scheduler import cluster
 from core.sweep.workers import Workers, processes, threads, workers_of
@@ -11,6 +11,7 @@ __all__ = [
     "Parcel",
     "Place",
     "Workers",
+    "asked",
     "cluster",
     "measure",
     "processes",

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from core import runs
 from core.recipe import Recipe
 from core.runs import Run, Store
-from core.sweep.parcel import Measured, Parcel
+from core.sweep.parcel import Measured, Parcel, asked
 from core.sweep.workers import Submit, Workers
 
 ALONE = 2  # times that a recipe whose worker died is tried with no other beside it
@@ -39,9 +39,9 @@ def sweep(place: Place, recipes: Sequence[Recipe]) -> Iterator[Outcome]:
     died are tried again with no other beside them, so that none is taken for another: one whose worker dies at each
     of the ALONE times has failed, and the others go on.
     """
-    asked = (runs.asked(place.parcel.subject, recipe) for recipe in recipes)
+    wanted = (asked(place.parcel, recipe) for recipe in recipes)
     todo = []
-    for run in {run.key: run for run in asked}.values():
+    for run in {run.key: run for run in wanted}.values():
         kept = runs.find(place.store, run)
         if kept is None:
             todo.append(run)

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import safetensors.torch
@@ -13,6 +13,7 @@ from core import exporting
 from core.encoding import Encoded, leaves
 from core.recipe import from_json, to_json
 from core.training import adam
+from core.training.lean import leaned
 from core.training.leaves import leaf
 from core.training.moving import Ground
 from core.training.options import Options
@@ -40,6 +41,7 @@ def write(folder: Path, name: str, task: Task, state: State) -> None:
     """Write a state just after a look; name: its `key`."""
     best = state.best
     head = {"format": FORMAT, "key": name, "phase": state.phase, "step": state.step, "stale": state.stale}
+    head["lean"] = state.net.lean is not None
     if best is not None:
         told = {"recipe": to_json(best.recipe), "accuracy": best.accuracy, "phase": best.phase, "step": best.step}
         head["best"] = told
@@ -81,6 +83,8 @@ def _state(folder: Path, head: Mapping, task: Task) -> State:
     forms, rest = _network(folder / FILES[1], task)
     numbers = safetensors.torch.load((folder / FILES[2]).read_bytes())
     net = _valued(trainee(task.study.model, task.study.known, (forms, rest), {}), numbers)
+    if head["lean"]:
+        net = leaned(net, task.study.model, task.study.bench.inputs[:2])
     sides = [{n.removeprefix(s): t for n, t in numbers.items() if n.startswith(s)} for s in ("ground/", "scores/")]
     best = None
     if "best" in head:
@@ -110,4 +114,4 @@ def _valued(net: Trainee, numbers: Mapping[str, Tensor]) -> Trainee:
         )
         for name, own in net.leaves.items()
     }
-    return Trainee(net.twin, net.known, net.forms, held, net.others, net.buffers, net.inputs)
+    return replace(net, leaves=held)

@@ -19,6 +19,7 @@ from core.recipe import Recipe
 from core.seen import Calibration
 from core.training import adam, checkpoint, moving
 from core.training.images import AUGMENTATIONS, chance, number, rows
+from core.training.lean import slimmed
 from core.training.losses import Batch, loss
 from core.training.options import Options, rate_at
 from core.training.rounds import Phase, at, entered, first, phases
@@ -121,6 +122,8 @@ def _entered(course: Course, net: Trainee, number: int, best: Outcome | None) ->
     recipe = at(task.recipe, begins)
     again = course.base if course.options.rewind == "weights" and number and not phase.coded else None
     net = entered(net, model, recipe, again, _seen(course, net, recipe))
+    if recipe.shrink == "remove" and not phase.moving:
+        net = slimmed(net, model, task.study.bench.inputs[:2])
     if phase.moving:
         moving.check(net, task.recipe)
     return opened(number, net, moving.ground(net) if phase.moving else None, best)

@@ -19,11 +19,31 @@ BATCH = 250  # images at a time where nothing is learned
 
 
 @dataclass(frozen=True, eq=False)
+class Lean:
+    """A smaller twin that gives the same outputs. sides: name -> places of a tensor's first dimensions that it has."""
+
+    twin: nn.Module
+    sides: Mapping[str, tuple[Tensor, ...]]
+
+    def cut(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """The tensors at the places that the smaller twin has; gradients pass."""
+        return {name: cut(tensor, self.sides.get(name, ())) for name, tensor in tensors.items()}
+
+
+def cut(tensor: Tensor, places: tuple[Tensor, ...]) -> Tensor:
+    """A tensor at some places of its first dimensions."""
+    for dimension, chosen in enumerate(places):
+        tensor = tensor.index_select(dimension, chosen)
+    return tensor
+
+
+@dataclass(frozen=True, eq=False)
 class Trainee:
     """A network that learns. twin: the model in training mode, run with other tensors only. leaves: by layer name.
 
     forms: the encoded form of each layer that the leaves began as. others: parameters beside the layers' weights, by
-    name. buffers: such as running statistics, which a forward pass moves. inputs: grids by parameter name.
+    name. buffers: such as running statistics, which a forward pass moves. inputs: grids by parameter name. lean: the
+    smaller model that stands for the twin while it learns, where there is one.
     """
 
     twin: nn.Module
@@ -33,6 +53,7 @@ class Trainee:
     others: Mapping[str, Tensor]
     buffers: Mapping[str, Tensor]
     inputs: Mapping[str, Grid]
+    lean: Lean | None = None
 
 
 def trainee(
@@ -92,8 +113,9 @@ def slopes(net: Trainee, batch: Batch, loss: Loss) -> tuple[Tensor, dict[str, Te
     others = {name: tensor.detach().requires_grad_() for name, tensor in net.others.items()}
     shaped = {layer.parameter: product(net.forms[layer.name], matrices[layer.name]) for layer in net.known}
     tensors = {layer.parameter: shaped[layer.parameter].view(layer.weight.shape) for layer in net.known}
+    twin, whole = (net.twin if net.lean is None else net.lean.twin), {**tensors, **others, **net.buffers}
     with rounding(net.twin, tensors, net.inputs):
-        outputs = run_with(net.twin, {**tensors, **others, **net.buffers}, (batch.inputs.clone(),))
+        outputs = run_with(twin, whole if net.lean is None else net.lean.cut(whole), (batch.inputs.clone(),))
     lost = loss(outputs, batch)
     wanted = [*(one for held in matrices.values() for one in held), *others.values()]
     found = iter(torch.autograd.grad(lost, wanted, allow_unused=True, materialize_grads=True))

@@ -14,17 +14,33 @@ function createPart(key, { kind, area }, root) {
   return box;
 }
 
+// A part that has become one of another kind is made anew in its old place; a new one stands behind the one before it,
+// and those that are there stay where they are.
+function partOf(board, key, part, { root, before }) {
+  const there = board.parts.get(key);
+  if (there?.dataset.kind === part.kind) return there;
+  const box = createPart(key, part, root);
+  board.parts.set(key, box);
+  if (there) {
+    there.replaceWith(box);
+    board.ends.get(key)?.();
+  } else if (before) before.after(box);
+  else box.parentElement.prepend(box);
+  return box;
+}
+
 export default function ({ data, parentElement, setStateValue }) {
   const root = parentElement.querySelector(".ps-board");
   const board = boards.get(root) ?? { parts: new Map(), sent: {}, ends: new Map() };
   boards.set(root, board);
+  const last = {};
   for (const [key, part] of Object.entries(data.parts)) {
-    if (!board.parts.has(key)) board.parts.set(key, createPart(key, part, root));
+    const box = (last[part.area] = partOf(board, key, part, { root, before: last[part.area] }));
     const send = (name, value) => {
       board.sent = { ...board.sent, [key]: { ...board.sent[key], [name]: value } };
       setStateValue("sent", board.sent);
     };
-    board.ends.set(key, KINDS[part.kind]({ data: part.data, parentElement: board.parts.get(key), setStateValue: send }));
+    board.ends.set(key, KINDS[part.kind]({ data: part.data, parentElement: box, setStateValue: send }));
   }
   for (const [key, box] of board.parts) box.hidden = !(key in data.parts);
   return () => {

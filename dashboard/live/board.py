@@ -27,6 +27,12 @@ KINDS = {
     "gallery": ("gallery.js",),
     "lines": ("lines.js",),
     "grid": ("grid.js",),
+    "prose": ("runs.js", "prose.js"),
+    "contents": ("kept.js", "contents.js"),
+    "predict": ("runs.js", "kept.js", "predict_mark.js", "predict_curve.js", "predict_pick.js", "predict.js"),
+    "quiz": ("runs.js", "kept.js", "quiz.js"),
+    "tiles": ("tiles.js",),
+    "canvas": ("canvas_bars.js", "canvas.js"),
     "chart": ("chart_axes.js", "chart_traces.js", "chart_heat.js", "chart_points.js", "chart.js"),
 }
 

@@ -6,12 +6,14 @@ python -m tests.benchmarks.recover samples [--steps 600]
     95 % of every layer removed: as it is, compensated, distilled without labels, fine-tuned
 python -m tests.benchmarks.recover vit [--steps 600]
     digits_vit at 2 bits a weight, quantization-aware, beside dense
-python -m tests.benchmarks.recover lenet [--only lenet_300_100]
+python -m tests.benchmarks.recover lenet [--only NAME] [--variant 0 ...] [--held] [--mnist FOLDER] [--out FOLDER]
     LeNets pruned and trained in rounds on the MNIST training images, the 10,000 test images looked at once; bytes of
-    the whole file
+    the whole file; --mnist, or the variable PRUNESCOPE_MNIST, names the folder of mnist_train.npz and mnist_test.npz
 """
 
 import argparse
+import json
+import os
 import statistics
 import time
 from collections.abc import Callable
@@ -21,13 +23,14 @@ from pathlib import Path
 import torch
 from torch.nn import functional
 
-from core import pipeline, training
+from core import exporting, pipeline, training
 from core.loading import Data, Loaded, load_data, load_model
-from core.pipeline import encoded_by
-from core.recipe import Recipe, Settings
+from core.pipeline import Applied, encoded_by
+from core.recipe import Recipe, Settings, to_json
 from core.training import Kept, Options, Task, course
 from core.training.images import chance
 from sample_models import SAMPLES
+from tests.benchmarks.lenets import LENETS
 
 RECIPES = {
     "pruned 0.9": Settings(sparsity=0.9),
@@ -125,12 +128,19 @@ def _accuracy(task: Task, start: tuple | None) -> float:
 
 def _trained(loaded: Loaded, data: tuple[Data, Data | None], recipe: Recipe, options: Options) -> tuple[float, int]:
     """Accuracy and bytes of what training makes of a recipe."""
+    task, made, _ = _recovered(loaded, data, recipe, options)
+    tally = pipeline.measure(task.study, made)
+    return tally.correct / tally.images, len(pipeline.files(task.study, task.recipe, made, tally)["model.safetensors"])
+
+
+def _recovered(
+    loaded: Loaded, data: tuple[Data, Data | None], recipe: Recipe, options: Options
+) -> tuple[Task, Applied, float]:
+    """What training makes of a recipe, and its accuracy on the images that it was chosen by."""
     task, kept = training.task(loaded, data[0], recipe, options, data[1]), Kept()
     for _ in training.recover(task, options, kept):
         pass
-    made = training.applied(task, kept.best[0])
-    tally = pipeline.measure(task.study, made)
-    return tally.correct / tally.images, len(pipeline.files(task.study, recipe, made, tally)["model.safetensors"])
+    return task, training.applied(task, kept.best[0]), kept.best[0].accuracy
 
 
 def vit(options: argparse.Namespace) -> None:
@@ -144,16 +154,32 @@ def vit(options: argparse.Namespace) -> None:
 
 
 def lenet(options: argparse.Namespace) -> None:
-    """Error and times smaller, whole files."""
-    test, train = (load_data(f"{SHARED}/mnist_{part}.npz") for part in ("test", "train"))
+    """Error and times smaller, whole files; with --held of the held-out training images alone."""
+    torch.set_num_threads(options.threads)
+    test, train = (load_data(f"{options.mnist}/mnist_{part}.npz") for part in ("test", "train"))
     for name in options.only or LENETS:
-        recipe, chosen = LENETS[name]
-        loaded = load_model(name)
-        accuracy, size = _trained(loaded, (test, train), recipe, chosen)
-        dense = pipeline.dense_bytes(pipeline.study(loaded, test, Recipe()))
-        print(
-            f"{name}: error {100 * (1 - accuracy):.2f} %, {size:,} bytes, {dense / size:.1f} times smaller", flush=True
-        )
+        for number in options.variant:
+            recipe, chosen = LENETS[name][number]
+            begun, loaded = time.monotonic(), load_model(name)
+            task, applied, held = _recovered(loaded, (test, train), recipe, chosen)
+            files = _files(task, applied, options.held)
+            if options.out:
+                exporting.write_folder(options.out / f"{name}_{number}", files)
+            size, dense = len(files["model.safetensors"]), pipeline.dense_bytes(task.study)
+            error = "" if options.held else f"error {100 - 100 * json.loads(files['report.json'])['accuracy']:.2f} %, "
+            print(
+                f"{name}, variant {number}: {error}{100 * (1 - held):.2f} % on held-out training images, "
+                f"{size:,} bytes, {dense / size:.1f} times smaller, {time.monotonic() - begun:.0f} s",
+                flush=True,
+            )
+
+
+def _files(task: Task, applied: Applied, held: bool) -> dict[str, bytes]:
+    """What is written of a recovered model; held: its weights and recipe, with nothing that was measured."""
+    if not held:
+        return pipeline.files(task.study, task.recipe, applied, pipeline.measure(task.study, applied))
+    data = exporting.serialize(task.study.model, task.study.known, applied.encoded, applied.buffers)
+    return {"model.safetensors": data, "recipe.json": to_json(task.recipe).encode()}
 
 
 def main() -> None:
@@ -162,6 +188,11 @@ def main() -> None:
     parser.add_argument("part", choices=PARTS)
     parser.add_argument("--turns", type=int, default=10)
     parser.add_argument("--steps", type=int, default=600)
+    parser.add_argument("--variant", type=int, nargs="*", default=[0])
+    parser.add_argument("--held", action="store_true", help="leaves the test images alone")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--mnist", type=Path, default=Path(os.environ.get("PRUNESCOPE_MNIST", SHARED)))
+    parser.add_argument("--out", type=Path, help="folder for the folders of what is made")
     parser.add_argument("--only", nargs="*", help="samples")
     chosen = parser.parse_args()
     torch.set_num_threads(1)
@@ -169,20 +200,6 @@ def main() -> None:
 
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
-BOOK = {"coder": "kmeans", "group": "tensor"}
-LENETS = {
-    "lenet_300_100": (
-        Recipe(Settings(sparsity=0.985, bits=3, **BOOK), {"fc2": {"sparsity": 0.95}, "fc3": {"sparsity": 0.7}}),
-        Options(steps=1500, rate=0.03, rounds=10, alpha=0.5, temperature=2.0, looks=2, augment="none"),
-    ),
-    "lenet5": (
-        Recipe(
-            Settings(sparsity=0.995, bits=3, **BOOK),
-            {"conv1": {"sparsity": 0.6}, "conv2": {"sparsity": 0.95}, "fc2": {"sparsity": 0.9}},
-        ),
-        Options(steps=700, rate=0.03, rounds=4, alpha=0.3, looks=3),
-    ),
-}
 PARTS = {"steps": steps, "samples": samples, "vit": vit, "lenet": lenet}
 
 if __name__ == "__main__":

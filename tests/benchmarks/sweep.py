@@ -13,6 +13,7 @@ from tempfile import TemporaryDirectory
 from core import runs, sweep
 from core.loading import load_data, load_model
 from core.recipe import Recipe, Settings
+from core.sources import Sources
 from core.sweep import Parcel, Place, Workers
 
 SPARSITIES, BITS = (0.5, 0.6, 0.7, 0.8, 0.9), (2, 3, 4, 8)
@@ -66,5 +67,5 @@ if __name__ == "__main__":
     options = parser.parse_args()
     subject = runs.subject(load_model(options.model), load_data(options.data))
     with TemporaryDirectory() as made:
-        named = Parcel(options.model, None, options.data, None, subject)
+        named = Parcel(Sources(options.model, data=options.data), subject)
         compare(named, options.rounds, Path(made))

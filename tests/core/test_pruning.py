@@ -7,12 +7,11 @@ from torch import nn
 from core import pruning
 from core.layer import layers
 from core.patterns import PATTERNS, Wanted
-from core.pruning import CRITERIA, NOTES
+from core.pruning import CRITERIA, FREE, NOTES
 from core.seen import Calibration, Factor, Seen
 from sample_models import DATA, load
 from tests.core import zoo
 
-FREE = ("magnitude", "random")
 SEEING = [name for name in CRITERIA if name not in FREE]
 
 
@@ -62,6 +61,15 @@ def test_a_criterion_that_needs_images_says_so(criterion):
 def test_a_criterion_of_weights_alone_needs_no_images(criterion):
     weight = zoo.random(3, 4)
     assert torch.equal(CRITERIA[criterion](weight, None), CRITERIA[criterion](weight, NET.at("fc")))
+
+
+def test_concentrated_survivors_gather_in_fewer_rows_and_columns_than_those_of_magnitude():
+    weight = zoo.random(60, 60)
+    asked = Wanted(0.9)
+    masks = [PATTERNS["element"](CRITERIA[name](weight, None), asked, 1) for name in ("concentrated", "magnitude")]
+    counts = [int(mask.any(side).sum()) for mask in masks for side in (0, 1)]
+    assert counts[0] < counts[2]
+    assert counts[1] < counts[3]
 
 
 def test_random_scores_are_uniform_and_depend_on_the_shape_alone():

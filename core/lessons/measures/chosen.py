@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pandas as pd
 
-from core import encoding, pipeline, planning, sensitivity
+from core import encoding, planning, sensitivity
+from core.compress import encode
 from core.lessons import looking
 from core.lessons.looking import Measured
 from core.pipeline import Study
@@ -51,12 +52,13 @@ def better_scores(subject: Study, sparsity: float) -> Measured:
     right = {name: looking.accuracy(few, Recipe(Settings(sparsity=sparsity, criterion=name))) for name in CRITERIA}
     table = pd.DataFrame({"score": list(right), "accuracy": right.values()})
     best = max(right, key=right.get)
+    layer = looking.layer(subject, looking.largest(subject))
     by_size, by_wanda = (
-        pipeline.encoded_by(few, Recipe(Settings(sparsity=sparsity, criterion=name))) for name in ("magnitude", "wanda")
+        encode(layer, Settings(sparsity=sparsity, criterion=name), few.at(layer.name))
+        for name in ("magnitude", "wanda")
     )
-    layer = looking.largest(subject)
-    both = sum(map(encoding.removed_values, (by_size[layer], by_wanda[layer])))
-    apart = int(((by_size[layer].decode() == 0) != (by_wanda[layer].decode() == 0)).sum())
+    both = sum(map(encoding.removed_values, (by_size, by_wanda)))
+    apart = int(((by_size.decode() == 0) != (by_wanda.decode() == 0)).sum())
     figures = {
         **right,
         "best": best,

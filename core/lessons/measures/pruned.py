@@ -2,9 +2,11 @@
 
 import math
 
+import numpy as np
 import pandas as pd
 
-from core import encoding, pipeline, planning
+from core import encoding, pipeline, planning, report
+from core.compress import Held, encode, matrices
 from core.encoding import Encoded
 from core.lessons import looking
 from core.lessons.looking import Measured
@@ -12,7 +14,6 @@ from core.pipeline import Study
 from core.recipe import Recipe, Settings
 
 SPARSITIES = (0.0, 0.3, 0.5, 0.7, 0.8, 0.9, 0.95)
-BARS = 41  # odd, so that the middle bar is centred on zero
 
 
 def magnitude(subject: Study, sparsity: float) -> Measured:
@@ -71,39 +72,40 @@ def threshold(subject: Study, sparsity: float) -> Measured:
 def distribution(subject: Study, cut: float) -> Measured:
     """The weights of the largest layer by value, and what lies below a border. cut: its share of the largest |w|."""
     layer = looking.layer(subject, looking.largest(subject))
-    values = layer.matrix.flatten().double()
-    sizes, top = values.abs(), float(layer.matrix.abs().max())
-    below = sizes < cut * top
-    low, high = -top, top or 1.0
-    bars = {
-        what: part.histc(BARS, low, high).numpy() for what, part in (("stays", values[~below]), ("goes", values[below]))
-    }
-    centres = [low + (high - low) * (bar + 0.5) / BARS for bar in range(BARS)]
+    values, top = layer.matrix.double(), float(layer.matrix.abs().max())
+    settings = Settings(threshold=cut * top)
+    held = Held(layer, settings, matrices(layer, settings), encode(layer, settings))
+    bars = report.histogram(held, report.bin_edges(layer, None))
+    places = (bars["low"] + bars["high"]) / 2
     table = pd.concat(
-        [pd.DataFrame({"value": centres, "weights": count, "what": what}) for what, count in bars.items()]
+        [
+            pd.DataFrame({"value": places, "weights": bars[column], "what": what})
+            for column, what in (("kept", "stays"), ("removed", "goes"))
+        ],
+        ignore_index=True,
     )
+    gone, count = values[values.abs() < np.float32(cut * top)], values.numel()
     spread = float(values.square().mean().sqrt())
     figures = {
-        "below": 100 * float(below.double().mean()),
-        "strength": 100 * float(values[below].square().sum() / (values.square().sum() or 1)),
+        "below": 100 * encoding.removed_values(held.encoded) / count,
+        "strength": 100 * float(gone.square().sum() / (values.square().sum() or 1)),
         "bell": 100 * math.erf(cut * top / spread / math.sqrt(2)) if spread else 100.0,
         "negative": 100 * float((values < 0).double().mean()),
         "spread": spread,
         "top": top,
         "border": cut * top,
-        "count": values.numel(),
+        "count": count,
     }
-    return Measured(figures, table.reset_index(drop=True), figures["below"])
+    return Measured(figures, table, figures["below"])
 
 
 def patterns(subject: Study, sparsity: float) -> Measured:
     """Accuracy and file after as many weights went one by one, in blocks, of neighbours, or in whole rows."""
     recipes = {pattern: in_pattern(subject, pattern, sparsity) for pattern in PATTERNS}
     right = {pattern: looking.accuracy(subject, recipe) for pattern, recipe in recipes.items()}
-    written = {pattern: looking.size(subject, recipe) for pattern, recipe in recipes.items()}
-    table = pd.DataFrame({"pattern": list(right), "accuracy": right.values(), "bytes": written.values()})
-    layer = next(each for each in subject.known[:-1] if each.matrix.shape[0] > 1 or each is subject.known[-2])
-    rows = pipeline.encoded_by(subject, recipes["row"])[layer.name].decode()
+    table = pd.DataFrame({"pattern": list(right), "accuracy": right.values()})
+    layer = max(subject.known[:-1], key=lambda each: len(each.matrix))
+    rows = encode(layer, recipes["row"].default).decode()
     gone = int((rows == 0).all(1).sum())
     best, worst = max(right, key=right.get), min(right, key=right.get)
     figures = {
@@ -113,8 +115,8 @@ def patterns(subject: Study, sparsity: float) -> Measured:
         "worst_accuracy": right[worst],
         "single": right["element"],
         "rows": right["row"],
-        "bytes_single": written["element"],
-        "bytes_rows": written["row"],
+        "bytes_single": looking.size(subject, recipes["element"]),
+        "bytes_rows": looking.size(subject, recipes["row"]),
         "layer": layer.name,
         "height": len(rows),
         "gone": gone,

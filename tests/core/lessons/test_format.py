@@ -29,6 +29,7 @@ def test_a_lesson_reads_as_it_is_written(tmp_path):
         ("row = 2", "row = 2\nmood = 'good'", "unknown key 'mood'"),
         ('kind = "mark"', 'kind = "mark"\nhelp = "no"', "predict: unknown key 'help'"),
         ('kind = "mark"', 'kind = "guess"', "predict.kind is 'guess', expected one of mark, curve, pick"),
+        ('"matrix"', '"portrait"', "pictures is 'portrait', expected one of matrix, filters"),
         ("row = 2", "row = 19", "row is 19, expected 1 to 18"),
         ("row = 2", "row = true", "row is True, expected a whole number"),
         ("row = 2", 'row = "two"', "row is 'two', expected a whole number"),
@@ -68,3 +69,34 @@ def test_a_language_without_a_folder_is_refused():
 def test_a_lesson_that_does_not_exist_is_refused():
     with pytest.raises(ValueError, match="lesson is 'magic', expected one of"):
         learn.lesson("magic")
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        ("row = 2", 'row = 2\nneeds = "patience"', "needs is 'patience', expected one of convolution"),
+        ('name = "below_the_largest_square"', 'name = "sorcery"', "wrong is 'sorcery', expected one of"),
+    ],
+)
+def test_what_no_table_holds_is_refused_by_name(tmp_path, monkeypatch, before, after, said):
+    (tmp_path / "en").mkdir()
+    (tmp_path / "en" / "02_magnitude.toml").write_text(SOURCE.replace(before, after, 1), "utf-8")
+    monkeypatch.setattr(learn, "TEXTS", tmp_path)
+    learn.lessons.cache_clear()
+    try:
+        with pytest.raises(ValueError, match=said):
+            learn.lessons()
+    finally:
+        learn.lessons.cache_clear()
+
+
+def test_a_translation_is_a_folder_and_no_code(tmp_path, monkeypatch):
+    (tmp_path / "de").mkdir()
+    text = SOURCE.replace("Remove what is near zero", "Weg mit dem, was nahe null ist")
+    (tmp_path / "de" / "02_magnitude.toml").write_text(text, "utf-8")
+    monkeypatch.setattr(learn, "TEXTS", tmp_path)
+    learn.lessons.cache_clear()
+    try:
+        assert learn.lesson("magnitude", "de").title == "Weg mit dem, was nahe null ist"
+    finally:
+        learn.lessons.cache_clear()

@@ -2,7 +2,11 @@
 
 import importlib
 import inspect
+import re
+import sys
+import threading
 from itertools import pairwise
+from types import FrameType
 
 import pandas as pd
 import pytest
@@ -19,16 +23,21 @@ from core.recipe import FIELDS
 
 LESSONS = learn.lessons()
 SAMPLES = list(sample_models.SAMPLES)
+SENTENCE = re.compile(r"(?<=[.!?])\s+")
+CHOSEN = re.compile(r"\{[^{}?]*\?([^{}:]*):[^{}]*\}")
+SMALL = "lenet5"  # the smallest sample that every lesson can have
 each_lesson = pytest.mark.parametrize("lesson", LESSONS, ids=lambda each: each.name)
+
+
+def fresh(sample: str) -> Study:
+    """A sample on its data that nothing was measured of."""
+    loaded = loading.load_model(sample)
+    return learn.study(loaded, loading.load_data(loaded.data))
 
 
 @pytest.fixture(scope="module")
 def subjects() -> dict[str, Study]:
-    made = {}
-    for name in SAMPLES:
-        loaded = loading.load_model(name)
-        made[name] = learn.study(loaded, loading.load_data(loaded.data))
-    return made
+    return {name: fresh(name) for name in SAMPLES}
 
 
 @pytest.fixture(scope="module")
@@ -73,6 +82,15 @@ def stated(lesson: Lesson) -> list[str]:
 @each_lesson
 def test_a_text_states_no_number_and_no_comparison_by_itself(lesson):
     assert {text: claims(text) for text in stated(lesson) if claims(text)} == {}
+
+
+@each_lesson
+def test_sentences_are_short(lesson):
+    """What holds up a young reader is the length of sentences: 40 words at most, 18 on average."""
+    texts = [CHOSEN.sub(r"\1", text) for text in stated(lesson)]
+    lengths = [len(sentence.split()) for text in texts for sentence in SENTENCE.split(text)]
+    assert max(lengths) <= 40
+    assert sum(lengths) / len(lengths) <= 18
 
 
 @each_lesson
@@ -154,20 +172,36 @@ def test_another_model_gives_other_figures(lesson, found):
 
 @each_lesson
 def test_no_measure_changes_the_model(lesson):
-    loaded = loading.load_model("lenet_300_100")
-    subject = learn.study(loaded, loading.load_data(loaded.data))
-    held = {name: tensor.clone() for name, tensor in loaded.model.state_dict().items()}
+    subject = fresh(SMALL)
+    model = subject.loaded.model
+    held = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     if not learn.why_not(lesson, subject):
         learn.measured(lesson, subject, lesson.control.high if not lesson.control.stops else None)
         if lesson.wrong is not None:
             learn.ran_wrong(lesson, subject)
-    assert all(torch.equal(held[name], tensor) for name, tensor in loaded.model.state_dict().items())
+    assert all(torch.equal(held[name], tensor) for name, tensor in model.state_dict().items())
 
 
 @each_lesson
-def test_the_code_that_is_shown_exists(lesson):
+def test_the_code_that_is_shown_is_what_measures(lesson):
+    """The function whose source a lesson shows runs while its figures are made, for a study that nobody looked at."""
     module, _, function = lesson.code.partition(":")
-    assert inspect.getsource(getattr(importlib.import_module(module), function))
+    shown = inspect.unwrap(getattr(importlib.import_module(module), function))
+    ran = set()
+
+    def note(frame: FrameType, event: str, argument: object) -> None:
+        ran.add(frame.f_code)
+
+    subject = fresh(SMALL)
+    assert not learn.why_not(lesson, subject)
+    threading.setprofile(note)
+    sys.setprofile(note)
+    try:
+        learn.measured(lesson, subject)
+    finally:
+        sys.setprofile(None)
+        threading.setprofile(None)
+    assert shown.__code__ in ran
 
 
 @each_lesson

@@ -10,9 +10,10 @@ import numpy as np
 import psutil
 import pytest
 
-from core import pipeline, runs, sweep
+from core import pipeline, report, runs, sources, sweep
 from core.loading import load_data, load_model
 from core.recipe import Recipe, Settings
+from core.sources import Sources
 from core.sweep import Parcel, Place
 
 DATA = "tests.core.plain:data"
@@ -21,7 +22,7 @@ CALIBRATED = Recipe(Settings(sparsity=0.5), batchnorm="recalibrate")
 
 
 def parcel(model: str = "tests.core.plain:model") -> Parcel:
-    return Parcel(model, None, DATA, None, runs.subject(load_model(model), load_data(DATA)))
+    return Parcel(Sources(model, data=DATA), runs.subject(load_model(model), load_data(DATA)))
 
 
 def place(folder: Path, workers: sweep.Workers, model: str = "tests.core.plain:model") -> Place:
@@ -39,7 +40,7 @@ def test_a_sweep_finds_what_one_recipe_after_the_other_does(tmp_path, workers):
     where, recipes = place(tmp_path, workers), [*RECIPES, CALIBRATED]
     outcomes = list(sweep.sweep(where, recipes))
     assert {outcome.fresh for outcome in outcomes} == {True}
-    loaded, data = load_model(where.parcel.model), load_data(DATA)
+    loaded, data = load_model(where.parcel.sources.model), load_data(DATA)
     for recipe in recipes:
         asked = runs.asked(where.parcel.subject, recipe)
         alone, answers = runs.measured(pipeline.study(loaded, data, recipe), asked)
@@ -54,7 +55,7 @@ def test_each_recipe_is_measured_on_a_study_of_its_own_basis(tmp_path):
     recipes.append(Recipe(coarse, equalize="ranges", batchnorm="recalibrate"))
     where = place(tmp_path, sweep.threads(1), "tests.core.sweep.models:relu")
     assert len(list(sweep.sweep(where, recipes))) == len(recipes)
-    loaded, data = load_model(where.parcel.model), load_data(DATA)
+    loaded, data = load_model(where.parcel.sources.model), load_data(DATA)
     for recipe in recipes:
         asked = runs.asked(where.parcel.subject, recipe)
         alone, _ = runs.measured(pipeline.study(loaded, data, recipe), asked)
@@ -124,7 +125,7 @@ def test_no_workers_are_refused(make):
 
 def test_a_worker_with_another_model_says_so(tmp_path):
     held = parcel()
-    other = Parcel("tests.core.sweep.models:relu", None, DATA, None, held.subject)
+    other = Parcel(Sources("tests.core.sweep.models:relu", data=DATA), held.subject)
     (outcome,) = sweep.sweep(Place(runs.open_store(tmp_path / "runs"), other, sweep.threads(1)), RECIPES[:1])
     assert "worker: model of 'tests.core.sweep.models:relu' is relu here, expected model" in outcome.failed
 
@@ -135,10 +136,26 @@ def test_files_travel_with_the_parcel(tmp_path):
     np.savez(npz, x=data.inputs, y=data.targets)
     model = "tests.core.plain:model"
     subject = runs.subject(load_model(model), load_data(str(npz)))
-    packed = sweep.with_files(Parcel(model, None, str(npz), None, subject))
+    packed = sweep.with_files(Parcel(Sources(model, data=str(npz)), subject))
     npz.unlink()
     asked = runs.asked(subject, RECIPES[0])
     assert sweep.measure(packed, asked.written).run.report["data"] == "images"
+
+
+def test_a_sweep_prepares_its_data_and_takes_a_metric_as_apply_does(tmp_path):
+    named = Sources("tests.core.plain:model", data=DATA, preprocess=("mean=0.25", "std=2"), metric="top5", device="cpu")
+    loaded = sources.model_of(named)
+    data = sources.data_of(named, loaded)
+    store = runs.open_store(tmp_path / "runs.sqlite")
+    there = Place(store, Parcel(named, runs.subject(loaded, data)), sweep.processes(1))
+    (outcome,) = sweep.sweep(there, RECIPES[:1])
+    study = pipeline.study(loaded, data, RECIPES[0])
+    tally = pipeline.measure(study, pipeline.apply(study, RECIPES[0]))
+    assert outcome.run.report["metric"] == report.metric(tally, tally.images)
+    plain = Place(
+        store, Parcel(Sources("tests.core.plain:model", data=DATA), runs.subject(loaded, data)), there.workers
+    )
+    assert sweep.asked(plain.parcel, RECIPES[0]).key != outcome.run.key
 
 
 GRID = """{"format": "prunescope/grid/1", "grid": {"sparsity": [0.1, 0.2, 0.3, 0.4], "bits": [2, 3, 4]}}"""

@@ -3,6 +3,7 @@ from dataclasses import asdict, replace
 
 import pytest
 import torch
+from torch import nn
 
 from core import pipeline, training
 from core.compress import encode, weights
@@ -13,6 +14,8 @@ from core.recipe import Recipe, Settings, from_json, to_json
 from core.training import Kept, Options
 from core.training import course as loop
 from core.training.leaves import matrix
+from core.training.losses import loss
+from core.training.trainee import slopes
 from tests.core import zoo
 from tests.core.training import small
 
@@ -120,8 +123,9 @@ def test_a_killed_training_goes_on_as_if_it_never_stopped(tmp_path, monkeypatch)
         ("movement", RECIPES["coded"], replace(FEW, steps=60, how="movement")),
         ("regrow", RECIPES["pruned"], replace(FEW, steps=60, how="regrow")),
         ("factored", RECIPES["factored"], replace(FEW, rounds=2)),
+        ("thin", THIN, replace(FEW, rounds=2)),
     ):
-        task = small.task(recipe, options)
+        task = small.task(recipe, options, plain_net() if recipe is THIN else None)
         whole, best = run(task, options)
         for looks in range(1, len(whole)):
             folder = tmp_path / f"{name} {looks}"
@@ -206,6 +210,31 @@ def test_rounds_can_ask_what_layers_see(criterion):
     task = small.task(Recipe(Settings(sparsity=0.6, criterion=criterion)), options)
     steps, _ = run(task, options)
     assert steps[-1].sparsity == pytest.approx(0.6, abs=0.01)  # counts are whole
+
+
+def plain_net():
+    """Nothing but convolutions and linear layers, whose channels can all go."""
+    torch.manual_seed(1)
+    parts = (nn.Conv2d(1, 6, 3), nn.ReLU(), nn.Conv2d(6, 8, 3), nn.ReLU(), nn.Flatten(), nn.Linear(128, 30), nn.ReLU())
+    return nn.Sequential(*parts, nn.Linear(30, 5)).eval().requires_grad_(False)
+
+
+THIN = Recipe(Settings(sparsity=0.97, criterion="concentrated", bits=3), {"7": {"sparsity": 0.5}}, shrink="remove")
+
+
+def test_a_network_without_its_removed_channels_learns_as_the_whole_one_does():
+    options = replace(FEW, rounds=2, alpha=0.5)
+    course = loop.Course(small.task(THIN, options, plain_net()), options)
+    for phase in range(len(course.plan)):
+        net = loop._entered(course, course.base, phase, None).net
+        assert net.lean is not None
+        batch = loop._batch(course, loop._begun(course))
+        sides = (net, replace(net, lean=None))
+        found, expected = (slopes(one, batch, lambda logits, of: loss(logits, of, options.aim)) for one in sides)
+        assert torch.allclose(found[0], expected[0], rtol=1e-5)  # sums in another order
+        for name, gradient in expected[1].items():
+            near = 1e-5 * float(gradient.abs().max()) + 1e-7
+            assert torch.allclose(found[1][name], gradient, rtol=0, atol=near), name
 
 
 def test_rewound_weights_are_the_first_ones():

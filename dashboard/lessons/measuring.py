@@ -1,0 +1,114 @@
+"""What a lesson measures: quick ones in the studio's turn while the page waits, slow ones in the background."""
+
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import NamedTuple
+
+from core import jobs, lessons, live
+from core.jobs import Job
+from core.lessons import Lesson, Measured
+from core.lessons.filling import Figure
+from core.live import Studio
+from dashboard import offers, state, work
+from dashboard.lessons.standing import Sitting
+from dashboard.state import Position
+
+
+class Found(NamedTuple):
+    """start: what a prediction is held against. now: with the control where it stands. Both None until measured."""
+
+    start: Measured | None = None
+    now: Measured | None = None
+    running: bool = False
+    trouble: str = ""
+
+
+def studio_of(position: Position) -> Studio:
+    """The position's model on its data, the first images left to calibrate on."""
+    weights = offers.arguments().weights if position.model == offers.arguments().model else None
+    return state.studio((position.model, weights), position.data, True, "keep")
+
+
+@lru_cache(maxsize=256)
+def why_not(studio: Studio, name: str) -> str:
+    """Why the model cannot have a lesson, '' where it can."""
+    return lessons.why_not(lessons.lesson(name), studio.study)
+
+
+@lru_cache(maxsize=64)
+def opening(studio: Studio, name: str) -> dict[str, Figure]:
+    """The figures that a lesson's texts may name before anything is measured."""
+    return studio.worker.submit(lessons.opening, lessons.lesson(name), studio.study).result()
+
+
+@lru_cache(maxsize=128)
+def at(studio: Studio, name: str, value: float) -> Measured:
+    """What a quick lesson measures with its control at a value."""
+    return studio.worker.submit(lessons.measured, lessons.lesson(name), studio.study, value).result()
+
+
+@lru_cache(maxsize=32)
+def ran_wrong(studio: Studio, name: str) -> Measured:
+    """What the usual tutorial's version comes to."""
+    return studio.worker.submit(lessons.ran_wrong, lessons.lesson(name), studio.study).result()
+
+
+def found(position: Position, lesson: Lesson, sitting: Sitting) -> Found:
+    """What has been measured of what a sitting asked for; starts what has not."""
+    if sitting.guess is None:
+        return Found()
+    if lesson.slow:
+        return _in_the_background(position, lesson, sitting.value)
+    studio = studio_of(position)
+    start = at(studio, lesson.name, lesson.control.start)
+    return Found(start, start if sitting.value is None else at(studio, lesson.name, sitting.value))
+
+
+def _key(position: Position, lesson: Lesson, value: float | None) -> tuple:
+    weights = offers.arguments().weights if position.model == offers.arguments().model else None
+    return "lesson", position.model, weights, position.data, lesson.name, value
+
+
+def _in_the_background(position: Position, lesson: Lesson, value: float | None) -> Found:
+    start = _job(position, lesson, None)
+    first = _result(start)
+    if first is None or value is None:
+        return Found(first, first, start.running, _trouble(start))
+    job = _job(position, lesson, value)
+    return Found(first, _result(job), job.running, _trouble(job))
+
+
+def _result(job: Job) -> Measured | None:
+    return job.events[0] if job.events else None
+
+
+def _trouble(job: Job) -> str:
+    return job.trouble[0] if job.trouble else ""
+
+
+def _job(position: Position, lesson: Lesson, value: float | None) -> Job:
+    """The job of a lesson; one that has failed is not tried again by itself."""
+    key, studio = _key(position, lesson, value), studio_of(position)
+    known = work.find(key)
+    if known is not None and not known.stopping.is_set():
+        return known
+
+    def steps() -> Iterator[Measured]:
+        yield lessons.measured(lesson, live.apart(studio), value)
+
+    return work.job(key, steps)
+
+
+def running(position: Position, lesson: Lesson, sitting: Sitting) -> bool:
+    """Whether something is being measured for a sitting."""
+    keys = {_key(position, lesson, value) for value in (None, sitting.value)}
+    known = [job for key in keys if (job := work.find(key))]
+    return sitting.guess is not None and any(job.running and not job.stopping.is_set() for job in known)
+
+
+def cancel(position: Position, lesson: Lesson, sitting: Sitting) -> None:
+    """End what is being measured for a sitting."""
+    for value in (None, sitting.value):
+        job = work.find(_key(position, lesson, value))
+        if job and job.running:
+            jobs.stop(job)

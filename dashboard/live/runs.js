@@ -1,0 +1,48 @@
+// Runs of text: plain, code, emphasised, and words and symbols that say what they mean when pointed at or focused;
+// a word that was explained before is not another stop of the Tab key.
+const shownRuns = new WeakMap();
+const GAP = 6; // px between a word and its meaning
+let meanings = 0;
+
+function runOf({ text, kind, meaning }) {
+  if (!kind) return document.createTextNode(text);
+  const made = document.createElement(TAGS[kind]);
+  made.textContent = text;
+  if (made.localName === "button") Object.assign(made, { type: "button", className: `ps-${kind}` });
+  if (meaning) made.dataset.meaning = meaning;
+  return made;
+}
+
+const TAGS = { code: "code", em: "em", term: "button", again: "span", symbol: "button" };
+
+// What stays the same is left alone, and with it the focus.
+function fillRuns(node, runs) {
+  const key = JSON.stringify(runs);
+  if (shownRuns.get(node) === key) return;
+  shownRuns.set(node, key);
+  node.replaceChildren(...runs.map(runOf));
+}
+
+function showMeaning(section, tip, word) {
+  if (tip.dataset.of === word.dataset.meaning && !tip.hidden) return;
+  tip.textContent = tip.dataset.of = word.dataset.meaning;
+  tip.hidden = false;
+  word.setAttribute("aria-describedby", tip.id);
+  const [all, at] = [section, word].map((each) => each.getBoundingClientRect());
+  const left = Math.max(0, Math.min(at.left - all.left, all.width - tip.offsetWidth));
+  tip.style.left = `${left}px`;
+  tip.style.top = `${at.bottom - all.top + GAP}px`;
+}
+
+// One tooltip a part, for the pointer and the focus; Escape sends it away.
+function explain(section) {
+  if (section.querySelector(":scope > .ps-meaning")) return;
+  const tip = Object.assign(document.createElement("p"), { className: "ps-meaning", id: `meaning-${(meanings += 1)}`, hidden: true });
+  tip.setAttribute("role", "tooltip");
+  section.append(tip);
+  const wordOf = (event) => event.target.closest?.("[data-meaning]");
+  for (const come of ["pointerover", "focusin", "click"])
+    section.addEventListener(come, (event) => wordOf(event) && showMeaning(section, tip, wordOf(event)));
+  for (const go of ["pointerout", "focusout"]) section.addEventListener(go, () => { tip.hidden = true; });
+  section.addEventListener("keydown", (event) => { if (event.key === "Escape") tip.hidden = true; });
+}

@@ -1,0 +1,64 @@
+"""How the LeNets are made small: a recipe and the options of its training for each variant."""
+
+from itertools import product
+
+from core.recipe import Recipe, Settings
+from core.training import Options
+
+Variant = tuple[Recipe, Options]
+
+
+def _recipe(sparsity: dict[str, float], bits: int) -> Recipe:
+    """Shared values for what survives in each layer by name."""
+    settings = Settings(bits=bits, criterion="concentrated", coder="kmeans", group="tensor")
+    return Recipe(settings, {name: {"sparsity": share} for name, share in sparsity.items()}, shrink="remove")
+
+
+def _mlp(fc1: float, fc2: float, fc3: float, bits: int = 3) -> Recipe:
+    return _recipe({"fc1": fc1, "fc2": fc2, "fc3": fc3}, bits)
+
+
+def _conv(conv1: float, conv2: float, fc1: float, fc2: float, bits: int = 3) -> Recipe:
+    return _recipe({"conv1": conv1, "conv2": conv2, "fc1": fc1, "fc2": fc2}, bits)
+
+
+def _trained(rate: float, rounds: int, steps: int, augment: str, alpha: float = 1.0, decay: float = 0.01) -> Options:
+    return Options(
+        steps=steps, rate=rate, rounds=rounds, alpha=alpha, temperature=2.0, looks=4, augment=augment, decay=decay
+    )
+
+
+def _mlps() -> tuple[Variant, ...]:
+    sizes = (_mlp(0.981, 0.977, 0.7), _mlp(0.978, 0.973, 0.65), _mlp(0.97, 0.965, 0.6))
+    ways = (
+        (0.01, 6, 4000, "nudge"),
+        (0.005, 6, 4000, "nudge"),
+        (0.01, 3, 8000, "nudge"),
+        (0.01, 6, 4000, "move"),
+        (0.02, 6, 4000, "nudge"),
+        (0.01, 6, 4000, "nudge", 0.5),
+        (0.01, 6, 4000, "nudge", 1.0, 0.1),
+        (0.01, 6, 1500, "nudge"),
+    )
+    return (
+        (_mlp(0.93, 0.92, 0.4, 4), _trained(0.01, 3, 3000, "nudge")),
+        *((size, _trained(*way)) for size, way in product(sizes, ways)),
+    )
+
+
+def _convs() -> tuple[Variant, ...]:
+    sizes = (_conv(0.7, 0.972, 0.998, 0.95), _conv(0.7, 0.976, 0.9983, 0.96), _conv(0.7, 0.965, 0.9975, 0.95, 2))
+    ways = (
+        (0.01, 6, 1500, "nudge"),
+        (0.03, 6, 1500, "nudge"),
+        (0.015, 10, 900, "nudge"),
+        (0.01, 6, 1000, "nudge", 0.4),
+        (0.03, 6, 1000, "nudge", 0.4),
+    )
+    return (
+        (_conv(0.5, 0.9, 0.97, 0.7, 4), _trained(0.01, 2, 1500, "move")),
+        *((size, _trained(*way)) for size, way in product(sizes, ways)),
+    )
+
+
+LENETS = {"lenet_300_100": _mlps(), "lenet5": _convs()}

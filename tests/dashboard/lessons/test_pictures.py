@@ -1,0 +1,135 @@
+"""The pictures of lessons as parts of the board, for every sample; no browser."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+
+import numpy as np
+import pytest
+from torch import nn
+
+import sample_models
+from core import lessons, live, loading, pipeline
+from core.live import Studio
+from core.loading import Data, Loaded
+from core.recipe import Recipe, Settings
+from dashboard.lessons import pictures
+from dashboard.live import board, canvas
+
+SETTINGS = {
+    "dense": Settings(),
+    "pruned and shared": Settings(sparsity=0.8, bits=4, coder="kmeans", group="tensor"),
+    "rows": Settings(sparsity=0.5, pattern="row"),
+    "rank": Settings(rank=0.1),
+}
+EVERY = tuple(pictures.PICTURES)
+
+
+@pytest.fixture(scope="module")
+def studios() -> dict[str, Studio]:
+    return {
+        name: live.opened(lessons.study(loading.load_model(name), loading.load_data(sample.data)))
+        for name, sample in sample_models.SAMPLES.items()
+    }
+
+
+@pytest.fixture(autouse=True)
+def page(monkeypatch: pytest.MonkeyPatch) -> dict[str, object]:
+    """What the browser sent, by part."""
+    sent: dict[str, object] = {}
+    monkeypatch.setattr(board.st, "session_state", {"board": {"sent": sent}})
+    return sent
+
+
+@pytest.mark.parametrize("settings", SETTINGS.values(), ids=SETTINGS)
+@pytest.mark.parametrize("model", sample_models.SAMPLES)
+def test_every_sample_has_every_picture_or_a_sentence(
+    model: str, settings: Settings, studios: dict[str, Studio]
+) -> None:
+    parts = pictures.drawn(EVERY, studios[model], Recipe(settings))
+    assert tuple(parts) == EVERY
+    for name, part in parts.items():
+        json.dumps(dict(part.data), allow_nan=False)
+        if part.data["title"] == pictures.WITHOUT[name]:
+            assert re.fullmatch(r".{20,}\.", part.data["note"])
+            assert not part.data["tiles"]
+
+
+def test_what_a_model_cannot_have_is_said_in_its_place(studios: dict[str, Studio]) -> None:
+    parts = pictures.drawn(("filters", "activations", "codes"), studios["lenet_300_100"], Recipe(Settings()))
+    assert {name: part.data["note"] for name, part in parts.items()} == {
+        "filters": "model 'lenet_300_100' has no convolution over pictures.",
+        "activations": "model 'lenet_300_100' has no convolution over pictures.",
+        "codes": "fc1 has no codes: its numbers are stored as floats, each by itself.",
+    }
+
+
+def test_a_table_is_no_example_and_nothing_to_draw_on() -> None:
+    model = nn.Sequential(nn.Linear(5, 3)).eval().requires_grad_(False)
+    data = Data("table", np.random.default_rng(0).normal(size=(6, 5)).astype(np.float32), np.arange(6) % 3)
+    studio = live.opened(pipeline.study(Loaded("table", model, "0", ""), data, Recipe()))
+    parts = pictures.drawn(("example", "canvas", "matrix"), studio, Recipe(Settings()))
+    assert parts["example"].data["note"] == "the inputs of this model are no pictures."
+    assert parts["canvas"].data["note"].startswith("you can draw only for models that take square grey pictures")
+    assert parts["matrix"].data["tiles"]
+
+
+def test_a_large_matrix_says_how_much_of_it_is_shown(studios: dict[str, Studio]) -> None:
+    part = pictures.drawn(("matrix",), studios["lenet_300_100"], Recipe(Settings(sparsity=0.8)))["matrix"]
+    assert part.data["note"] == "32 of 300 rows, 64 of 784 columns, evenly chosen"
+    assert part.data["title"] == "One weight of fc1 in five stays"
+
+
+@pytest.mark.parametrize("pruned", [False, True])
+def test_removed_cells_are_in_the_key_where_there_are_any(pruned: bool, studios: dict[str, Studio]) -> None:
+    settings = Settings(sparsity=0.5 if pruned else 0.0, bits=4)
+    parts = pictures.drawn(("matrix", "filters", "codes"), studios["lenet5"], Recipe(settings))
+    for part in parts.values():
+        assert ("gone" in [each["tone"] for each in part.data["key"]]) == pruned
+
+
+def test_the_value_of_the_control_changes_the_pictures(studios: dict[str, Studio]) -> None:
+    lesson = lessons.lesson("magnitude")
+    first, last = (pictures.pictures(lesson, studios["lenet5"], value) for value in (0.5, 0.9))
+    assert tuple(first) == lesson.pictures
+    assert all(first[name].data != last[name].data for name in lesson.pictures)
+
+
+def test_another_image_is_asked_for_by_its_number(studios: dict[str, Studio], page: dict[str, object]) -> None:
+    studio = studios["lenet5"]
+    page["example"] = {"image": 7}
+    part = pictures.drawn(("example",), studio, Recipe(Settings()))["example"]
+    assert part.data["image"] == 7
+    assert f"image 8 of {len(studio.study.bench.targets):,}" in part.data["note"]
+    assert f"label is {int(studio.study.bench.targets[7])}" in part.data["note"]
+
+
+def test_the_dense_settings_answer_as_the_dense_model(studios: dict[str, Studio]) -> None:
+    part = pictures.drawn(("example",), studios["digits_cnn"], Recipe(Settings()))["example"]
+    assert all(bar["dense"] == pytest.approx(bar["compressed"], abs=1e-6) for bar in part.data["bars"])
+    assert sum(bar["dense"] for bar in part.data["bars"]) == pytest.approx(1)
+    assert part.data["title"].startswith("Both answer")
+
+
+def test_an_unknown_picture_is_refused_by_name(studios: dict[str, Studio]) -> None:
+    with pytest.raises(ValueError, match="picture is 'poem', expected one of matrix, filters"):
+        pictures.drawn(("poem",), studios["lenet5"], Recipe(Settings()))
+
+
+def test_a_drawing_is_answered(studios: dict[str, Studio], page: dict[str, object]) -> None:
+    studio = studios["lenet5"]
+    empty = pictures.drawn(("canvas",), studio, Recipe(Settings()))["canvas"]
+    assert [bar["words"] for bar in empty.data["bars"]] == [["–", "–"]] * 10
+    sheet = np.zeros((canvas.SIDE, canvas.SIDE), np.uint8)
+    sheet[8:56, 30:35] = 255
+    page["canvas"] = {"drawing": {"ink": ink_of(sheet), "seq": 5}}
+    part = pictures.drawn(("canvas",), studio, Recipe(Settings()))["canvas"]
+    assert part.data["title"] == "Both answer 1"
+    assert part.data["ack"] == 5
+    assert sum(bar["dense"] for bar in part.data["bars"]) == pytest.approx(1)
+
+
+def ink_of(sheet: np.ndarray) -> str:
+    return base64.b64encode(sheet.tobytes()).decode()
