@@ -21,7 +21,7 @@ BITS = (8, 4, 3, 2)
 
 def adaptive(subject: Study, sparsity: float) -> Measured:
     """The part that a plan takes from each layer, by what each was measured to cost alone, beside the same part."""
-    plan = planning.sensitivity_split(subject.known, curves(subject), {"sparsity": sparsity})
+    plan = planned(subject, sparsity)
     parts = {layer.name: 100 * plan.settings(layer.name).sparsity for layer in subject.known}
     table = pd.DataFrame(
         [
@@ -31,11 +31,11 @@ def adaptive(subject: Study, sparsity: float) -> Measured:
         ]
     )
     even = looking.accuracy(subject, Recipe(Settings(sparsity=sparsity)))
-    planned = looking.accuracy(subject, plan)
+    by_plan = looking.accuracy(subject, plan)
     figures = {
-        "planned": planned,
+        "planned": by_plan,
         "even": even,
-        "gain": planned - even,
+        "gain": by_plan - even,
         "spared": min(parts, key=parts.get),
         "spared_part": min(parts.values()),
         "taken": max(parts, key=parts.get),
@@ -43,7 +43,12 @@ def adaptive(subject: Study, sparsity: float) -> Measured:
         "tried": len(subject.known) * len(LADDER),
         "alone_images": min(TRIED, len(subject.bench.targets)),
     }
-    return Measured(figures, table, planned)
+    return Measured(figures, table, by_plan)
+
+
+def planned(subject: Study, sparsity: float) -> Recipe:
+    """The plan that takes a part of all weights where each layer alone was measured to lose least."""
+    return planning.sensitivity_split(subject.known, curves(subject), {"sparsity": sparsity})
 
 
 def curves(subject: Study) -> dict[str, Curve]:

@@ -19,10 +19,10 @@ def low_rank(subject: Study, rank: float) -> Measured:
     """Accuracy and numbers stored with the largest layer as a product of two thin matrices."""
     layer = looking.layer(subject, looking.largest(subject))
     steps = sorted({*RANKS, rank}, reverse=True)
-    curve = [looking.accuracy(subject, _thin(subject, step)) for step in steps]
+    curve = [looking.accuracy(subject, thin(subject, step)) for step in steps]
     table = pd.DataFrame({"rank": [100 * step for step in steps], "accuracy": curve})
-    encoded = pipeline.encoded_by(subject, _thin(subject, rank))[layer.name]
-    found, (rows, columns) = looking.accuracy(subject, _thin(subject, rank)), layer.matrix.shape
+    encoded = pipeline.encoded_by(subject, thin(subject, rank))[layer.name]
+    found, (rows, columns) = looking.accuracy(subject, thin(subject, rank)), layer.matrix.shape
     kept = compress.rank_of(layer, Settings(rank=rank))
     figures = {
         "accuracy": found,
@@ -47,7 +47,8 @@ def break_even(layer: Layer) -> float:
     return rows * columns / (rows + layer.groups * columns)
 
 
-def _thin(subject: Study, rank: float) -> Recipe:
+def thin(subject: Study, rank: float) -> Recipe:
+    """The largest layer at a part of its rank, all others whole."""
     return Recipe(layers={looking.largest(subject): {"rank": rank}} if rank < 1 else {})
 
 
@@ -64,7 +65,7 @@ def theories(subject: Study, bits: float) -> Measured:
     predicted, left = found[int(bits)]
     layer = looking.layer(subject, looking.largest(subject))
     half = max(1, layer.full_rank // 2)
-    thin = theory.eckart_young(_held(layer, Settings(rank=half / layer.full_rank)), _energy(layer))
+    cut = theory.eckart_young(_held(layer, Settings(rank=half / layer.full_rank)), _energy(layer))
     finer = _rounding(subject, int(bits) + 1)[1]
     figures = {
         "predicted": predicted,
@@ -73,8 +74,8 @@ def theories(subject: Study, bits: float) -> Measured:
         "times": left / finer if finer else 1.0,
         "finer": int(bits) + 1,
         "rank": half,
-        "thin_predicted": 100 * thin.predicted if thin else 0.0,
-        "thin": 100 * thin.measured if thin else 0.0,
+        "thin_predicted": 100 * cut.predicted if cut else 0.0,
+        "thin": 100 * cut.measured if cut else 0.0,
         "crude": found[min(found)][1],
         "crude_predicted": found[min(found)][0],
         "crude_bits": min(found),

@@ -26,7 +26,7 @@ def entropy(subject: Study, sparsity: float) -> Measured:
         ]
     )
     needed, written = found[sparsity]
-    recipe = _coded(sparsity)
+    recipe = coded(subject, sparsity)
     figures = {
         "bits": BITS,
         "needed": needed,
@@ -46,25 +46,19 @@ def _bits(subject: Study, sparsity: float) -> tuple[float, float]:
 
 
 def _counted(subject: Study, sparsity: float) -> tuple[float, float]:
-    encoded = pipeline.encoded_by(subject, _coded(sparsity)).values()
+    encoded = pipeline.encoded_by(subject, coded(subject, sparsity)).values()
     weights = looking.weights(subject)
     return sum(form.information() for form in encoded) / weights, sum(map(encoding.bits, encoded)) / weights
 
 
-def _coded(sparsity: float) -> Recipe:
+def coded(subject: Study, sparsity: float) -> Recipe:
+    """Every layer pruned, the rest in codes of a few bits, one grid a layer."""
     return Recipe(Settings(sparsity=sparsity, bits=BITS, group="tensor"))
 
 
 def composing(subject: Study, sparsity: float) -> Measured:
     """Bytes and right answers of each stage alone and of all, in the order shape, survivors, storage."""
-    stages = {
-        "as trained": {},
-        "low rank": {"rank": RANK, "factorizer": "svd"},
-        "pruned": {"sparsity": sparsity},
-        "few bits": {"bits": BITS},
-    }
-    recipes = {name: _of(subject, changes) for name, changes in stages.items()}
-    recipes["all"] = _of(subject, {key: value for changes in stages.values() for key, value in changes.items()})
+    recipes = stages(subject, sparsity)
     written = {name: looking.size(subject, recipe) for name, recipe in recipes.items()}
     right = {name: looking.accuracy(subject, recipe) for name, recipe in recipes.items()}
     ratio = {name: written["as trained"] / size for name, size in written.items()}
@@ -87,11 +81,22 @@ def composing(subject: Study, sparsity: float) -> Measured:
     return Measured(figures, table, ratio["all"])
 
 
-def _of(subject: Study, changes: dict[str, float | str]) -> Recipe:
-    """The largest layer alone has a lower rank: small ones have none to spare."""
-    thin = {key: changes[key] for key in ("rank", "factorizer") if key in changes}
-    rest = Settings(**{key: value for key, value in changes.items() if key not in thin})
-    return Recipe(rest, {looking.largest(subject): thin} if thin else {})
+def stages(subject: Study, sparsity: float) -> dict[str, Recipe]:
+    """A recipe for each stage alone and one for all. The largest layer alone has a lower rank: others have none to
+    spare."""
+    thin = {looking.largest(subject): {"rank": RANK, "factorizer": "svd"}}
+    return {
+        "as trained": Recipe(),
+        "low rank": Recipe(layers=thin),
+        "pruned": Recipe(Settings(sparsity=sparsity)),
+        "few bits": Recipe(Settings(bits=BITS)),
+        "all": Recipe(Settings(sparsity=sparsity, bits=BITS), thin),
+    }
+
+
+def all_stages(subject: Study, sparsity: float) -> Recipe:
+    """The recipe of all stages."""
+    return stages(subject, sparsity)["all"]
 
 
 def _words(encoded: Encoded) -> str:
