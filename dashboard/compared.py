@@ -42,7 +42,7 @@ def _line(on: Found, run: Run, full: bool) -> shelf.Line:
         bool(letter),
         full,
         dense,
-        desk.opens(run, on.subject),
+        desk.opens(on, run),
     )
 
 

@@ -42,3 +42,8 @@ def data_of(model: str) -> str:
     if model == arguments().model and arguments().data:
         return arguments().data
     return sample_models.SAMPLES[model].data if model in sample_models.SAMPLES else data_sets()[0]
+
+
+def about(model: str) -> str:
+    """What a model is, in a sentence; '' for a stranger's."""
+    return sample_models.SAMPLES[model].about if model in sample_models.SAMPLES else ""

@@ -15,7 +15,7 @@ from core.latency import Clock, Fastest, fastest
 from core.pipeline import Study
 from core.recipe import Recipe, to_json
 from core.search import Confirmed, Goal, Opened, Point, Progress, Told, parts, table, whole
-from dashboard import offers, state, work
+from dashboard import state, work
 from dashboard.state import Position
 
 MOST = 6  # searches kept, with all that they measured
@@ -115,8 +115,7 @@ def running(position: Position) -> bool:
 
 
 def _place(position: Position) -> tuple:
-    own = position.model == offers.arguments().model
-    return position.model, offers.arguments().weights if own else None, position.data
+    return *state.named(position.model), position.data
 
 
 def begin(position: Position, goal: Goal) -> None:

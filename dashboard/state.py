@@ -10,12 +10,12 @@ import pandas as pd
 import streamlit as st
 
 import sample_models
-from core import compress, evaluation, live, loading, pipeline, report
+from core import compress, evaluation, live, loading, pipeline, report, runs
 from core.factoring import Decomposed
 from core.layer import Layer
 from core.live import Look, Studio
+from core.pipeline import Study
 from core.recipe import Recipe, Settings, from_json, to_json
-from core.theory import loss_change
 from dashboard import offers
 
 START = "digits_cnn"
@@ -52,7 +52,8 @@ def studio(named: tuple[str, str | None], data: str, calibrated: bool, equalize:
     measurement. equalize: as in a recipe.
     """
     basis = replace(CALIBRATED if calibrated else Recipe(), equalize=equalize)
-    study = pipeline.study(loading.load_model(*named), loading.load_data(data), basis)
+    number = runs.number_of(named[0])
+    study = _study(named, data, basis) if number is None else _recovered(number, data, basis)
     evaluation.dense_answers(study.bench, 0)  # a model that takes no whole batch of them is refused here
     made = live.opened(study)
     gc.collect()
@@ -60,19 +61,44 @@ def studio(named: tuple[str, str | None], data: str, calibrated: bool, equalize:
     return made
 
 
+@lru_cache(maxsize=4)
+def _origin(number: int) -> runs.Origin:
+    return runs.origin(runs.open_store(), number)
+
+
+def _study(named: tuple[str, str | None], data: str, basis: Recipe) -> Study:
+    return pipeline.study(loading.load_model(*named), loading.load_data(data), basis)
+
+
+def _recovered(number: int, data: str, basis: Recipe) -> Study:
+    """The study of what a kept training made, on images that it did not learn from."""
+    made = _origin(number)
+    study = _study((made.model, made.weights), data, replace(basis, recovered=made.recipe.recovered))
+    return pipeline.after_training(study, made.recipe, made.data)
+
+
+def named(model: str) -> tuple[str, str | None]:
+    """What the command line takes for a model of the page: its name and a weights file; a recovered one's origin."""
+    number = runs.number_of(model)
+    if number is None:
+        return model, offers.arguments().weights if model == offers.arguments().model else None
+    made = _origin(number)
+    if made.model not in offers.models():
+        raise ValueError(f"run {number} was made from '{made.model}', start the page with --model {made.model}")
+    return made.model, made.weights
+
+
 def studio_of(position: Position) -> Studio:
     """The studio of the position's model and data; ValueError or OSError says in a sentence why there is none."""
-    own = position.model == offers.arguments().model
-    weights = offers.arguments().weights if own else None
-    recipe = position.recipe
+    recipe, weights = position.recipe, named(position.model)[1]
     return studio((position.model, weights), position.data, pipeline.calibrates(recipe), recipe.equalize)
 
 
 def as_options(position: Position) -> str:
     """The position's model and data as the command line takes them."""
-    weights = offers.arguments().weights if position.model == offers.arguments().model else None
-    named = {"model": position.model, "weights": weights, "data": position.data}
-    return " ".join(f"--{option} {shlex.quote(value)}" for option, value in named.items() if value)
+    model, weights = named(position.model)
+    given = {"model": model, "weights": weights, "data": position.data}
+    return " ".join(f"--{option} {shlex.quote(value)}" for option, value in given.items() if value)
 
 
 def position() -> Position:
@@ -89,7 +115,7 @@ def _linked() -> Position:
     query = st.query_params
     model = query.get("model", offers.arguments().model or START)
     start = Position(START, offers.data_of(START), Recipe())
-    if model not in offers.models():
+    if model not in offers.models() and runs.number_of(model) is None:
         complain(f"The link names the model '{model}', which this page does not have.")
         return start
     plot = query.get("plot", SPECTRUM)
@@ -112,20 +138,6 @@ def _linked() -> Position:
     mode = query.get("mode", BELOW if recipe.settings(layer).threshold is not None else EACH)
     known_modes = (EACH, BELOW) if layer else (EACH, POOLED, BELOW)
     return replace(plain, recipe=recipe, layer=layer, mode=mode if mode in known_modes else EACH)
-
-
-def predicted_loss(studio: Studio, seen: Look) -> float | None:
-    """What the loss of all layers rises by to second order; None where no image has been looked at."""
-    if studio.study.seen is None:
-        return None
-    changed = [each for each in studio.study.known if not compress.unchanged(each, seen.encoded[each.name])]
-    return loss_change(
-        {
-            layer.name: (seen.encoded[layer.name].decode() - layer.matrix, studio.study.at(layer.name).gradients)
-            for layer in changed
-            if layer.kind != "Embedding"
-        }
-    )
 
 
 def share_done(studio: Studio) -> float:
@@ -199,7 +211,8 @@ def write_link() -> None:
     plain = here.recipe == Recipe()
     query = {"model": here.model, "data": here.data, "layer": here.layer, "mode": here.mode, "plot": here.plot}
     defaults = {"data": offers.data_of(here.model), "layer": "", "mode": EACH, "plot": SPECTRUM}
-    query = {key: value for key, value in query.items() if value != defaults.get(key)} | st.session_state["besides"]
+    query = {key: value for key, value in query.items() if value != defaults.get(key)}
+    query |= st.session_state.get("besides", {})
     st.query_params.from_dict(query if plain else query | {"recipe": to_json(here.recipe, indent=None)})
 
 
@@ -257,11 +270,6 @@ def leave() -> None:
     st.session_state["position"] = st.session_state["settled"] = there
     st.session_state["history"] = history[:-1]
     st.session_state["link"] = True
-
-
-def about(here: Position) -> str:
-    """What the model is, in a sentence; '' for a stranger's."""
-    return sample_models.SAMPLES[here.model].about if here.model in sample_models.SAMPLES else ""
 
 
 @lru_cache(maxsize=64)

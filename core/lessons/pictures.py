@@ -178,11 +178,18 @@ def codes(layer: Layer, encoded: Encoded) -> Codes:
     values = leaf.values if isinstance(leaf, Sparse) else leaf
     if not isinstance(values, Affine | Codebook):
         raise ValueError(f"{layer.name} has no codes: its numbers are stored as floats, each by itself")
-    found, count = values.symbols()
+    found, _ = values.symbols()
     removed = ~leaf.mask if isinstance(leaf, Sparse) else torch.zeros(found.shape, dtype=torch.bool)
     shown = _part(tuple(found.shape), (CODE_ROWS, CODE_COLUMNS), RUN)
     cells = (found.int(), leaf.decode(), removed)
-    return Codes(shown, *(shown.of(each.numpy()) for each in cells), count, which)
+    return Codes(shown, *(shown.of(each.numpy()) for each in cells), _count(values), which)
+
+
+def _count(coded: Affine | Codebook) -> int:
+    """How many codes there are; an even grid around 0 leaves the last of its width unused."""
+    if isinstance(coded, Codebook):
+        return coded.levels.shape[1]
+    return 2 * coded.zero + 1 if coded.zero else 2**coded.width
 
 
 def maps(study: Study, change: Change, layer: Layer, image: int) -> Maps:

@@ -24,10 +24,20 @@ def _matrix(scene: Scene) -> Part:
     found, row = arrays.plane(layer, scene.encoded(layer)), report.layer_row(layer, scene.encoded(layer), None)
     dense, compressed = _planes(layer, found)
     key = scenes.key(dense.span, bool(found.removed.any()))
-    factored = row["rank"] < row["full_rank"]
-    title = f"{layer.name} as a product of rank {row['rank']}" if factored else words.histogram_title(layer.name, row)
+    title = _stored_title(scene, layer, row)
     frame = tiles.Frame(title, scenes.choice(found.part), key, version=scene.version)
     return tiles.part((dense, compressed), frame)
+
+
+def _stored_title(scene: Scene, layer: Layer, row: report.Row) -> str:
+    """What became of a layer: a lower rank before fewer weights, fewer weights before fewer values."""
+    if row["rank"] < row["full_rank"]:
+        return f"{layer.name} as a product of rank {row['rank']}"
+    values = len(report.levels(scene.encoded(layer)))
+    if row["removed"] or not values:
+        return words.histogram_title(layer.name, row)
+    where = "" if scene.recipe.settings(layer.name).group == "tensor" else " in its row"
+    return f"Every weight of {layer.name} stays, as one of {values} values{where}"
 
 
 def _planes(layer: Layer, found: arrays.Plane) -> tuple[Tile, Tile]:
