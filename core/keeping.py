@@ -1,14 +1,17 @@
 """A run measured batch by batch beside what a page looks at, and kept."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
 from core import behaviour, pipeline, runs
 from core.live import Studio
+from core.loading import Data, Loaded
 from core.runs import Run, Store
 from core.statistics import Tally
+
+On = tuple[Loaded, Data, Data | None]  # a model, its data, and the data to calibrate on where there is other
 
 
 class Kept(NamedTuple):
@@ -44,3 +47,14 @@ def keeping(studio: Studio, run: Run, store: Store) -> Iterator[float | Kept]:
     files = work(pipeline.files, study, run.recipe, applied, tally).result()
     measured = replace(run, report=json.loads(files["report.json"]))
     yield Kept(runs.record(store, measured, behaviour.joined(parts)))
+
+
+def all_kept(store: Store, on: On, wanted: Sequence[Run]) -> Iterator[int]:
+    """The number of each run in turn, measured on all images where it is not yet kept with its answers to each."""
+    loaded, data, calibration = on
+    for run in wanted:
+        known = held(store, run)
+        if known is None:
+            yield runs.record(store, *runs.measured(pipeline.study(loaded, data, run.recipe, calibration), run))
+        else:
+            yield known.number

@@ -130,7 +130,8 @@ def apart(studio: Studio) -> Study:
     model = studio.worker.submit(copy.deepcopy, study.loaded.model).result()
     bench = evaluation.bench(model, study.bench.inputs.numpy(), study.bench.targets.numpy())
     bench = evaluation.on(bench, study.bench.device)
-    seen = study.seen and replace(study.seen, model=model, known=layers(model))
+    looked = model if study.trained is None else copy.deepcopy(study.trained.module)
+    seen = study.seen and replace(study.seen, model=looked, known=layers(looked))
     return replace(study, loaded=replace(study.loaded, model=model), bench=bench, seen=seen)
 
 
@@ -141,7 +142,13 @@ def look(studio: Studio, recipe: Recipe, seconds: float | None) -> Look:
 
 def compressing(studio: Studio, recipe: Recipe) -> Future:
     """The work that `finished` waits for: what a calibrated recipe asks for first takes seconds."""
-    return studio.worker.submit(_compressed, studio, recipe)
+    return studio.worker.submit(_compressed, studio, _as_trained(studio, recipe))
+
+
+def _as_trained(studio: Studio, recipe: Recipe) -> Recipe:
+    """The recipe, which says how the studio's model was trained where it was."""
+    trained = studio.study.trained
+    return recipe if trained is None else replace(recipe, recovered=trained.recipe.recovered)
 
 
 def finished(studio: Studio, recipe: Recipe, seconds: float | None, compressed: Future) -> Look:
@@ -149,7 +156,7 @@ def finished(studio: Studio, recipe: Recipe, seconds: float | None, compressed: 
     done = compressed.result()
     measuring = studio.worker.submit(_tally, studio, done, seconds)
     total, dense = len(studio.study.bench.targets), studio.dense_bytes
-    return Look(recipe, done.encoded, done.rows, measuring, total, done.written, dense, done.stays)
+    return Look(_as_trained(studio, recipe), done.encoded, done.rows, measuring, total, done.written, dense, done.stays)
 
 
 def _check_patience(studio: Studio, recipe: Recipe) -> None:
@@ -260,6 +267,7 @@ def _for(seconds: float, measuring: Iterator[Tally], tally: Tally) -> Tally:
 
 def files(studio: Studio, recipe: Recipe, progress: Callable[[float], None]) -> dict[str, bytes]:
     """The files of `pipeline.files` for a recipe, measured on every image; `progress` is told the share done."""
+    recipe = _as_trained(studio, recipe)
     applied = studio.worker.submit(pipeline.apply, studio.study, recipe).result()
     total, tally = len(studio.study.bench.targets), Tally()
     measuring = tallies(studio.study.bench, applied.change)

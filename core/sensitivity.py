@@ -90,8 +90,9 @@ def alone(study: Study, layer: Layer, settings: Settings, measured: tuple[Encode
     encoded, images = measured
     stored = {layer.name: encoded}
     changed, inputs = compress.weights((layer,), stored), compress.grids((layer,), stored)
+    keys = dict.fromkeys(study.moved, "moved") | dict.fromkeys(changed, settings)
     tally = Tally()
-    for tally in tallies(study.bench, Change(changed, dict.fromkeys(changed, settings), inputs)):
+    for tally in tallies(study.bench, Change(study.moved | changed, keys, inputs)):
         if tally.images >= images:
             break
     return tally

@@ -10,14 +10,16 @@ if ROOT not in sys.path:  # `streamlit run` puts only this file's folder on the 
     sys.path.insert(0, ROOT)
 
 from dashboard import head, panels, state  # noqa: E402
-from dashboard.views import compare, explore, exports, layers, learn, tradeoffs  # noqa: E402
+from dashboard.views import compare, explore, exports, layers, learn, model, recover, tradeoffs  # noqa: E402
 
 VIEWS = {
     "Explore": explore.page,
     "Layers": layers.page,
     "Trade-offs": tradeoffs.page,
+    "Recover": recover.page,
     "Compare": compare.page,
     "Export": exports.page,
+    "Model": model.page,
     "Learn": learn.page,
 }
 

@@ -43,7 +43,8 @@ class Desk:
 class Found:
     """What lies on the desk: the store, the runs that are listed, the dense one first, and those picked, in order.
 
-    subject: what the runs of the page's own model and data share. dense: its run, None while it is not kept.
+    subject: what the runs of the page's own model and data share. dense: its run, None while it is not kept. trained:
+    numbers of the runs whose weights are kept.
     """
 
     store: Store
@@ -52,6 +53,7 @@ class Found:
     picked: tuple[Run, ...]
     pair: tuple[Run, Run] | None
     dense: Run | None
+    trained: frozenset[int] = frozenset()
 
     def letter(self, run: Run) -> str:
         """What a picked run is called in the plots."""
@@ -77,7 +79,7 @@ def found(position: Position) -> Found:
     dense = next((run for run in every if run.key == dense_key), None)
     listed = (*([dense] if dense else []), *(run for run in reversed(every) if run is not dense))
     picked = _picked(here, listed)
-    return Found(store, subject, listed, picked, _pair(here, picked), dense)
+    return Found(store, subject, listed, picked, _pair(here, picked), dense, runs.with_files(store))
 
 
 def of_subject(run: Run, subject: Subject) -> bool:
@@ -87,11 +89,15 @@ def of_subject(run: Run, subject: Subject) -> bool:
 
 def measurable(run: Run, subject: Subject) -> bool:
     """Whether the page can measure a run again: its own subject, and nothing but a recipe behind it."""
-    return opens(run, subject) and run.key == runs.asked(subject, run.recipe).key
+    return _untrained(run, subject) and run.key == runs.asked(subject, run.recipe).key
 
 
-def opens(run: Run, subject: Subject) -> bool:
-    """Whether Explore can stand at a run: what it did to the page's own model, without training."""
+def opens(on: Found, run: Run) -> bool:
+    """Whether Explore can stand at a run: what it did to the page's own model, or what its kept training made of it."""
+    return _untrained(run, on.subject) or (of_subject(run, on.subject) and run.number in on.trained)
+
+
+def _untrained(run: Run, subject: Subject) -> bool:
     try:
         return of_subject(run, subject) and not run.recipe.recovered
     except ValueError:
@@ -140,14 +146,14 @@ def wait_for_dense(position: Position, on: Found) -> bool:
     return True
 
 
-def carry_out(on: Found, deeds: list[shelf.Deed]) -> Recipe | None:
-    """Do what was done to the list; the recipe to open in Explore, if one was asked for."""
+def carry_out(on: Found, deeds: list[shelf.Deed]) -> Run | None:
+    """Do what was done to the list; the run to open in Explore, if one was asked for."""
     opened = None
     for deed in deeds:
         run = next((run for run in on.listed if run.number == deed.number), None)
         try:
             if run is not None and deed.what == "open":
-                opened = replace(run.recipe, model={})
+                opened = run if opens(on, run) else None
             elif run is not None:
                 DEEDS[deed.what](on, run, deed)
         except ValueError as error:
@@ -155,9 +161,12 @@ def carry_out(on: Found, deeds: list[shelf.Deed]) -> Recipe | None:
     return opened
 
 
-def go_to(recipe: Recipe) -> None:
-    """Stand at a run's recipe."""
-    state.settle(replace(state.position(), recipe=recipe, layer="", mode=EACH))
+def go_to(run: Run) -> None:
+    """Stand at a run: its recipe on the page's model, or on the weights that it was trained to."""
+    here = keeping.base(state.position())
+    model = runs.model_name(run.number) if run.recipe.recovered else here.model
+    recipe = replace(run.recipe, model={}, recovered={})
+    state.settle(replace(here, model=model, recipe=recipe, layer="", mode=EACH))
 
 
 def _numbers(on: Found) -> tuple[int, ...]:
@@ -187,22 +196,22 @@ def _note(on: Found, run: Run, deed: shelf.Deed) -> None:
 def _delete(on: Found, run: Run, deed: shelf.Deed) -> None:
     if on.dense and run.number == on.dense.number:
         return
-    st.session_state["deleted"] = (run, runs.arrays(on.store, run.number))
+    st.session_state["deleted"] = (run, runs.arrays(on.store, run.number), runs.files(on.store, run.number))
     runs.delete(on.store, run.number)
 
 
 def deleted() -> Run | None:
     """The run that was deleted last and can come back."""
-    return st.session_state.get("deleted", (None, {}))[0]
+    return st.session_state.get("deleted", (None, {}, {}))[0]
 
 
 def bring_back(on: Found) -> None:
     """Keep the run that was deleted last again, under a new number."""
-    run, arrays = st.session_state.pop("deleted")
+    run, *kept = st.session_state.pop("deleted")
     try:
-        number = runs.record(on.store, run, arrays)
+        number = runs.record(on.store, run, *kept)
     except ValueError as error:
-        st.session_state["deleted"] = (run, arrays)
+        st.session_state["deleted"] = (run, *kept)
         state.complain(f"{error}.")
         return
     picked = tuple(number if each == run.number else each for each in desk().picked or ())

@@ -5,7 +5,7 @@ import zipfile
 
 import streamlit as st
 
-from core import live
+from core import live, runs
 from core.live import Studio
 from dashboard import state, words
 from dashboard.state import Position
@@ -16,7 +16,7 @@ KINDS = {"recipe.json": "Recipe", "model.safetensors": "Weights", "report.json":
 @st.dialog("Export")
 def dialog(studio: Studio, position: Position) -> None:
     """Measure the position on every image, then offer its files."""
-    name = f"{position.model.rpartition(':')[2].rpartition('/')[2]}-compressed"
+    name = f"{_short(position.model)}-compressed"
     place = st.empty()
     with place:
         made = _made(studio, position)
@@ -34,6 +34,12 @@ def dialog(studio: Studio, position: Position) -> None:
             st.download_button(f"{label}, {' '.join(words.size(len(made[each])))}", made[each], each, on_click="ignore")
     st.markdown("To prove on any machine that the files do what this page says, unzip and type:")
     st.code(f"python -m core verify {name} {state.as_options(position)}", language="bash", wrap_lines=True)
+
+
+def _short(model: str) -> str:
+    """What a model's folder is called: a file's or a factory's own name, or the run that trained it."""
+    number = runs.number_of(model)
+    return model.rpartition(":")[2].rpartition("/")[2] if number is None else f"recovered-{number}"
 
 
 def _made(studio: Studio, position: Position) -> dict[str, bytes]:

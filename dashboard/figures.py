@@ -25,6 +25,7 @@ SOFT = "var(--st-gray-text-color)"
 AXIS = {"zeroline": False, "showgrid": False, "linecolor": LINE, "ticks": "outside", "tickcolor": LINE}
 SENTENCE = {"hovertemplate": "%{text}<extra></extra>"}
 FLOORS = (0.99, 0.98, 0.95, 0.9, 0.8, 0.5, 0.0)  # where the trail's accuracy axis may begin
+HIGHEST = 1.5  # times the second bin: where a bin that dwarfs all others is cut off
 POINTS = 256  # of a curve: more than its pixels are wasted
 LEAST_BITS = 0.1  # the left end of the bits axis, where 0 is drawn too
 
@@ -71,7 +72,7 @@ def histogram(table: pd.DataFrame, lines: Iterable[float], levels: np.ndarray, n
         return empty()
     low, high, kept, removed = (table[column].to_numpy() for column in ("low", "high", "kept", "removed"))
     total, edges = kept + removed, np.append(low, high[-1])
-    top = float(total.max())
+    top = _top(total)
     data = [
         _steps(edges, total, COMPRESSED),
         _steps(edges, removed, REMOVED_FILL),
@@ -83,6 +84,18 @@ def histogram(table: pd.DataFrame, lines: Iterable[float], levels: np.ndarray, n
         "yaxis": titled("weights a bin", -0.07 * top, 1.05 * top, nticks=5),
     }
     return drawn(f"histogram {name}", data, axes, shapes=[_vertical(side * x) for x in lines for side in (-1, 1)])
+
+
+def cut_off(table: pd.DataFrame) -> bool:
+    """Whether the largest bin of a histogram goes on beyond its axis."""
+    total = (table["kept"] + table["removed"]).to_numpy()
+    return not table.empty and _top(total) < total.max()
+
+
+def _top(total: np.ndarray) -> float:
+    """The height of a histogram: of its largest bin, unless that hides all others, as the zeros of a trained layer."""
+    first, second = (float(count) for count in np.sort(np.append(total, 0))[-1:-3:-1])
+    return HIGHEST * second if second and first > 20 * HIGHEST * second else first
 
 
 def _steps(edges: np.ndarray, counts: np.ndarray, color: str) -> dict:

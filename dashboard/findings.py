@@ -2,6 +2,7 @@
 
 import math
 from collections import Counter
+from collections.abc import Sequence
 
 import pandas as pd
 
@@ -77,6 +78,18 @@ def ended(trouble: str) -> str:
 def ended_with(count: int) -> str:
     """What a search that is over has done."""
     return f"Ended: {count} recipe{'' if count == 1 else 's'} measured"
+
+
+def keeping(done: int, count: int) -> tuple[float, str]:
+    """The share of a front that is kept, and that in words."""
+    return done / max(1, count), f"{done} of {count} recipes measured on all images and kept as runs"
+
+
+def kept(numbers: Sequence[int]) -> str:
+    """The end of a sentence: which runs a front became; '' where none."""
+    if not numbers:
+        return ""
+    return f"; run{'s' if len(numbers) > 1 else ''} {', '.join(map(str, sorted(numbers)))} kept for Compare"
 
 
 def _points(value: float) -> str:

@@ -7,7 +7,7 @@ from core import jobs
 from core.live import Studio
 from core.recipe import Recipe
 from core.search import Point, front_of
-from dashboard import findings, pareto, rows, searches, state
+from dashboard import findings, keeping, pareto, rows, searches, state
 from dashboard.live import chart, row, slider, table
 from dashboard.live.board import Part
 from dashboard.live.row import Item
@@ -92,7 +92,10 @@ def controls(search: Search | None) -> dict[str, tuple[Item, ...]]:
             rows.select("across", "What lies across", _axes("across"), wished.across),
             rows.select("up", "What goes up", _axes("up"), wished.up),
         ),
-        "timing": (Item("button", "timing", "Time the recipes on the line", disabled=not _timeable(search)),),
+        "timing": (
+            Item("button", "timing", "Time the recipes", disabled=not _idle(search)),
+            Item("button", "keep", "Keep them as runs", disabled=not _keepable(search)),
+        ),
     }
 
 
@@ -100,8 +103,14 @@ def _axes(side: str) -> dict[str, str]:
     return {name: f"{side}: {said}" for name, said in findings.AXIS_WORDS.items()}
 
 
-def _timeable(search: Search | None) -> bool:
+def _idle(search: Search | None) -> bool:
     return search is not None and not search.job.running and searches.timing(search) is None
+
+
+def _keepable(search: Search | None) -> bool:
+    """Whether there are recipes to keep that are not being kept."""
+    before = keeping.front(state.position())
+    return _idle(search) and not (before and before.job.running)
 
 
 def carry_out(studio: Studio, search: Search | None) -> str:
@@ -129,6 +138,9 @@ def _bare(recipe: Recipe) -> Recipe:
 
 
 def _start(studio: Studio, search: Search | None, choice: row.Picked) -> None:
+    if studio.study.trained is not None:
+        state.complain("A search begins at a model as it was loaded: choose one that is not recovered.")
+        return
     searches.begin(state.position(), searches.goal_of(searches.wish(), studio.dense_bytes))
 
 
@@ -141,9 +153,18 @@ def _cancel(studio: Studio, search: Search, choice: row.Picked) -> None:
 
 
 def _time(studio: Studio, search: Search, choice: row.Picked) -> None:
+    searches.time_recipes(search, _on_the_line(search))
+
+
+def _keep(studio: Studio, search: Search, choice: row.Picked) -> None:
+    keeping.begin_all(state.position(), _on_the_line(search))
+
+
+def _on_the_line(search: Search) -> list[Recipe]:
+    """The recipes that no other beats in size and accuracy, without the dense model."""
     found = searches.found(search)
     front = front_of(pareto.inside(found.table, search.goal), "bytes", "accuracy")
-    searches.time_recipes(search, [found.points[number].recipe for number in front["number"] if number])
+    return [found.points[number].recipe for number in front["number"] if number]
 
 
 def _wish(studio: Studio, search: Search | None, choice: row.Picked) -> None:
@@ -181,4 +202,5 @@ DEEDS: dict[str, Deed] = {
     "across": _axis,
     "up": _axis,
     "timing": _time,
+    "keep": _keep,
 }

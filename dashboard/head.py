@@ -7,7 +7,8 @@ from pathlib import Path
 import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 
-from dashboard import state
+from core import runs
+from dashboard import offers, state
 
 STYLE = Path(__file__).with_name("page.css").read_text("utf-8")
 
@@ -16,7 +17,7 @@ def head(pages: Sequence[StreamlitPage], here: str) -> None:
     """The page's own css, the links to all views, what to do first in this one, and what the model is."""
     state.arrive(here)
     st.html(f"<style>{STYLE}</style>")
-    about = html.escape(state.about(state.position()))
+    about = html.escape(_about(state.position().model))
     with st.container(horizontal=True, key="ps-head"):
         st.html("<b class='ps-brand'>Prunescope</b>")
         if len(pages) > 1:
@@ -25,11 +26,21 @@ def head(pages: Sequence[StreamlitPage], here: str) -> None:
         st.html(f"<span class='ps-first'>{FIRST[here]}</span><span class='ps-about'>{about}</span>")
 
 
+def _about(model: str) -> str:
+    """What a model is, in a sentence; '' for a stranger's."""
+    number = runs.number_of(model)
+    if number is None:
+        return offers.about(model)
+    return f"{state.named(model)[0]} as trained in run {number}."
+
+
 FIRST = {
     "Explore": "Drag <b>Prune</b>: the accuracy moves while you drag, and every figure is measured.",
     "Layers": "Each layer alone, the others dense: <b>click a cell</b>, and the layer gets that setting.",
     "Trade-offs": "Say what may be lost and press <b>Start</b>: every point is a recipe that was measured; click one.",
+    "Recover": "Press <b>Start</b>: training gives back what the recipe lost; the best look is kept as a run.",
     "Compare": "Keep runs in Explore, pick two here: see which images they answer differently.",
+    "Model": "<b>Drop a file below</b>: it is read as data, never run, and goes when you leave.",
     "Export": "Press <b>Make and check</b>: the tool that a format is for reads the file back.",
     "Learn": "Say what you think, press <b>Measure</b>, then move the one slider: the figures are this model's own.",
 }

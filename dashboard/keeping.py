@@ -3,7 +3,7 @@
 Jobs run in threads that never call Streamlit: what they need is made here before they start.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from typing import NamedTuple
@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import streamlit as st
 
-from core import keeping, loading, pipeline, runs
+from core import keeping, pipeline, runs
 from core.jobs import Job
 from core.latency import Clock, Latency, latency
 from core.live import Look
@@ -34,6 +34,13 @@ class Button(NamedTuple):
     usable: bool
 
 
+class Front(NamedTuple):
+    """The recipes of a search's front while they are kept: the job, whose events are the runs' numbers; how many."""
+
+    job: Job
+    count: int
+
+
 def store() -> Store:
     """The run store; ValueError in one sentence where there is none."""
     return runs.open_store()
@@ -41,8 +48,12 @@ def store() -> Store:
 
 def place(position: Position) -> tuple[str, str | None, str]:
     """What names a position's model, its weights and its data."""
-    own = position.model == offers.arguments().model
-    return position.model, offers.arguments().weights if own else None, position.data
+    return *state.named(position.model), position.data
+
+
+def base(position: Position) -> Position:
+    """The position at the model that a recovered one was made from."""
+    return replace(position, model=state.named(position.model)[0])
 
 
 def subject(position: Position) -> Subject:
@@ -52,7 +63,7 @@ def subject(position: Position) -> Subject:
 
 @lru_cache(maxsize=8)
 def _subject(model: str, weights: str | None, data: str) -> Subject:
-    return runs.subject(loading.load_model(model, weights), loading.load_data(data))
+    return runs.subject(offers.load_model(model, weights), offers.load_data(data))
 
 
 def _subject_soon(position: Position) -> Subject | None:
@@ -90,20 +101,23 @@ def busy() -> bool:
 
 def inputs(position: Position) -> np.ndarray:
     """All images of a position's data, in their order."""
-    return state.studio_of(replace(position, recipe=Recipe())).study.bench.inputs.numpy()
+    return state.studio_of(replace(base(position), recipe=Recipe())).study.bench.inputs.numpy()
 
 
 def begin(position: Position, run: Run) -> Job:
     """Measure a run on the position's model and data in the background, and keep it."""
-    kept, studio = store(), state.studio_of(replace(position, recipe=run.recipe))
+    kept, studio = store(), state.studio_of(replace(base(position), recipe=run.recipe))
     job = work.job(_key(position, run.recipe, fresh=True), lambda: keeping.keeping(studio, run, kept))
     _going().append(job)
     return job
 
 
-def _study(where: tuple[str, str | None, str], recipe: Recipe) -> Study:
+def _study(where: tuple[str, str | None, str], run: Run) -> Study:
+    """The study of a run's recipe, on the trained weights where such are kept with the run."""
     model, weights, data = where
-    return pipeline.study(loading.load_model(model, weights), loading.load_data(data), recipe)
+    study = pipeline.study(offers.load_model(model, weights), offers.load_data(data), run.recipe)
+    trained = runs.files(store(), run.number).get(runs.WEIGHTS) if run.recipe.recovered else None
+    return study if trained is None else pipeline.after_training(study, run.recipe, trained)
 
 
 def _key(position: Position, recipe: Recipe, fresh: bool = False) -> tuple:
@@ -119,6 +133,36 @@ def job_of(position: Position, recipe: Recipe) -> Job | None:
     return work.find(_key(position, recipe))
 
 
+def begin_all(position: Position, recipes: Sequence[Recipe]) -> None:
+    """Measure recipes on all images in the background, and keep each as a run; a sentence says where that fails."""
+    try:
+        kept, where = store(), place(position)
+    except (ValueError, OSError) as error:
+        state.complain(f"The runs are not kept: {error}.")
+        return
+    model, weights, data = where
+
+    def steps() -> Iterator[int]:
+        wanted = [runs.asked(_subject(*where), _bare(recipe)) for recipe in recipes]
+        return keeping.all_kept(kept, (offers.load_model(model, weights), offers.load_data(data), None), wanted)
+
+    turn = len([key for key in _fronts() if key[:-1] == where])
+    job = work.job(("front", *where, turn), steps)
+    _fronts()[(*where, turn)] = Front(job, len(recipes))
+    _going().append(job)
+
+
+def front(position: Position) -> Front | None:
+    """The front that is or was kept last of the position's model, in any tab."""
+    where = place(position)
+    return next((front for key, front in reversed(_fronts().items()) if key[:-1] == where), None)
+
+
+@st.cache_resource
+def _fronts() -> dict[tuple, Front]:
+    return {}
+
+
 def share(job: Job) -> float:
     """How far such a job is, a fraction."""
     shares = [event for event in list(job.events) if isinstance(event, float)]
@@ -127,6 +171,10 @@ def share(job: Job) -> float:
 
 def button(position: Position, looked: Look) -> Button:
     """What the button that keeps a position's run says; it can be pressed once all images are measured."""
+    number = runs.number_of(position.model)
+    if number is not None:  # a training's outcome is kept as it ends, with its weights
+        kept = state.studio_of(position).study.trained.whole(position.recipe)
+        return Button(f"{KEPT}: {number}" if kept else KEEP, False)
     job = job_of(position, position.recipe)
     if job and job.running:
         return Button(f"Keeping {share(job):.0%}", False)
@@ -159,19 +207,19 @@ def say(position: Position, recipe: Recipe) -> None:
 def study_job(position: Position, run: Run, what: str, start: bool) -> Job | None:
     """The job that measures the stability or the latency of a run's recipe; started where asked."""
     key = (what, *place(position), run.written)
-    where, recipe = place(position), run.recipe
+    where = place(position)
     if not start:
         return work.find(key)
-    job = work.job(key, lambda: iter(_asked_for(where, recipe, MEASURES[what])))
+    job = work.job(key, lambda: iter(_asked_for(where, run, MEASURES[what])))
     _going().append(job)
     return job
 
 
 def _asked_for(
-    where: tuple[str, str | None, str], recipe: Recipe, measure: Callable[[Study, pipeline.Applied], object]
+    where: tuple[str, str | None, str], run: Run, measure: Callable[[Study, pipeline.Applied], object]
 ) -> Iterator[object]:
-    study = _study(where, recipe)
-    yield measure(study, pipeline.apply(study, recipe))
+    study = _study(where, run)
+    yield measure(study, pipeline.apply(study, run.recipe))
 
 
 def _timed(study: Study, applied: pipeline.Applied) -> Latency:

@@ -7,7 +7,7 @@ import pandas as pd
 from core.live import Studio
 from core.recipe import to_json
 from core.search import Point, front_of
-from dashboard import findings, pareto, searches, trail, words
+from dashboard import findings, keeping, pareto, searches, state, trail, words
 from dashboard.live import chart, progress, readout, table
 from dashboard.live.board import Part
 from dashboard.live.row import Item
@@ -66,16 +66,26 @@ def _version(found: Found) -> str:
 
 
 def bar(search: Search | None, found: Found) -> Part:
-    """How far the search, or the timing after it, is."""
+    """How far the search is, or what is done with its recipes after it."""
     if search is None:
         return progress.part(progress.Progress("search", 0.0, findings.NOTHING))
     timing = searches.timing(search)
     if timing:
         done = f"{len(timing.events)} recipes timed on this machine, one image at a time"
         return progress.part(progress.Progress("timing", searches.share_timed(search), done))
-    trouble = next((findings.ended(said) for job in (search.job, *search.timings) for said in job.trouble), "")
+    front = keeping.front(state.position())
+    if front and front.job.running:
+        return progress.part(progress.Progress("keeping", *findings.keeping(len(front.job.events), front.count)))
+    trouble = next(
+        (
+            findings.ended(said)
+            for job in (search.job, *search.timings, *([front.job] if front else []))
+            for said in job.trouble
+        ),
+        "",
+    )
     if not search.job.running:
-        ended = findings.ended_with(len(found.points))
+        ended = findings.ended_with(len(found.points)) + findings.kept(list(front.job.events) if front else [])
         return progress.part(progress.Progress("search", 1.0, ended, trouble=trouble))
     paused, ending = search.job.paused, search.enough.is_set()
     left = "paused" if paused else "ending" if ending else findings.left(searches.seconds_left(search, found.step))

@@ -12,7 +12,7 @@ from core.certainty import Certainty, doubt
 from core.layer import Layer
 from core.live import Look, Studio
 from core.recipe import Settings
-from core.theory import laws
+from core.theory import laws, loss_change
 from dashboard import controls, figures, insights, state, trail, words
 from dashboard.live import chart, readout
 from dashboard.live.board import Part
@@ -122,6 +122,7 @@ def _histogram(studio: Studio, position: Position, looked: Look) -> Part:
     factored = compress.decomposed(layer, settings, studio.study.at(layer.name)) if len(held.values) > 1 else None
     table = report.histogram(held, state.edges(layer, factored))
     note = words.histogram_note(row, table, (lines, len(levels)))
+    note += "; the highest bar goes on beyond the axis" if figures.cut_off(table) else ""
     figure = figures.histogram(table, lines, levels, layer.name)
     return _card(figure, words.histogram_title(layer.name, row), note)
 
@@ -156,8 +157,22 @@ def _theory(studio: Studio, position: Position, looked: Look) -> Part:
     values = () if layer.not_finite else _values(studio, layer, settings)
     found = laws(compress.Held(layer, settings, values, looked.encoded[layer.name]))
     dense, compressed = (doubt(sure).loss for sure in looked.tally.sure)
-    note = words.theory_note(state.predicted_loss(studio, looked), compressed - dense)
+    note = words.theory_note(_predicted_loss(studio, looked), compressed - dense)
     return _card(insights.theory(found), words.theory_title(layer.name, found), note)
+
+
+def _predicted_loss(studio: Studio, seen: Look) -> float | None:
+    """What the loss of all layers rises by to second order; None where no image has been looked at."""
+    if studio.study.seen is None:
+        return None
+    changed = [each for each in studio.study.known if not compress.unchanged(each, seen.encoded[each.name])]
+    return loss_change(
+        {
+            layer.name: (seen.encoded[layer.name].decode() - layer.matrix, studio.study.at(layer.name).gradients)
+            for layer in changed
+            if layer.kind != "Embedding"
+        }
+    )
 
 
 def _entropy(dense: Certainty, compressed: Certainty) -> Part:

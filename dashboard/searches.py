@@ -9,7 +9,7 @@ from typing import NamedTuple
 import pandas as pd
 import streamlit as st
 
-from core import jobs, loading, pipeline
+from core import jobs, pipeline
 from core.jobs import Job
 from core.latency import Clock, Fastest, fastest
 from core.pipeline import Study
@@ -115,8 +115,7 @@ def running(position: Position) -> bool:
 
 
 def _place(position: Position) -> tuple:
-    own = position.model == offers.arguments().model
-    return position.model, offers.arguments().weights if own else None, position.data
+    return *state.named(position.model), position.data
 
 
 def begin(position: Position, goal: Goal) -> None:
@@ -129,7 +128,7 @@ def begin(position: Position, goal: Goal) -> None:
     model, weights, data = place
 
     def load() -> tuple[Study, Study]:
-        return parts(loading.load_model(model, weights), loading.load_data(data))
+        return parts(offers.load_model(model, weights), offers.load_data(data))
 
     job = work.job(key, lambda: whole(load, goal, enough.is_set))
     _kept()[place] = Search(key, goal, job, enough)

@@ -18,7 +18,7 @@ from core.live import Studio
 from core.pruning import CRITERIA
 from core.recipe import Settings, Value
 from core.sensitivity import IMAGES, LADDERS, breaking, sensitivity
-from dashboard import offers, state, work
+from dashboard import state, work
 from dashboard.state import Position
 
 SHOWN = 20  # layers of a map
@@ -65,8 +65,7 @@ def ladder(technique: str, method: str) -> tuple[dict[str, Value], ...]:
 
 def subject(here: Position, technique: str, method: str) -> Subject:
     """What the map of a position is of."""
-    weights = offers.arguments().weights if here.model == offers.arguments().model else None
-    return Subject(here.model, weights, here.data, technique, method)
+    return Subject(here.model, state.named(here.model)[1], here.data, technique, method)
 
 
 def base(of: Subject) -> Settings:

@@ -1,7 +1,6 @@
 """The only caches and the only session keys of the page."""
 
 import gc
-import shlex
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -10,13 +9,13 @@ import pandas as pd
 import streamlit as st
 
 import sample_models
-from core import compress, evaluation, live, loading, pipeline, report
+from core import compress, evaluation, live, pipeline, report, runs
 from core.factoring import Decomposed
 from core.layer import Layer
 from core.live import Look, Studio
+from core.pipeline import Study
 from core.recipe import Recipe, Settings, from_json, to_json
-from core.theory import loss_change
-from dashboard import offers
+from dashboard import offers, uploads
 
 START = "digits_cnn"
 UNDO = 200
@@ -52,7 +51,9 @@ def studio(named: tuple[str, str | None], data: str, calibrated: bool, equalize:
     measurement. equalize: as in a recipe.
     """
     basis = replace(CALIBRATED if calibrated else Recipe(), equalize=equalize)
-    study = pipeline.study(loading.load_model(*named), loading.load_data(data), basis)
+    number = runs.number_of(named[0])
+    study = _study(named, data, basis) if number is None else _recovered(number, data, basis)
+    uploads.note_built(named, data, calibrated, equalize)
     evaluation.dense_answers(study.bench, 0)  # a model that takes no whole batch of them is refused here
     made = live.opened(study)
     gc.collect()
@@ -60,19 +61,43 @@ def studio(named: tuple[str, str | None], data: str, calibrated: bool, equalize:
     return made
 
 
+@lru_cache(maxsize=4)
+def _origin(number: int) -> runs.Origin:
+    return runs.origin(runs.open_store(), number)
+
+
+def _study(named: tuple[str, str | None], data: str, basis: Recipe) -> Study:
+    return pipeline.study(offers.load_model(*named), offers.load_data(data), basis)
+
+
+def _recovered(number: int, data: str, basis: Recipe) -> Study:
+    """The study of what a kept training made, on images that it did not learn from."""
+    made = _origin(number)
+    study = _study((made.model, made.weights), data, replace(basis, recovered=made.recipe.recovered))
+    return pipeline.after_training(study, made.recipe, made.data)
+
+
+def named(model: str) -> tuple[str, str | None]:
+    """What the command line takes for a model of the page: its name and a weights file; a recovered one's origin."""
+    number = runs.number_of(model)
+    if number is None:
+        return model, offers.arguments().weights if model == offers.arguments().model else None
+    made = _origin(number)
+    if made.model not in offers.models():
+        short = uploads.short(made.model)
+        raise ValueError(f"run {number} was made from '{short}', start the page with --model {short}")
+    return made.model, made.weights
+
+
 def studio_of(position: Position) -> Studio:
     """The studio of the position's model and data; ValueError or OSError says in a sentence why there is none."""
-    own = position.model == offers.arguments().model
-    weights = offers.arguments().weights if own else None
-    recipe = position.recipe
+    recipe, weights = position.recipe, named(position.model)[1]
     return studio((position.model, weights), position.data, pipeline.calibrates(recipe), recipe.equalize)
 
 
 def as_options(position: Position) -> str:
     """The position's model and data as the command line takes them."""
-    weights = offers.arguments().weights if position.model == offers.arguments().model else None
-    named = {"model": position.model, "weights": weights, "data": position.data}
-    return " ".join(f"--{option} {shlex.quote(value)}" for option, value in named.items() if value)
+    return offers.as_options(named(position.model), position.data)
 
 
 def position() -> Position:
@@ -89,15 +114,15 @@ def _linked() -> Position:
     query = st.query_params
     model = query.get("model", offers.arguments().model or START)
     start = Position(START, offers.data_of(START), Recipe())
-    if model not in offers.models():
-        complain(f"The link names the model '{model}', which this page does not have.")
+    if model not in offers.models() and runs.number_of(model) is None:
+        complain(uploads.missing("model", model))
         return start
     plot = query.get("plot", SPECTRUM)
     plain = Position(
         model, query.get("data", offers.data_of(model)), Recipe(), plot=plot if plot in PLOTS else SPECTRUM
     )
     if plain.data not in offers.data_sets():
-        complain(f"The link names the data '{plain.data}', which this page does not have.")
+        complain(uploads.missing("data", plain.data))
         return start
     try:
         recipe = from_json(query["recipe"]) if "recipe" in query else Recipe()
@@ -112,20 +137,6 @@ def _linked() -> Position:
     mode = query.get("mode", BELOW if recipe.settings(layer).threshold is not None else EACH)
     known_modes = (EACH, BELOW) if layer else (EACH, POOLED, BELOW)
     return replace(plain, recipe=recipe, layer=layer, mode=mode if mode in known_modes else EACH)
-
-
-def predicted_loss(studio: Studio, seen: Look) -> float | None:
-    """What the loss of all layers rises by to second order; None where no image has been looked at."""
-    if studio.study.seen is None:
-        return None
-    changed = [each for each in studio.study.known if not compress.unchanged(each, seen.encoded[each.name])]
-    return loss_change(
-        {
-            layer.name: (seen.encoded[layer.name].decode() - layer.matrix, studio.study.at(layer.name).gradients)
-            for layer in changed
-            if layer.kind != "Embedding"
-        }
-    )
 
 
 def share_done(studio: Studio) -> float:
@@ -197,9 +208,11 @@ def write_link() -> None:
         return
     here = st.session_state["settled"]
     plain = here.recipe == Recipe()
-    query = {"model": here.model, "data": here.data, "layer": here.layer, "mode": here.mode, "plot": here.plot}
+    named = {"model": uploads.linked(here.model), "data": uploads.linked(here.data)}
+    query = named | {"layer": here.layer, "mode": here.mode, "plot": here.plot}
     defaults = {"data": offers.data_of(here.model), "layer": "", "mode": EACH, "plot": SPECTRUM}
-    query = {key: value for key, value in query.items() if value != defaults.get(key)} | st.session_state["besides"]
+    query = {key: value for key, value in query.items() if value != defaults.get(key)}
+    query |= st.session_state.get("besides", {})
     st.query_params.from_dict(query if plain else query | {"recipe": to_json(here.recipe, indent=None)})
 
 
@@ -243,6 +256,12 @@ def choose_data(name: str) -> None:
     settle(replace(position(), data=name))
 
 
+def choose_recipe(recipe: Recipe) -> None:
+    """Stand at another recipe for the same model, with the sliders on all layers."""
+    mode = EACH if recipe.default.threshold is None else BELOW
+    settle(replace(position(), recipe=recipe, layer="", mode=mode))
+
+
 def choose_layer(name: str) -> None:
     """Let the sliders act on another layer, '' for all of them."""
     here = position()
@@ -257,11 +276,6 @@ def leave() -> None:
     st.session_state["position"] = st.session_state["settled"] = there
     st.session_state["history"] = history[:-1]
     st.session_state["link"] = True
-
-
-def about(here: Position) -> str:
-    """What the model is, in a sentence; '' for a stranger's."""
-    return sample_models.SAMPLES[here.model].about if here.model in sample_models.SAMPLES else ""
 
 
 @lru_cache(maxsize=64)

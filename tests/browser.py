@@ -158,7 +158,7 @@ def opened(browser: Browser, url: str, **context: object) -> tuple[Page, list[st
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.goto(url)
     try:
-        page.locator(".ps-card[data-shown]").nth(1).wait_for(timeout=60_000)
+        page.locator(".ps-card[data-shown], .ps-canvas[data-version]").nth(1).wait_for(timeout=60_000)
     except TimeoutError as error:
         raise AssertionError(f"no plots after a minute, but {page.locator('body').inner_text()!r}; {errors}") from error
     return page, errors

@@ -11,14 +11,15 @@ from functools import partial
 import pandas as pd
 import torch
 
-from core import pipeline, runs
+from core import keeping, pipeline, runs
 from core import sensitivity as each
 from core.commands import folders, given, texts
 from core.fitting import require_answers
+from core.keeping import On
 from core.loading import Data, Loaded
 from core.pipeline import Study
 from core.recipe import Settings, merged, to_json
-from core.search import Confirmed, Goal, Point, Progress, best, front, holds, parts, whole
+from core.search import Confirmed, Goal, Point, Progress, best, front, holds, parts, spread, whole
 
 
 def sensitivity(options: argparse.Namespace) -> str:
@@ -67,6 +68,8 @@ def _order(rows: list[dict[str, object]]) -> str:
 
 def search(options: argparse.Namespace) -> str:
     """Find, by measuring, the recipe with the smallest file within a drop, or the least loss within a size."""
+    if options.keep < 0:
+        raise ValueError(f"keep is {options.keep}, expected a number of recipes from 0 on")
     goal = Goal(options.drop, options.bytes, options.seconds, options.cost, options.seed)
     loaded, data = _answering(options, "search")
     calibration = given.calibration(options)
@@ -82,7 +85,8 @@ def search(options: argparse.Namespace) -> str:
             _front(points, goal),
             f"on {found[0].images} other images:",
             *(_said(point, points[0], goal) for point in found),
-            f"wrote {options.output}{_kept(options, (loaded, data, calibration), (found[-1], goal))}",
+            f"wrote {options.output}{_kept(options, (loaded, data, calibration), (found[-1], goal))}"
+            f"{_front_kept(options, (loaded, data, calibration), (points, found[-1], goal))}",
         ]
     )
 
@@ -118,7 +122,7 @@ def _in_main_thread() -> bool:
     return threading.current_thread() is threading.main_thread()
 
 
-def _kept(options: argparse.Namespace, given_to: tuple[Loaded, Data, Data | None], outcome: tuple[Point, Goal]) -> str:
+def _kept(options: argparse.Namespace, given_to: On, outcome: tuple[Point, Goal]) -> str:
     """The result measured on all images but the calibration's and kept as a run, with what was asked of the search."""
     (loaded, data, calibration), (point, goal) = given_to, outcome
     run, answers = runs.measured(
@@ -128,6 +132,25 @@ def _kept(options: argparse.Namespace, given_to: tuple[Loaded, Data, Data | None
     confirmed = f"drop {point.drop:.2f} points on {point.images} images that it was not chosen by"
     note = f"found by a search of {goal.seconds:g} s for {_asked(goal)}; {confirmed}"
     return folders.recorded(options, replace(run, name=f"search, {_asked(goal)}", note=note), answers)
+
+
+def _front_kept(options: argparse.Namespace, on: On, outcome: tuple[list[Point], Point, Goal]) -> str:
+    """Up to `--keep` other recipes of the front, measured on all images and kept as runs."""
+    points, result, goal = outcome
+    others = [each for each in front(points, goal.cost) if each.recipe not in (points[0].recipe, result.recipe)]
+    about, note = runs.subject(*on), f"on the front of a search of {goal.seconds:g} s for {_asked(goal)}"
+    chosen = spread(others, options.keep) if options.keep else []
+    wanted = [
+        replace(runs.asked(about, each.recipe), name=f"search, {each.bytes:,} bytes", note=note) for each in chosen
+    ]
+    numbers: list[int] = []
+    try:
+        for number in keeping.all_kept(given.store(options), on, wanted):
+            numbers.append(number)
+            _tell(f"{len(numbers)} of {len(wanted)} recipes of the front kept as runs")
+    except ValueError as error:
+        print(f"note: {len(wanted) - len(numbers)} recipes of the front are not kept, {error}", file=sys.stderr)
+    return f", and of the front {', '.join(map(str, numbers))}" if numbers else ""
 
 
 def _tell(doing: str) -> None:
@@ -168,10 +191,14 @@ OPTIONS = {
     "drop": (("--drop",), {"type": float, "help": "points of accuracy that may be lost"}),
     "bytes": (("--bytes",), {"type": int, "help": "bytes that the file may have"}),
     "seconds": (("--seconds",), {"type": float, "default": 600.0, "help": "how long to search"}),
+    "keep": (
+        ("--keep",),
+        {"type": int, "default": 8, "help": "other recipes of the front to measure on all images and keep as runs"},
+    ),
     "cost": (("--cost",), {"default": "bytes", "help": "what is to be small: bytes or macs"}),
     "seed": (("--seed",), {"type": int, "default": 0, "help": "of the images' division and the search's chance"}),
 }
 COMMANDS = {
     "sensitivity": (sensitivity, (*given.ON, "settings", "images", "table")),
-    "search": (search, (*given.MEASURED, "drop", "bytes", "seconds", "cost", "seed", "runs", "output")),
+    "search": (search, (*given.MEASURED, "drop", "bytes", "seconds", "cost", "seed", "keep", "runs", "output")),
 }

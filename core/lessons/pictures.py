@@ -16,9 +16,7 @@ from core.encoding import Affine, Codebook, Encoded, Factored, Kept, Sparse
 from core.evaluation import Change
 from core.inputs import rounding
 from core.layer import Layer
-from core.lessons.format import Lesson
 from core.pipeline import Study
-from core.recipe import FIELDS, Settings, Value
 from core.replacing import run_with
 from core.seen.watching import Pass, Use, watch
 
@@ -180,11 +178,18 @@ def codes(layer: Layer, encoded: Encoded) -> Codes:
     values = leaf.values if isinstance(leaf, Sparse) else leaf
     if not isinstance(values, Affine | Codebook):
         raise ValueError(f"{layer.name} has no codes: its numbers are stored as floats, each by itself")
-    found, count = values.symbols()
+    found, _ = values.symbols()
     removed = ~leaf.mask if isinstance(leaf, Sparse) else torch.zeros(found.shape, dtype=torch.bool)
     shown = _part(tuple(found.shape), (CODE_ROWS, CODE_COLUMNS), RUN)
     cells = (found.int(), leaf.decode(), removed)
-    return Codes(shown, *(shown.of(each.numpy()) for each in cells), count, which)
+    return Codes(shown, *(shown.of(each.numpy()) for each in cells), _count(values), which)
+
+
+def _count(coded: Affine | Codebook) -> int:
+    """How many codes there are; an even grid around 0 leaves the last of its width unused."""
+    if isinstance(coded, Codebook):
+        return coded.levels.shape[1]
+    return 2 * coded.zero + 1 if coded.zero else 2**coded.width
 
 
 def maps(study: Study, change: Change, layer: Layer, image: int) -> Maps:
@@ -237,18 +242,3 @@ def _probabilities(study: Study, change: Change, inputs: Tensor) -> np.ndarray:
 
 def _placed(study: Study, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     return {name: tensor.to(study.bench.device) for name, tensor in tensors.items()}
-
-
-def settings(lesson: Lesson, value: float) -> Settings:
-    """What becomes of each layer with a lesson's control at a value; as it is where the control sets nothing of it."""
-    control, beside = lesson.control, BESIDE.get(lesson.name, {})
-    if control.field not in FIELDS:
-        return Settings(**beside)
-    chosen = control.stops[int(value)] if control.stops else value
-    kind = type(getattr(Settings(), control.field))
-    return Settings(**{**beside, control.field: kind(float(chosen)) if kind in (int, float) else chosen})
-
-
-BESIDE: dict[str, dict[str, Value]] = {  # what a lesson sets beside its control
-    "sharing": {"coder": "kmeans", "group": "tensor"},
-}

@@ -2,12 +2,15 @@
 
 from core.runs.contrasts import differing, figures, placed
 from core.runs.database import Store, default_path, open_store
+from core.runs.models import WEIGHTS, Origin, model_name, number_of, origin
 from core.runs.pairs import Pair, answers, dense_of, pair
 from core.runs.records import Run, Subject, asked, described, measured, subject
 from core.runs.shelf import annotate, arrays, delete, files, find, listed, one, record, rename, with_files
 from core.runs.tables import to_csv, to_json
 
 __all__ = [
+    "WEIGHTS",
+    "Origin",
     "Pair",
     "Run",
     "Store",
@@ -26,8 +29,11 @@ __all__ = [
     "find",
     "listed",
     "measured",
+    "model_name",
+    "number_of",
     "one",
     "open_store",
+    "origin",
     "pair",
     "placed",
     "record",

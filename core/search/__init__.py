@@ -1,7 +1,7 @@
 """From a goal to a recipe over all techniques at once, by measuring: `search` yields every recipe that it measured."""
 
 from core.search.confirm import confirmed, holds, surety
-from core.search.goal import COSTS, Goal, Point, Progress, best, front, safe, worth
+from core.search.goal import COSTS, Goal, Point, Progress, best, front, safe, spread, worth
 from core.search.parts import parts
 from core.search.tables import AXES, Told, front_of, table
 from core.search.walk import search
@@ -24,6 +24,7 @@ __all__ = [
     "parts",
     "safe",
     "search",
+    "spread",
     "surety",
     "table",
     "whole",

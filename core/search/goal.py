@@ -95,4 +95,11 @@ def front(points: Sequence[Point], cost: str = "bytes") -> list[Point]:
     return kept
 
 
+def spread(points: Sequence[Point], most: int) -> list[Point]:
+    """Up to `most` of the points in their order, both ends among them where there are two or more."""
+    if len(points) <= most:
+        return list(points)
+    return [points[i * (len(points) - 1) // max(1, most - 1)] for i in range(most)]
+
+
 COSTS = {"bytes": lambda point: point.bytes, "macs": lambda point: point.macs or 0}

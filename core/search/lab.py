@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from core import compensation, compress, encoding, exporting, report
 from core.encoding import Encoded
 from core.evaluation import tallies
-from core.layer import Layer
+from core.layer import Layer, require_finite
 from core.pipeline import Study, put_right
 from core.recipe import Recipe, Settings
 from core.search.goal import Goal, Point
@@ -26,7 +26,8 @@ class Lab:
     """A study, a goal and all that was measured for it. clock: seconds; `begun` by it.
 
     options: by layer name, those that worked. tried: (layer name, Settings), those that did not too. points: whole
-    recipes, and `made` of which options, by id. forms: the latest encoded layers, `held` the bytes of each. after: what
+    recipes, and `made` of which options, by id. took: the seconds of the last measurement by layer name, of a whole
+    recipe by ''. forms: the latest encoded layers, `held` the bytes of each. after: what
     every recipe puts right afterwards.
     """
 
@@ -41,6 +42,11 @@ class Lab:
     held: dict[tuple[str, Settings], int] = field(default_factory=dict)
     after: dict[str, str] = field(default_factory=dict)
     begun: list[float] = field(default_factory=list)
+    took: dict[str, float] = field(default_factory=dict)
+
+    def late(self, name: str = "") -> bool:
+        """Whether the time is over before this layer, or a whole recipe, is measured again in the time it last took."""
+        return self.share + self.took.get(name, 0.0) / self.goal.seconds >= 1
 
     @property
     def share(self) -> float:
@@ -51,9 +57,10 @@ class Lab:
 
 
 def opened(study: Study, goal: Goal, clock: Callable[[], float] = time.monotonic) -> Lab:
-    """A lab in which every layer has one option: as it is."""
+    """A lab in which every layer has one option: as it is. ValueError where a layer's weights are not finite."""
     lab = Lab(study, goal, clock)
     for layer in study.known:
+        require_finite(layer)
         lab.options[layer.name] = [Option(Settings(), _cost(lab, layer, compress.encode(layer, Settings())), 0.0)]
         lab.tried.add((layer.name, Settings()))
     return lab
@@ -70,6 +77,7 @@ def measure_alone(lab: Lab, layer: Layer, settings: Settings) -> Option | None:
     if key in lab.tried:
         return None
     lab.tried.add(key)
+    begun = lab.clock()
     try:
         encoded = _form(lab, layer, settings)
     except ValueError:
@@ -77,6 +85,7 @@ def measure_alone(lab: Lab, layer: Layer, settings: Settings) -> Option | None:
     tally = alone(lab.study, layer, settings, (encoded, min(ALONE, len(lab.study.bench.targets))))
     option = Option(settings, _cost(lab, layer, encoded), max(0.0, tally.divergence / tally.images))
     lab.options[layer.name].append(option)
+    lab.took[layer.name] = lab.clock() - begun
     return option
 
 
@@ -87,10 +96,12 @@ def measure(lab: Lab, picks: Picks) -> Point:
     known = next((point for point in lab.points if point.recipe == recipe), None)
     if known:
         return known
+    begun = lab.clock()
     encoded = {layer.name: _form(lab, layer, picks[layer.name].settings) for layer in study.known}
     point = measured(study, recipe, encoded)
     lab.points.append(point)
     lab.made[id(point)] = picks
+    lab.took[""] = lab.clock() - begun
     return point
 
 

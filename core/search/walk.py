@@ -14,7 +14,7 @@ from core.search.lab import Lab, affordable, measure, measure_alone, opened
 from core.search.options import Option, Picks, afforded, first, fitted, hull, neighbours
 
 FIRST = 0.35  # share of the time for the options that every layer is tried with at first
-ALWAYS = 3  # options that every layer gets, however little time there is
+ALWAYS = 3  # options that every layer gets, unless the whole time goes with them
 HALVINGS = 8
 NEAR = 3.0  # times the best recipe's divergence: up to there it tells how the drop grows
 TRIES = 4  # options between two recipes
@@ -38,16 +38,23 @@ def search(study: Study, goal: Goal, clock: Callable[[], float] = time.monotonic
 
 
 def _options(lab: Lab) -> Iterator[Progress]:
-    """All layers at the settings they are tried with at first, and the recipe of those, in rounds within the time."""
+    """All layers at the settings they are tried with at first, and the recipe of those, in rounds within the time.
+
+    One recipe is made even where the time is over: layers that were not reached are in it as they are.
+    """
     for number, settings in enumerate(first()):
         picks = {}
         for layer in lab.study.known:
             if number >= ALWAYS and lab.share > FIRST:
                 return
+            picks[layer.name] = lab.options[layer.name][0]
+            if lab.late(layer.name):
+                continue
             payable = _payable(layer, settings)
-            option = measure_alone(lab, layer, payable)
-            picks[layer.name] = option or lab.options[layer.name][0]
+            picks[layer.name] = measure_alone(lab, layer, payable) or picks[layer.name]
             yield Progress(lab.share, f"{layer.name} alone: {_words(payable)}")
+        if number and lab.late():
+            return
         yield Progress(lab.share, f"all layers: {_words(settings)}", measure(lab, picks))
 
 
@@ -79,17 +86,19 @@ def _halved(lab: Lab) -> Iterator[Progress]:
         point = measure(lab, _picked(lab, harm))
         low, high = (harm, high) if safe(point, lab.goal) else (low, harm)
         yield Progress(lab.share, "whole recipes near the goal", point)
-        if lab.share >= 1:
+        if lab.late():
             return
 
 
 def _repaired(lab: Lab) -> Iterator[Progress]:
     """What is put right afterwards, kept where it brings the answers nearer to the dense model's."""
     nearest = best(lab.points, lab.goal)
-    if nearest is None or lab.share >= 1:
+    if nearest is None:
         return
     picks, kept = lab.made[id(nearest)], lab.after
     for after in REPAIRS:
+        if lab.late():
+            return
         other = measure(replace(lab, after=after), picks)
         yield Progress(lab.share, "the same, with biases and batch norms put right", other)
         if other.divergence < nearest.divergence:
@@ -104,12 +113,12 @@ def _refined(lab: Lab) -> Iterator[Progress]:
         nearest = best(lab.points, lab.goal) or lab.points[0]
         picks = lab.made[id(nearest)]
         layer = _worthwhile(lab, picks, chance)
-        option = _tried(lab, layer, picks, chance)
+        option = None if lab.late(layer.name) else _tried(lab, layer, picks, chance)
         idle = 0 if option else idle + 1
         if option:
             yield Progress(lab.share, f"{layer.name} alone: {_words(option.settings)}")
         turn += 1
-        if turn % TRIES == 0:
+        if turn % TRIES == 0 and not lab.late():
             before = len(lab.points)
             point = measure(lab, _picked(lab, _sought(lab) * AROUND[turn // TRIES % len(AROUND)]))
             if len(lab.points) > before:

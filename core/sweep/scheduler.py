@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import threading
+import time
 import warnings
 from collections.abc import Iterator
-from concurrent.futures import CancelledError
+from concurrent import futures
 from contextlib import contextmanager
 from functools import partial
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-from core.sweep.parcel import Parcel, measure, with_files
+from core.sweep.parcel import Measured, Parcel, measure, with_files
 from core.sweep.workers import Submit, Workers
 
 if TYPE_CHECKING:
     from dask.distributed import Client, Future
 
 PATIENCE = 10  # seconds that a scheduler and its first worker are waited for
+ABSENCE = 60  # seconds without any worker after which a sweep ends
+PORTS = 2**16
+LOOK = 1.0  # seconds between two looks at the workers
 
 
 def cluster(address: str) -> Workers:
@@ -25,12 +30,16 @@ def cluster(address: str) -> Workers:
     A parcel travels to each worker once, its files included. Dask itself gives a recipe whose worker died to others.
     """
     with _connected(address) as client:
-        try:
-            client.wait_for_workers(1, timeout=PATIENCE)
-        except TimeoutError:
-            raise ValueError(f"scheduler '{address}' has no workers, start some: dask worker {address}") from None
+        _require_workers(client, address)
         count = sum(client.nthreads().values())
-    return Workers(count, partial(_opened, address), (_distributed().KilledWorker, CancelledError))
+    return Workers(count, partial(_opened, address), (_distributed().KilledWorker, futures.CancelledError))
+
+
+def _require_workers(client: Client, address: str) -> None:
+    try:
+        client.wait_for_workers(1, timeout=PATIENCE)
+    except TimeoutError:
+        raise ValueError(f"scheduler '{address}' has no workers, start some: dask worker {address}") from None
 
 
 def _distributed() -> ModuleType:
@@ -44,6 +53,7 @@ def _distributed() -> ModuleType:
 @contextmanager
 def _connected(address: str) -> Iterator[Client]:
     distributed = _distributed()
+    _check(address)
     try:
         client = distributed.Client(address, timeout=PATIENCE, set_as_default=False)
     except (OSError, ValueError, TypeError) as error:
@@ -52,14 +62,55 @@ def _connected(address: str) -> Iterator[Client]:
         yield client
 
 
+def _check(address: str) -> None:
+    """ValueError where it is no address: a client made with one would complain again whenever it is let go."""
+    try:
+        port = _distributed().comm.get_address_host_port(address)[1]
+        problem = "" if 0 < port < PORTS else f"port {port} is none of 1 to {PORTS - 1}"
+    except (ValueError, TypeError, NotImplementedError) as error:
+        problem = f"{error}"
+    if problem:
+        raise ValueError(f"scheduler '{address}' is no address ({problem}), expected one as tcp://127.0.0.1:8786")
+
+
 @contextmanager
 def _opened(address: str, parcel: Parcel) -> Iterator[Submit]:
+    """What runs is cancelled after ABSENCE seconds without any worker; ValueError where there is none to begin with."""
     with _connected(address) as client:
-        executor = client.get_executor(pure=False)
+        _require_workers(client, address)
+        executor, ended, running = client.get_executor(pure=False), threading.Event(), []
+        sent = _sent(client, parcel)
+
+        def submit(written: str) -> futures.Future[Measured]:
+            running.append(executor.submit(measure, sent, written))
+            return running[-1]
+
+        threading.Thread(target=_watch, args=(client, running, ended), daemon=True).start()
         try:
-            yield partial(executor.submit, measure, _sent(client, parcel))
+            yield submit
         finally:
+            ended.set()
             executor.shutdown(wait=False)
+
+
+def _watch(client: Client, running: list[futures.Future[Measured]], ended: threading.Event) -> None:
+    """Cancel what runs once there was no worker for ABSENCE seconds."""
+    seen = time.monotonic()
+    while not ended.wait(LOOK):
+        if _workers(client):
+            seen = time.monotonic()
+        elif time.monotonic() - seen > ABSENCE:
+            for future in running:
+                future.cancel()
+            return
+
+
+def _workers(client: Client) -> int:
+    """How many there are; 0 where the scheduler is gone too."""
+    try:
+        return len(client.nthreads())
+    except (OSError, TimeoutError, RuntimeError):
+        return 0
 
 
 def _sent(client: Client, parcel: Parcel) -> Future:

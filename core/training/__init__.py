@@ -1,9 +1,9 @@
 """What compression loses, training gives back: fine-tuning, distillation, rounds of pruning, transfer."""
 
 from core.training.course import recover
-from core.training.losses import Aim, Batch, loss, softened, taught
+from core.training.losses import Aim, Batch, aimed, loss, softened, taught
 from core.training.options import HOW, REWINDS, SCHEDULES, Options, shares
-from core.training.rounds import Phase, phases
+from core.training.rounds import Phase, Planned, phases, planned
 from core.training.state import Kept, Outcome, Step, applied
 from core.training.task import Images, Task, task, taught_by
 from core.training.transfer import WAYS, Arrival, Move, arrivals, carried, retargeted
@@ -26,15 +26,18 @@ __all__ = [
     "Options",
     "Outcome",
     "Phase",
+    "Planned",
     "Step",
     "Task",
     "Written",
+    "aimed",
     "applied",
     "arrivals",
     "carried",
     "keep",
     "loss",
     "phases",
+    "planned",
     "recover",
     "retargeted",
     "shares",

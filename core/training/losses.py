@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
+import torch
 from torch import Tensor
 from torch.nn import functional
 
@@ -42,6 +43,16 @@ def taught(logits: Tensor, teacher: Tensor, temperature: float) -> Tensor:
 def softened(logits: Tensor, temperature: float) -> Tensor:
     """The probabilities that logits stand for at a temperature, (n, classes): 1 leaves them, more evens them out."""
     return functional.softmax(logits / temperature, 1)
+
+
+def aimed(logits: Tensor, label: int, aim: Aim) -> Tensor:
+    """The probabilities that `loss` draws an image's answer towards, (classes,): alpha of its label, the rest softened.
+
+    logits: the teacher's, (1, classes).
+    """
+    mine = torch.zeros(logits.shape[1], dtype=logits.dtype)
+    mine[label] = 1.0
+    return aim.alpha * mine + (1 - aim.alpha) * softened(logits, aim.temperature)[0]
 
 
 Loss = Callable[[Tensor, Batch], Tensor]

@@ -108,8 +108,12 @@ def movement(held: Held, sparsity: float, part: float) -> tuple[Tensor, Tensor]:
     Sanh et al. 2020, arXiv:2005.07683.
     """
     values, scores, _ = held
-    share = cubic(min(1.0, part / SETTLED))
-    return without_smallest(scores, removed_count(scores.numel(), share * sparsity)), values
+    return without_smallest(scores, removed_count(scores.numel(), share_at(part) * sparsity)), values
+
+
+def share_at(part: float) -> float:
+    """The share of its sparsity that `movement` has removed at a part of its phase."""
+    return cubic(min(1.0, part / SETTLED))
 
 
 def regrow(held: Held, sparsity: float, part: float) -> tuple[Tensor, Tensor]:

@@ -13,9 +13,13 @@ from core.patterns import Wanted
 from core.pruning import FREE, Sight
 from core.recipe import UNCODED, Recipe, Settings
 from core.seen import Calibration, Seen
+from core.training import moving
 from core.training.leaves import matrix
-from core.training.options import Options, shares
+from core.training.options import Options, rate_at, shares
 from core.training.trainee import Trainee, beside, trainee
+
+SHOWN = 120
+BELOW = 1 - 1e-9  # a schedule's parts lie below 1
 
 
 @dataclass(frozen=True)
@@ -45,6 +49,32 @@ def phases(recipe: Recipe, options: Options) -> tuple[Phase, ...]:
         part = (number / count, (number + 1) / count) if options.rewind == "none" else (0.0, 1.0)
         found.append(Phase(f"round {number + 1} of {count}", share, False, False, options.steps, part))
     return (*found, *coded)
+
+
+@dataclass(frozen=True)
+class Planned:
+    """What a training does at a step. share: of the recipe's sparsity. rate: of the learning rate's height."""
+
+    step: int
+    share: float
+    rate: float
+
+
+def planned(recipe: Recipe, options: Options) -> tuple[Planned, ...]:
+    """What a training is to do, about SHOWN steps of it: the first and the last of each phase among them."""
+    found, made, plan = [], 0, phases(recipe, options)
+    for phase in plan:
+        count = max(2, SHOWN // len(plan))
+        for part in (number / (count - 1) for number in range(count)):
+            begin, end = phase.schedule
+            share = phase.share
+            if phase.moving and options.how == "movement":
+                share = moving.share_at(part)
+            found.append(
+                Planned(made + round(part * phase.steps), share, rate_at(begin + part * (end - begin) * BELOW))
+            )
+        made += phase.steps
+    return tuple(found)
 
 
 def codes(recipe: Recipe) -> bool:

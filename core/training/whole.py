@@ -1,6 +1,7 @@
 """A whole recovery, from the files to two runs that are kept: one iterator that can be paused and told when to end."""
 
 import json
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
@@ -22,7 +23,6 @@ from core.training.task import Task, task, taught_by
 from core.training.trainee import answers
 
 KIND = "recovered"  # of a run that a training made
-WEIGHTS = "model.safetensors"  # the file that is kept with such a run
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,9 +88,12 @@ def whole(load: Callable[[], Given], store: Store, enough: Callable[[], bool]) -
     """
     given = load()
     made, kept = begun(given), Kept()
-    yield opened(made)
+    yield opened(made, given.options)
+    away = 0.0
     for step in recover(made, given.options, kept):
-        yield step
+        left = time.monotonic()
+        yield _without(step, away)
+        away += time.monotonic() - left
         if enough():
             break
     if not kept.best:
@@ -99,17 +102,24 @@ def whole(load: Callable[[], Given], store: Store, enough: Callable[[], bool]) -
     found = written(made, kept.best[0], subject)
     after = keep(store, found, given.source)
     before = _untrained(store, given, subject)
-    sizes = len(found.files[WEIGHTS]), pipeline.dense_bytes(made.study)
+    sizes = len(found.files[runs.WEIGHTS]), pipeline.dense_bytes(made.study)
     yield Finished(before, after, found.figures, found.before, sizes)
 
 
-def opened(made: Task) -> Opened:
-    """What is known of a task before anything is learned."""
+def _without(step: Step, away: float) -> Step:
+    """The step with its times, less the seconds in which the caller held the training."""
+    part = 1 - away / step.seconds if step.seconds else 1.0
+    return replace(step, seconds=part * step.seconds, left=part * step.left)
+
+
+def opened(made: Task, options: Options) -> Opened:
+    """What is known of a task before anything is learned. Without labels the dense answers are the right ones."""
     study, (encoded, beside) = made.study, made.start
     tensors = study.moved | weights(study.known, encoded) | dict(beside)
     dense = answers(study.loaded.model, {}, {}, made.held.x)
     start = answers(study.model, tensors, grids(study.known, encoded), made.held.x)
-    right = [float((logits.argmax(1) == made.held.y).float().mean()) for logits in (dense, start)]
+    target = made.held.y if options.alpha > 0 else dense.argmax(1)
+    right = [float((logits.argmax(1) == target).float().mean()) for logits in (dense, start)]
     return Opened(len(made.learn.y), len(made.held.y), len(study.bench.targets), *right)
 
 
@@ -119,8 +129,9 @@ def written(made: Task, outcome: Outcome, subject: Subject) -> Written:
     tally, found = behaviour.answered(study.bench, held.change)
     before = pipeline.measure(study, pipeline.trained(study, made.recipe, *made.start))
     files = pipeline.files(study, outcome.recipe, held, tally)
-    extra = {"held_out": outcome.accuracy, "before": before.correct / before.images, "step": outcome.step}
-    run = replace(runs.asked(subject, outcome.recipe, KIND), report=json.loads(files["report.json"]), extra=extra)
+    extra = {"held_out": outcome.accuracy, "before": before.correct / before.images}
+    asked = runs.asked(subject, outcome.recipe, KIND, {"phase": outcome.phase, "step": outcome.step})
+    run = replace(asked, report=json.loads(files["report.json"]), extra=extra)
     data = exporting.serialize(study.model, study.known, outcome.encoded, outcome.beside)
     return Written(run, _estimated(tally), _estimated(before), found, files, data)
 
@@ -132,7 +143,7 @@ def _estimated(tally: Tally) -> Estimate:
 def keep(store: Store, found: Written, source: Mapping[str, str]) -> int:
     """The number under which a recovered model is kept, with its weights and what named the model and its data."""
     run = replace(found.run, extra={**found.run.extra, "source": dict(source)})
-    return runs.record(store, run, found.answers, {WEIGHTS: found.weights})
+    return runs.record(store, run, found.answers, {runs.WEIGHTS: found.weights})
 
 
 def _untrained(store: Store, given: Given, subject: Subject) -> int:

@@ -24,8 +24,20 @@ def _matrix(scene: Scene) -> Part:
     found, row = arrays.plane(layer, scene.encoded(layer)), report.layer_row(layer, scene.encoded(layer), None)
     dense, compressed = _planes(layer, found)
     key = scenes.key(dense.span, bool(found.removed.any()))
-    frame = tiles.Frame(words.histogram_title(layer.name, row), scenes.choice(found.part), key, version=scene.version)
+    title = _stored_title(scene, layer, row)
+    frame = tiles.Frame(title, scenes.choice(found.part), key, version=scene.version)
     return tiles.part((dense, compressed), frame)
+
+
+def _stored_title(scene: Scene, layer: Layer, row: report.Row) -> str:
+    """What became of a layer: a lower rank before fewer weights, fewer weights before fewer values."""
+    if row["rank"] < row["full_rank"]:
+        return f"{layer.name} as a product of rank {row['rank']}"
+    values = len(report.levels(scene.encoded(layer)))
+    if row["removed"] or not values:
+        return words.histogram_title(layer.name, row)
+    where = "" if scene.recipe.settings(layer.name).group == "tensor" else " in its row"
+    return f"Every weight of {layer.name} stays, as one of {values} values{where}"
 
 
 def _planes(layer: Layer, found: arrays.Plane) -> tuple[Tile, Tile]:
@@ -86,23 +98,24 @@ def _codes(scene: Scene) -> Part:
 
 def _codebook(scene: Scene) -> Part:
     layer, encoded = scene.layer, scene.encoded(scene.layer)
-    if layer.not_finite:
-        raise ValueError(f"{words.count(layer.not_finite)} weights of {layer.name} are NaN or infinite")
-    levels = report.levels(encoded)
-    if not len(levels):
-        raise ValueError(f"{layer.name} has no codebook: its numbers are stored as floats, each by itself")
-    values = compress.matrices(layer, scene.settings, scene.studio.study.at(layer.name))
-    held = compress.Held(layer, scene.settings, values, encoded)
+    scenes.require_finite(layer)
+    settings, levels = scene.recipe.settings(layer.name), report.levels(encoded)
+    values = compress.matrices(layer, settings, scene.studio.study.at(layer.name))
+    held = compress.Held(layer, settings, values, encoded)
     table, lines = report.histogram(held, report.bin_edges(layer, None)), report.thresholds(held)
-    whose = "all weights" if scene.settings.group == "tensor" else "the weights of a row"
-    title = f"{len(levels)} values stand for {whose} of {layer.name}"
-    note = "bars: how many weights; ticks below: values of the codebook" + ("; dashed: the cut" if lines else "")
+    whose = "all" if settings.group == "tensor" else "a row of"
+    what = f"{whose} weights of {layer.name}" if len(values) == 1 else f"{whose} numbers of a factor of {layer.name}"
+    title = f"{len(levels)} values stand for {what}"
+    title = title if len(levels) else words.histogram_title(layer.name, report.layer_row(layer, encoded, None))
+    note = "bars: how many weights" + ("; ticks below: values of the codebook" if len(levels) else "")
     figure = figures.histogram(table, lines, levels, layer.name)
+    note += "; dashed: the cut" if lines else ""
     return chart.part(figure, chart.Card(title, note, version=scene.version, **SIZE))
 
 
 def _reconstruction(scene: Scene) -> Part:
     layer, encoded = scene.layer, scene.encoded(scene.layer)
+    scenes.require_finite(layer)
     found, row = arrays.plane(layer, encoded), report.layer_row(layer, encoded, None)
     dense, compressed = _planes(layer, found)
     lost = replace(dense, name="what is lost", values=found.before - found.after, tone=REMOVED)
@@ -122,7 +135,7 @@ def _activations(scene: Scene) -> Part:
     gone = found.removed_of
     title = f"{gone} of the {found.total} channels of {layer.name} {'is' if gone == 1 else 'are'} removed"
     some = scenes.some(len(found.channels), found.total)
-    note = f"channels of {layer.name}, {some}, for image {place + 1}; dark: little, light: much, a scale each"
+    note = f"channels of {layer.name}, {some}, for image {words.count(place + 1)}; dark: little, light: much"
     key = [(DENSE, "dense"), (COMPRESSED, "compressed")]
     key += [(GONE, "removed: the same everywhere")] if gone else []
     frame = tiles.Frame(title, note, tuple(key), "68px", 4, version=f"{scene.version} {place}")

@@ -6,10 +6,10 @@ What a model cannot have is said in a sentence in the picture's place.
 from collections.abc import Callable
 
 from core import live
-from core.lessons import pictures as arrays
+from core.lessons import shown
 from core.lessons.format import Lesson
 from core.live import Studio
-from core.recipe import Recipe, Settings
+from core.recipe import Recipe, to_json
 from dashboard.lessons.answers import ANSWERS
 from dashboard.lessons.insides import INSIDES
 from dashboard.lessons.scenes import Scene
@@ -19,16 +19,16 @@ from dashboard.live.board import Part
 
 def pictures(lesson: Lesson, studio: Studio, value: float) -> dict[str, Part]:
     """The parts of a lesson's pictures by their names, with its control at a value."""
-    return drawn(lesson.pictures, studio, arrays.settings(lesson, value))
+    return drawn(lesson.pictures, studio, shown.recipe(lesson, studio.study, value))
 
 
-def drawn(names: tuple[str, ...], studio: Studio, settings: Settings) -> dict[str, Part]:
-    """The parts of some pictures by name, every layer of the model by the same Settings."""
+def drawn(names: tuple[str, ...], studio: Studio, recipe: Recipe) -> dict[str, Part]:
+    """The parts of some pictures by name, of the model as a recipe has it."""
     unknown = [name for name in names if name not in PICTURES]
     if unknown:
         raise ValueError(f"picture is {unknown[0]!r}, expected one of {', '.join(PICTURES)}")
-    done = live.compressing(studio, Recipe(settings)).result()
-    scene = Scene(studio, settings, done, f"{settings}")
+    done = live.compressing(studio, recipe).result()
+    scene = Scene(studio, recipe, done, to_json(recipe, indent=None))
     return {name: _or_why(name, scene) for name in names}
 
 
@@ -44,7 +44,7 @@ WITHOUT = {
     "matrix": "No matrix to show",
     "filters": "No filters to show",
     "codes": "No codes to show",
-    "codebook": "No codebook to show",
+    "codebook": "No weights to show",
     "reconstruction": "No reconstruction to show",
     "activations": "No channels to show",
     "example": "No example to show",

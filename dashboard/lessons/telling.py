@@ -63,6 +63,12 @@ def _words() -> re.Pattern[str]:
     return re.compile(rf"\b({known})(?:s|es)?\b", re.IGNORECASE)
 
 
+def explained(text: str) -> str:
+    """What the glossary says of the terms in a text, a line each, for a hover; '' where none is in it."""
+    found = dict.fromkeys(word[1].lower() for word in _words().finditer(text))
+    return "\n".join(f"{term}: {_meanings()[term]}" for term in found)
+
+
 def formula(lesson: Lesson, figures: Figures) -> tuple[Run, ...]:
     """The formula, each symbol with what it means."""
     meanings = {each.symbol: plain(each.meaning, figures) for each in lesson.symbols}
@@ -76,7 +82,7 @@ def formula(lesson: Lesson, figures: Figures) -> tuple[Run, ...]:
 
 
 def _whole(symbol: str) -> str:
-    """A symbol where it stands alone: the 'w' of 'row' is none."""
-    before = r"(?<!\w)" if symbol[0].isalnum() else ""
-    after = r"(?!\w)" if symbol[-1].isalnum() else ""
+    """A symbol where it stands alone: the 'w' of 'row' is none, that of 'w²' is."""
+    before = r"(?<![A-Za-z0-9_])" if symbol[0].isalnum() else ""
+    after = r"(?![A-Za-z0-9_])" if symbol[-1].isalnum() else ""
     return f"{before}{re.escape(symbol)}{after}"

@@ -52,8 +52,12 @@ function clear(c) {
   offer(c);
 }
 
+// What is shown answers an older drawing for as long as this is said of it.
+const tell = (c) => c.root.toggleAttribute("data-waiting", c.unsent || c.acked < c.seq);
+
 function offer(c) {
   c.unsent = true;
+  tell(c);
   if (!c.timer) pump(c);
 }
 
@@ -82,6 +86,7 @@ function answered(c, seq) {
   if (seq > c.acked) c.acked = seq;
   if (c.acked >= c.seq) clearTimeout(c.lost);
   if (c.unsent && !c.timer) pump(c);
+  tell(c);
 }
 
 function place(c, event) {
@@ -143,7 +148,6 @@ function turn(c, by) {
 
 function picture(node, source, name) {
   if (source && node.src !== source) node.src = source;
-  node.style.visibility = source ? "visible" : "hidden";
   node.alt = name;
 }
 
@@ -158,10 +162,12 @@ function update(c, data) {
   c.given.hidden = c.ahead.hidden = data.draws;
   c.pad.setAttribute("aria-label", "Draw here");
   picture(data.draws ? c.seen : c.given, data.source, data.name);
+  part("figure").style.visibility = data.source ? "visible" : "hidden";
   showBars(c.body, data.bars);
   if (!before) {
     c.image = data.image;
     movePen(c, c.at);
+    if (data.draws && data.source) offer(c); // what was drawn before this pad was made is here no more
   }
   answered(c, data.ack);
   c.root.dataset.version = data.version;

@@ -149,9 +149,9 @@ function listen(t) {
 
 function dress(t, s) {
   for (const [element, words] of [[t.label, s.label], [t.hint, s.hint]]) {
-    if (element.textContent === words) continue;
-    element.textContent = words;
-    element.title = words;
+    const title = s.about ? `${words}\n\n${s.about}` : words;
+    if (element.textContent !== words) element.textContent = words;
+    if (element.title !== title) element.title = title;
   }
   t.box.toggleAttribute("data-disabled", s.disabled);
   Object.assign(t.range, { min: s.low, max: s.high, step: s.step, disabled: s.disabled });

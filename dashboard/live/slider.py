@@ -22,8 +22,9 @@ class Scale:
     """What one slider runs over and how its value reads.
 
     With `stops` the value is a position in them, and low, high and step are not used. At `off_at` the text is
-    `off_text` ("full", "off"). `subject` is what the value is for, such as a layer's name: a value that the browser
-    sent for another subject is never taken for this one.
+    `off_text` ("full", "off"). `about` is what hovering over the label or the hint says beside them. `subject` is what
+    the value is for, such as a layer's name: a value that the browser sent for another subject is never taken for this
+    one.
     """
 
     label: str
@@ -38,6 +39,7 @@ class Scale:
     subject: str = ""
     off_at: float | None = None
     off_text: str = ""
+    about: str = ""
 
     def __post_init__(self) -> None:
         if not self.stops and not (math.isfinite(self.high - self.low) and self.low <= self.high and self.step > 0):

@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import streamlit as st
 
-from dashboard import goals, outcome, panels, searches, state
+from dashboard import goals, keeping, outcome, panels, searches, state
 from dashboard.live import row
 from dashboard.live.board import board
-from dashboard.state import EACH
+from dashboard.state import EACH, Position
 
 BEAT = 0.7  # seconds between two looks at a search that runs
 SIDE = ("model", "figures", "kind", "limit", "time", "run", "bar", "axes", "timing", "division", "told")
@@ -15,8 +15,13 @@ SIDE = ("model", "figures", "kind", "limit", "time", "run", "bar", "axes", "timi
 
 def page() -> None:
     """The whole view: a fragment that runs again and again while something is measured."""
-    beating = searches.running(state.position())
+    beating = _busy(state.position())
     st.fragment(tradeoffs, run_every=BEAT if beating else None)(beating)
+
+
+def _busy(position: Position) -> bool:
+    front = keeping.front(position)
+    return searches.running(position) or (front is not None and front.job.running)
 
 
 def tradeoffs(beating: bool) -> None:
@@ -26,7 +31,7 @@ def tradeoffs(beating: bool) -> None:
     reading = goals.read(studio)
     goals.carry_out(studio, searches.current(before))
     here = state.position()
-    if (here.model, here.data) != (before.model, before.data) or searches.running(here) != beating:
+    if (here.model, here.data) != (before.model, before.data) or _busy(here) != beating:
         st.rerun()
     search = searches.current(here)
     found = searches.found(search)

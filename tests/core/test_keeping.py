@@ -60,3 +60,20 @@ def test_a_run_without_answers_is_measured_and_keeps_its_number_name_and_note(st
     assert last == Kept(number)
     kept = keeping.held(store, run)
     assert (kept.number, kept.name, kept.note) == (number, "mine", "seen")
+
+
+def test_several_runs_are_kept_in_turn_and_none_is_measured_twice(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded, data = loading.load_model("tests.core.plain:model"), loading.load_data("tests.core.plain:data")
+    wanted = [runs.asked(runs.subject(loaded, data), recipe) for recipe in RECIPES]
+    numbers = list(keeping.all_kept(store, (loaded, data, None), wanted[1:]))
+    assert [runs.one(store, number).key for number in numbers] == [run.key for run in wanted[1:]]
+    assert all(runs.arrays(store, number) for number in numbers)
+    measured = []
+    monkeypatch.setattr(runs, "measured", lambda study, run: measured.append(run) or real(study, run))
+    assert list(keeping.all_kept(store, (loaded, data, None), wanted))[1:] == numbers
+    assert measured == wanted[:1]
+
+
+real = runs.measured

@@ -299,3 +299,9 @@ def test_it_renders_in_the_dark(screen: dict, visit: Visit) -> None:
     )
     page_colour, ink = (sum(map(int, re.findall(r"\d+", colour)[:3])) for colour in colours)
     assert page_colour < 150 < ink
+
+
+def test_a_hint_explains_its_terms_to_who_hovers_over_it(page: Page) -> None:
+    hint = page.locator("[data-part=bits] .ps-hint")
+    words = hint.text_content() or ""
+    expect(hint).to_have_attribute("title", re.compile(f"^{re.escape(words)}\n\n.*bit: A place for a zero or a one"))

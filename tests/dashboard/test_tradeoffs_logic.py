@@ -8,9 +8,10 @@ import plotly.graph_objects as go
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from core import runs
 from core.recipe import Recipe, Settings
 from core.search import AXES, Goal, Point, table
-from dashboard import findings, pareto, searches, state
+from dashboard import findings, keeping, pareto, searches, state
 from dashboard.live import chart
 from dashboard.pareto import Plane
 from dashboard.searches import BYTES, DROP, Wish
@@ -74,6 +75,7 @@ def test_a_search_is_started_paused_resumed_and_cancelled_and_its_result_confirm
     assert not search.job.trouble
     assert found.confirmed.points
     assert found.table["best"].sum() == 1
+    keeps_the_line(page, found)
     number = int(found.table.index[found.table["best"]][0])
     send(page, {"front": {"opened": {"number": number, "n": 9}}})
     assert not page.exception
@@ -84,6 +86,24 @@ def test_a_search_is_started_paused_resumed_and_cancelled_and_its_result_confirm
         if changes
     }
     assert page.session_state["bound"] == "Explore"
+
+
+def keeps_the_line(page: AppTest, found: searches.Found) -> None:
+    """Presses the button that keeps the recipes on the line, and finds each in the store once."""
+    position = page.session_state["position"]
+    before = {run.number for run in runs.listed(keeping.store())}
+    send(page, {"timing": pick("keep", "", 6)})
+    assert not page.exception
+    front = keeping.front(position)
+    assert front.count >= 1
+    until(page, lambda search: not front.job.running)
+    assert not front.job.trouble
+    now = {run.number: run for run in runs.listed(keeping.store())}
+    assert set(front.job.events) == set(now) - before
+    assert len(front.job.events) == front.count
+    sizes = {point.bytes for point in found.points}
+    assert all(now[number].report["bytes"] in sizes for number in front.job.events)
+    assert findings.kept(front.job.events).endswith("kept for Compare")
 
 
 def test_another_session_finds_the_search_that_runs_and_asks_for_the_same(page: AppTest) -> None:

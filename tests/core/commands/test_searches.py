@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core import exporting, pipeline
+from core import exporting, pipeline, runs
 from core.__main__ import main
 from core.loading import load_data, load_model
 from core.recipe import from_json
@@ -29,7 +29,12 @@ def test_a_search_writes_the_recipe_that_it_confirmed_and_keeps_it_as_a_run(few,
     assert main([*asked, "-o", str(written)]) == 0
     out = capsys.readouterr().out
     assert "a drop of 10 points holds" in out
-    assert out.rstrip().endswith("kept as run 1")
+    told = re.search(r"kept as run 1, and of the front ([\d, ]+)$", out.rstrip())
+    kept = runs.listed(runs.open_store(Path(store)))
+    assert [run.number for run in kept][1:] == [int(number) for number in told[1].split(", ")]
+    assert 1 < len(kept) <= 1 + 8
+    assert {run.report["images"] for run in kept} == {600 - kept[0].report["calibration_images"]}
+    assert len({run.key for run in kept}) == len(kept)
     recipe, loaded = from_json(written.read_text()), load_model(MODEL)
     study = pipeline.study(loaded, load_data(few), recipe)
     size = exporting.file_bytes(study.model, study.known, pipeline.encoded_by(study, recipe))
@@ -44,6 +49,7 @@ def test_a_search_writes_the_recipe_that_it_confirmed_and_keeps_it_as_a_run(few,
     [
         (["--drop", "1", "--bytes", "100"], "drop is 1.0 and bytes is 100, expected one of the two"),
         (["--drop", "-3"], "drop is -3.0, expected points of accuracy from 0 to 100"),
+        (["--drop", "1", "--keep", "-1"], "keep is -1, expected a number of recipes from 0 on"),
         (["--drop", "1", "--seed", "-1"], "seed is -1, expected a whole number from 0"),
         (["--bytes", "10", "--seconds", "0.1"], "no recipe keeps to 10 bytes"),
     ],

@@ -114,6 +114,18 @@ def test_a_code_stands_for_the_value_that_its_cell_decodes_to(study: Study) -> N
     assert np.array_equal(levels[found.codes[stays]], found.values[stays])
 
 
+@pytest.mark.parametrize("coder", ["symmetric", "affine", "kmeans"])
+@pytest.mark.parametrize("bits", [1, 2, 3, 4])
+def test_codes_are_below_the_count_and_reach_an_end_of_it(coder: str, bits: int, digits: Study) -> None:
+    layer = next(layer for layer in digits.known if layer.name == "fc1")
+    form = pipeline.encoded_by(digits, Recipe(Settings(bits=bits, coder=coder, group="tensor")))["fc1"]
+    found = pictures.codes(layer, form)
+    first, last = int(form.codes.min()), int(form.codes.max())
+    assert last < found.count
+    assert first == 0 or last == found.count - 1  # the largest |w| is on the grid's first or last value
+    assert len(form.codes.unique()) <= found.count <= 2**bits
+
+
 def test_codes_of_factors_are_those_of_the_left_one(study: Study) -> None:
     layer = study.known[2]
     found = pictures.codes(layer, pipeline.encoded_by(study, Recipe(KINDS["factored"]))[layer.name])
@@ -234,9 +246,3 @@ def test_channels_that_are_stored_no_more_are_removed_cells() -> None:
     assert not found.after[found.removed].any()
     with pytest.raises(ValueError, match="0 is stored as a smaller matrix"):
         pictures.codes(whole.known[0], form)
-
-
-def test_a_control_sets_its_field_in_the_type_of_the_settings() -> None:
-    magnitude, quantization = lessons.lesson("magnitude"), lessons.lesson("quantization")
-    assert pictures.settings(magnitude, 0.8) == Settings(sparsity=0.8)
-    assert pictures.settings(quantization, 4.0) == Settings(bits=4)

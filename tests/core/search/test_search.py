@@ -7,7 +7,7 @@ import torch
 from core import pipeline
 from core.exporting import file_bytes
 from core.loading import Data, Loaded
-from core.search import Goal, best, confirmed, front, holds, parts, safe, search
+from core.search import Goal, best, confirmed, front, holds, lab, parts, safe, search
 from tests.core.zoo import net
 
 
@@ -79,6 +79,33 @@ def test_it_can_be_left_at_any_step():
     _, _, steps, points = run(goal, most=2)
     assert len(steps) == 2
     assert best(points, goal) == points[0]
+
+
+def test_where_every_measurement_is_slow_at_most_one_goes_on_after_the_time(monkeypatch):
+    now = [0.0]
+
+    def slowed(function, seconds):
+        def slow(*given):
+            now[0] += seconds
+            return function(*given)
+
+        return slow
+
+    monkeypatch.setattr(lab, "alone", slowed(lab.alone, 10))
+    monkeypatch.setattr(lab, "measured", slowed(lab.measured, 5))
+    study, _ = parts(*noise())
+    goal = Goal(drop=5.0, seconds=60)
+    points = [step.point for step in search(study, goal, lambda: now[0]) if step.point]
+    assert len(points) > 1
+    assert now[0] <= goal.seconds + 5
+
+
+def test_a_layer_whose_weights_are_no_numbers_is_named():
+    loaded, data = noise()
+    with torch.no_grad():
+        loaded.model.conv2.weight[0, 0, 0, 0] = torch.nan
+    with pytest.raises(ValueError, match="layer 'conv2': 1 of 144 weights are NaN"):
+        next(search(parts(loaded, data)[0], Goal(drop=5.0)))
 
 
 def test_the_model_is_untouched():

@@ -1,5 +1,6 @@
 import os
 import signal
+import subprocess
 import sys
 from collections.abc import Iterator
 
@@ -12,6 +13,16 @@ from core.__main__ import main
 from core.recipe import Recipe, Settings
 from core.sweep import scheduler
 from tests.core.sweep.test_sweep import CALIBRATED, DATA, GRID, RECIPES, figures, place
+
+ASKING = """
+import sys
+from core import sweep
+for address in sys.argv[1:]:
+    try:
+        sweep.cluster(address)
+    except ValueError as error:
+        print(error)
+"""
 
 
 def local(workers: int) -> distributed.LocalCluster:
@@ -99,11 +110,26 @@ def test_a_scheduler_that_does_not_answer_is_one_sentence(monkeypatch):
     assert "\n" not in str(refused.value)
 
 
-@pytest.mark.parametrize("address", ["nonsense://x", "127.0.0.1:99999999", ""])
-def test_what_is_no_address_is_one_sentence(monkeypatch, address):
-    monkeypatch.setattr(scheduler, "PATIENCE", 0.5)
-    with pytest.raises(ValueError, match="does not answer"):
-        sweep.cluster(address)
+def test_what_is_no_address_is_one_line_each():
+    """In a process of its own: what a library says when it lets go of things would come after the sentences."""
+    addresses = ["nonsense", "nonsense://x", "127.0.0.1", "127.0.0.1:99999999", "tcp://:x", ""]
+    done = subprocess.run([sys.executable, "-c", ASKING, *addresses], capture_output=True, text=True, check=True)
+    assert done.stderr == ""
+    for said, address in zip(done.stdout.splitlines(), addresses, strict=True):
+        assert said.startswith(f"scheduler '{address}' is no address (")
+
+
+def test_a_sweep_whose_last_worker_has_gone_ends_with_one_sentence(tmp_path, monkeypatch):
+    monkeypatch.setattr(scheduler, "PATIENCE", 1)
+    monkeypatch.setattr(scheduler, "ABSENCE", 1)
+    with local(1) as alone:
+        where = place(tmp_path, sweep.cluster(alone.scheduler_address), "tests.core.sweep.models:slow")
+        running = sweep.sweep(where, [Recipe(Settings(bits=bits)) for bits in range(2, 9)])
+        kept = [next(running)]
+        alone.scale(0)
+        with pytest.raises(ValueError, match="has no workers, start some: dask worker tcp"):
+            kept += running
+        assert len(runs.listed(where.store)) == len(kept)
 
 
 def test_a_scheduler_without_workers_is_one_sentence(monkeypatch):

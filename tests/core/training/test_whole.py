@@ -9,8 +9,8 @@ from core import exporters, live, pipeline, runs, training
 from core.exporting import write_folder
 from core.live import Look, Studio
 from core.recipe import Recipe, Settings, from_json
+from core.runs import WEIGHTS
 from core.training import Finished, Given, Opened, Options, Step
-from core.training.whole import WEIGHTS
 from tests.core import zoo
 from tests.core.training import small
 from tests.core.training.test_recover import EVERY_RECIPE, FEW

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import math
 import re
 
 import numpy as np
@@ -48,7 +49,7 @@ def page(monkeypatch: pytest.MonkeyPatch) -> dict[str, object]:
 def test_every_sample_has_every_picture_or_a_sentence(
     model: str, settings: Settings, studios: dict[str, Studio]
 ) -> None:
-    parts = pictures.drawn(EVERY, studios[model], settings)
+    parts = pictures.drawn(EVERY, studios[model], Recipe(settings))
     assert tuple(parts) == EVERY
     for name, part in parts.items():
         json.dumps(dict(part.data), allow_nan=False)
@@ -58,12 +59,11 @@ def test_every_sample_has_every_picture_or_a_sentence(
 
 
 def test_what_a_model_cannot_have_is_said_in_its_place(studios: dict[str, Studio]) -> None:
-    parts = pictures.drawn(("filters", "activations", "codes", "codebook"), studios["lenet_300_100"], Settings())
+    parts = pictures.drawn(("filters", "activations", "codes"), studios["lenet_300_100"], Recipe(Settings()))
     assert {name: part.data["note"] for name, part in parts.items()} == {
         "filters": "model 'lenet_300_100' has no convolution over pictures.",
         "activations": "model 'lenet_300_100' has no convolution over pictures.",
         "codes": "fc1 has no codes: its numbers are stored as floats, each by itself.",
-        "codebook": "fc1 has no codebook: its numbers are stored as floats, each by itself.",
     }
 
 
@@ -71,14 +71,38 @@ def test_a_table_is_no_example_and_nothing_to_draw_on() -> None:
     model = nn.Sequential(nn.Linear(5, 3)).eval().requires_grad_(False)
     data = Data("table", np.random.default_rng(0).normal(size=(6, 5)).astype(np.float32), np.arange(6) % 3)
     studio = live.opened(pipeline.study(Loaded("table", model, "0", ""), data, Recipe()))
-    parts = pictures.drawn(("example", "canvas", "matrix"), studio, Settings())
+    parts = pictures.drawn(("example", "canvas", "matrix"), studio, Recipe(Settings()))
     assert parts["example"].data["note"] == "the inputs of this model are no pictures."
     assert parts["canvas"].data["note"].startswith("you can draw only for models that take square grey pictures")
     assert parts["matrix"].data["tiles"]
 
 
+def colours(weight: float = 0.1) -> Studio:
+    """A network on small pictures in colour, one of whose weights is given."""
+    model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(400, 3)).eval().requires_grad_(False)
+    model[3].weight[0, 0] = weight
+    images = np.random.default_rng(0).normal(size=(6, 3, 12, 12)).astype(np.float32)
+    return live.opened(pipeline.study(Loaded("colours", model, "0", ""), Data("c", images, np.arange(6) % 3), Recipe()))
+
+
+def test_pictures_in_colour_have_all_but_the_canvas() -> None:
+    parts = pictures.drawn(EVERY, colours(), Recipe(Settings(bits=4)))
+    assert [name for name, part in parts.items() if part.data["title"] == pictures.WITHOUT[name]] == ["canvas"]
+    assert parts["canvas"].data["note"].endswith("this one takes 3 x 12 x 12.")
+    assert "which input it looks at" in parts["filters"].data["note"]
+
+
+@pytest.mark.parametrize("weight", [math.nan, math.inf])
+def test_weights_that_are_no_numbers_are_said_not_drawn_as_numbers(weight: float) -> None:
+    parts = pictures.drawn(EVERY, colours(weight), Recipe())
+    for name in ("codebook", "reconstruction"):
+        assert parts[name].data["note"] == "weights of 3 that are NaN or infinite: 1."
+    for part in parts.values():
+        json.dumps(dict(part.data), allow_nan=False)
+
+
 def test_a_large_matrix_says_how_much_of_it_is_shown(studios: dict[str, Studio]) -> None:
-    part = pictures.drawn(("matrix",), studios["lenet_300_100"], Settings(sparsity=0.8))["matrix"]
+    part = pictures.drawn(("matrix",), studios["lenet_300_100"], Recipe(Settings(sparsity=0.8)))["matrix"]
     assert part.data["note"] == "32 of 300 rows, 64 of 784 columns, evenly chosen"
     assert part.data["title"] == "One weight of fc1 in five stays"
 
@@ -86,7 +110,7 @@ def test_a_large_matrix_says_how_much_of_it_is_shown(studios: dict[str, Studio])
 @pytest.mark.parametrize("pruned", [False, True])
 def test_removed_cells_are_in_the_key_where_there_are_any(pruned: bool, studios: dict[str, Studio]) -> None:
     settings = Settings(sparsity=0.5 if pruned else 0.0, bits=4)
-    parts = pictures.drawn(("matrix", "filters", "codes"), studios["lenet5"], settings)
+    parts = pictures.drawn(("matrix", "filters", "codes"), studios["lenet5"], Recipe(settings))
     for part in parts.values():
         assert ("gone" in [each["tone"] for each in part.data["key"]]) == pruned
 
@@ -101,14 +125,14 @@ def test_the_value_of_the_control_changes_the_pictures(studios: dict[str, Studio
 def test_another_image_is_asked_for_by_its_number(studios: dict[str, Studio], page: dict[str, object]) -> None:
     studio = studios["lenet5"]
     page["example"] = {"image": 7}
-    part = pictures.drawn(("example",), studio, Settings())["example"]
+    part = pictures.drawn(("example",), studio, Recipe(Settings()))["example"]
     assert part.data["image"] == 7
     assert f"image 8 of {len(studio.study.bench.targets):,}" in part.data["note"]
     assert f"label is {int(studio.study.bench.targets[7])}" in part.data["note"]
 
 
 def test_the_dense_settings_answer_as_the_dense_model(studios: dict[str, Studio]) -> None:
-    part = pictures.drawn(("example",), studios["digits_cnn"], Settings())["example"]
+    part = pictures.drawn(("example",), studios["digits_cnn"], Recipe(Settings()))["example"]
     assert all(bar["dense"] == pytest.approx(bar["compressed"], abs=1e-6) for bar in part.data["bars"])
     assert sum(bar["dense"] for bar in part.data["bars"]) == pytest.approx(1)
     assert part.data["title"].startswith("Both answer")
@@ -116,17 +140,17 @@ def test_the_dense_settings_answer_as_the_dense_model(studios: dict[str, Studio]
 
 def test_an_unknown_picture_is_refused_by_name(studios: dict[str, Studio]) -> None:
     with pytest.raises(ValueError, match="picture is 'poem', expected one of matrix, filters"):
-        pictures.drawn(("poem",), studios["lenet5"], Settings())
+        pictures.drawn(("poem",), studios["lenet5"], Recipe(Settings()))
 
 
 def test_a_drawing_is_answered(studios: dict[str, Studio], page: dict[str, object]) -> None:
     studio = studios["lenet5"]
-    empty = pictures.drawn(("canvas",), studio, Settings())["canvas"]
+    empty = pictures.drawn(("canvas",), studio, Recipe(Settings()))["canvas"]
     assert [bar["words"] for bar in empty.data["bars"]] == [["–", "–"]] * 10
     sheet = np.zeros((canvas.SIDE, canvas.SIDE), np.uint8)
     sheet[8:56, 30:35] = 255
     page["canvas"] = {"drawing": {"ink": ink_of(sheet), "seq": 5}}
-    part = pictures.drawn(("canvas",), studio, Settings())["canvas"]
+    part = pictures.drawn(("canvas",), studio, Recipe(Settings()))["canvas"]
     assert part.data["title"] == "Both answer 1"
     assert part.data["ack"] == 5
     assert sum(bar["dense"] for bar in part.data["bars"]) == pytest.approx(1)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
 import streamlit as st
+from torch import nn
 
 from core import live, loading, pipeline
 from core.live import Studio
+from core.loading import Data, Loaded
 from core.recipe import Recipe, Settings
 from dashboard.lessons import pictures
 from dashboard.live import slider
@@ -24,8 +27,17 @@ STYLE = """<style>
 </style>"""
 
 
+def table() -> Studio:
+    """A network on a table of chance."""
+    model = nn.Sequential(nn.Linear(5, 3)).eval().requires_grad_(False)
+    data = Data("table", np.random.default_rng(0).normal(size=(6, 5)).astype(np.float32), np.arange(6) % 3)
+    return live.opened(pipeline.study(Loaded("table", model, "0", ""), data, Recipe()))
+
+
 @st.cache_resource
 def studio(model: str) -> Studio:
+    if model == "table":
+        return table()
     return live.opened(pipeline.study(loading.load_model(model), loading.load_data("digits"), Recipe()))
 
 
@@ -43,11 +55,15 @@ def page() -> None:
         group="tensor",
         rank=RANK,
     )
-    parts = pictures.drawn(tuple(pictures.PICTURES), studio(MODEL), settings)
+    parts = pictures.drawn(tuple(pictures.PICTURES), studio(st.session_state.get("model", MODEL)), Recipe(settings))
     sliders = {"prune": slider.part("prune", PRUNE, prune), "bits": slider.part("bits", BITS, bits)}
     board(sliders | parts)
 
 
 st.set_page_config("Pictures", layout="wide")
 st.html(STYLE)
+if st.button("On a table"):
+    st.session_state["model"] = "table"
+if st.button("On digits"):
+    st.session_state["model"] = MODEL
 page()

@@ -1,0 +1,207 @@
+"""The controls of the Recover page: how a network is trained."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+
+from core import jobs, runs
+from core.recipe import UNCODED
+from core.runs import Run
+from core.training import REWINDS, SCHEDULES
+from dashboard import desk, keeping, rows, state, trainings
+from dashboard.live import row, slider
+from dashboard.live.board import Part
+from dashboard.live.row import Item
+from dashboard.live.slider import Scale
+from dashboard.trainings import ALIKE, EXPLORE, HOW, Found, Training, Wish
+
+STEPS = {60: "60 steps: a look", 200: "200 steps", 600: "600 steps", 2000: "2,000 steps", 6000: "6,000 steps"}
+BITS = {UNCODED: "no codes", 8: "8 bits", 4: "4 bits", 3: "3 bits", 2: "2 bits", 1: "1 bit"}
+COUNTS = {3: "3 rounds", 5: "5 rounds", 10: "10 rounds"}
+SCHEDULE_WORDS = {"one_shot": "all at once", "linear": "as much each", "cubic": "much at first"}
+REWIND_WORDS = {"none": "go on", "rate": "rate again", "weights": "weights again"}
+SOURCES = {EXPLORE: "Explore's recipe", ALIKE: "All layers alike"}
+SLIDERS = {
+    "sparsity": Scale(
+        "Prune", 0, 99.5, 0.1, digits=1, unit="%", hint="of every layer's weights are removed · sparsity"
+    ),
+    "temperature": Scale("T", 1, 20, 0.5, digits=1, hint="evens the dense model's answers out · temperature"),
+    "alpha": Scale("α", 0, 1, 0.05, digits=2, hint="0: the dense model alone teaches, 1: the labels alone"),
+}
+SCALES = {"sparsity": 100.0, "temperature": 1.0, "alpha": 1.0}
+
+
+def read() -> dict[str, slider.Reading]:
+    """What the sliders say, once the session wishes it."""
+    readings = {}
+    for name, scale in SLIDERS.items():
+        wished = trainings.wish()
+        value = SCALES[name] * getattr(wished, name)
+        readings[name] = slider.reading(name, scale, value)
+        if readings[name].value != slider.clamp(scale, value):
+            trainings.want(replace(wished, **{name: round(readings[name].value / SCALES[name], 4)}))
+    return readings
+
+
+def sliders(readings: dict[str, slider.Reading]) -> dict[str, Part]:
+    """The sliders that the wish asks for."""
+    wished, parts = trainings.wish(), {}
+    for name in _asked(wished):
+        scale = SLIDERS[name]
+        value = slider.clamp(scale, SCALES[name] * getattr(wished, name))
+        parts[name] = slider.part(name, scale, replace(readings[name], value=value))
+    return parts
+
+
+def _asked(wished: Wish) -> tuple[str, ...]:
+    alike = ("sparsity",) if trainings.source(wished, state.position()) == ALIKE else ()
+    return (*alike, *(name for name in HOW[wished.how].fields if name in SLIDERS))
+
+
+def controls(training: Training | None) -> dict[str, tuple[Item, ...]]:
+    """Row name -> its controls."""
+    wished, here = trainings.wish(), state.position()
+    source = trainings.source(wished, here)
+    coded = (rows.select("bits", "How values are stored", _texts(BITS), str(wished.bits)),) if source == ALIKE else ()
+    return {
+        "model": rows.models(here),
+        "how": (rows.select("how", "How to train", {name: way.words for name, way in HOW.items()}, wished.how),),
+        "what": (Item("segments", "what", "What is trained for", tuple(SOURCES.items()), source),),
+        "much": (*coded, rows.select("steps", "How long to train", _texts(STEPS), str(wished.steps))),
+        **_of_the_way(wished),
+        "run": _run(training),
+        "after": _after(trainings.found(training)),
+    }
+
+
+def _texts(options: dict[int, str]) -> dict[str, str]:
+    return {str(value): said for value, said in options.items()}
+
+
+def _of_the_way(wished: Wish) -> dict[str, tuple[Item, ...]]:
+    """The controls that only some ways to train have."""
+    fields = HOW[wished.how].fields
+    if "temperature" in fields:
+        return {"example": (Item("button", "another", "Another image as the example"),)}
+    if "rounds" not in fields:
+        return {}
+    return {
+        "rounds": (
+            rows.select("rounds", "How many rounds", _texts(COUNTS), str(wished.rounds)),
+            rows.select("schedule", "How much each round removes", _words(SCHEDULES, SCHEDULE_WORDS), wished.schedule),
+            rows.select("rewind", "What a round begins with again", _words(REWINDS, REWIND_WORDS), wished.rewind),
+        )
+    }
+
+
+def _words(names: Iterable[str], said: Mapping[str, str]) -> dict[str, str]:
+    return {name: said[name] for name in names}
+
+
+def _run(training: Training | None) -> tuple[Item, ...]:
+    going = training is not None and training.job.running
+    hold = Item("button", "hold", "Go on" if going and training.job.paused else "Pause", main=True)
+    stops = not going or training.enough.is_set()
+    return (
+        Item("button", "cancel", "Cancel, keep the best", disabled=stops),
+        hold if going else Item("button", "start", "Start", main=True),
+    )
+
+
+def _after(found: Found) -> tuple[Item, ...]:
+    none = found.finished is None
+    return (
+        Item("button", "compare", "Compare with before", disabled=none),
+        Item("button", "explore", "Open in Explore", main=True, disabled=none),
+    )
+
+
+def carry_out(training: Training | None) -> str:
+    """Do what was chosen since the last run; the name of the control, or ''."""
+    for name, items in controls(training).items():
+        choice = row.picked(name, items)
+        if choice is not None:
+            DEEDS[choice.name](training, choice)
+            return choice.name
+    return ""
+
+
+def _start(training: Training | None, choice: row.Picked) -> None:
+    try:
+        trainings.begin(state.position(), trainings.wish())
+    except (ValueError, OSError) as error:
+        state.complain(f"{error}.")
+
+
+def _hold(training: Training, choice: row.Picked) -> None:
+    (jobs.go_on if training.job.paused else jobs.pause)(training.job)
+
+
+def _cancel(training: Training, choice: row.Picked) -> None:
+    trainings.end(training)
+
+
+def _explore(training: Training, choice: row.Picked) -> None:
+    desk.go_to(_after_run(training))
+    state.turn_to("Explore")
+
+
+def _compare(training: Training, choice: row.Picked) -> None:
+    done = trainings.found(training).finished
+    pair = {"before": done.before, "after": done.after, "picked": (done.before, done.after)}
+    desk.lay(replace(desk.desk(), **pair))
+    state.turn_to("Compare")
+
+
+def _after_run(training: Training) -> Run:
+    return runs.one(keeping.store(), trainings.found(training).finished.after)
+
+
+def _how(training: Training | None, choice: row.Picked) -> None:
+    """Learning with few bits begins without pruning, all else with it, where nobody chose otherwise."""
+    wished = trainings.wish()
+    usual = [trainings.CODED, trainings.FIRST]
+    now, other = usual if choice.value == trainings.AWARE else reversed(usual)
+    untouched = {name: getattr(wished, name) for name in other} == other
+    trainings.want(replace(wished, how=choice.value, **(now if untouched else {})))
+
+
+def _text(training: Training | None, choice: row.Picked) -> None:
+    trainings.want(replace(trainings.wish(), **{choice.name: choice.value}))
+
+
+def _number(training: Training | None, choice: row.Picked) -> None:
+    trainings.want(replace(trainings.wish(), **{choice.name: int(choice.value)}))
+
+
+def _another(training: Training | None, choice: row.Picked) -> None:
+    wished = trainings.wish()
+    trainings.want(replace(wished, image=wished.image + 1))
+
+
+def _model(training: Training | None, choice: row.Picked) -> None:
+    state.choose_model(choice.value)
+
+
+def _data(training: Training | None, choice: row.Picked) -> None:
+    state.choose_data(choice.value)
+
+
+LEAVING = ("explore", "compare")  # controls that turn to another view
+Deed = Callable[[Training | None, row.Picked], None]
+DEEDS: dict[str, Deed] = {
+    "model": _model,
+    "data": _data,
+    "how": _how,
+    "what": _text,
+    "bits": _number,
+    "steps": _number,
+    "rounds": _number,
+    "schedule": _text,
+    "rewind": _text,
+    "another": _another,
+    "start": _start,
+    "hold": _hold,
+    "cancel": _cancel,
+    "explore": _explore,
+    "compare": _compare,
+}

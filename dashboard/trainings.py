@@ -1,0 +1,208 @@
+"""The trainings of this server, one a model and its data, which all tabs see; and what a session asks of the next."""
+
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import numpy as np
+import streamlit as st
+
+from core import evaluation, jobs, pictures, training
+from core.jobs import Job
+from core.live import Studio
+from core.recipe import UNCODED, Recipe, Settings, to_json
+from core.training import Aim, Finished, Given, Opened, Options, Step
+from dashboard import keeping, offers, work
+from dashboard.state import Position
+
+MOST = 6  # trainings kept, with all that they told
+FINE, DISTIL, ROUNDS, MOVEMENT, REGROW, AWARE = "fine", "distil", "rounds", "movement", "regrow", "aware"
+EXPLORE, ALIKE = "explore", "alike"
+FIRST = {"sparsity": 0.95, "bits": UNCODED}  # what is removed at first where Explore stands dense
+CODED = {"sparsity": 0.0, "bits": 2}  # the same where only codes are learned
+COUNT = 5  # rounds at first
+BETWEEN = 20  # steps between two looks at most: a pause or an end takes effect at a look
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What a session would train.
+
+    how: one of HOW. what: EXPLORE for the recipe of Explore, ALIKE for sparsity and bits of all layers, '' for the
+    first where it does anything. steps: in all. alpha, temperature: of distillation. image: the example.
+    """
+
+    how: str = FINE
+    what: str = ""
+    sparsity: float = FIRST["sparsity"]
+    bits: int = FIRST["bits"]
+    steps: int = 600
+    alpha: float = 0.0
+    temperature: float = 4.0
+    rounds: int = COUNT
+    schedule: str = "cubic"
+    rewind: str = "rate"
+    image: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class Training:
+    """A training that runs or has run. enough: set to end it with the best that it has."""
+
+    wish: Wish
+    recipe: Recipe
+    options: Options
+    job: Job
+    enough: threading.Event
+
+
+class Found(NamedTuple):
+    """What a training has come to. opened, finished: None before it has."""
+
+    opened: Opened | None
+    steps: tuple[Step, ...]
+    finished: Finished | None
+
+    @property
+    def best(self) -> Step | None:
+        """The look with the best accuracy that satisfies the recipe as far as anyone knows: the best of its phase."""
+        last = [step for step in self.steps if step.doing == self.steps[-1].doing]
+        return max(last, key=lambda step: step.accuracy, default=None)
+
+
+@st.cache_resource
+def _kept() -> OrderedDict[tuple, Training]:
+    return OrderedDict()
+
+
+def wish() -> Wish:
+    """What this session would train; at first what its model was trained as last."""
+    if "remedy" not in st.session_state:
+        return Wish()
+    return st.session_state["remedy"]
+
+
+def want(wished: Wish) -> None:
+    """Let this session train something else."""
+    st.session_state["remedy"] = wished
+
+
+def source(wished: Wish, position: Position) -> str:
+    """Whose recipe is trained: EXPLORE or ALIKE."""
+    return wished.what or (EXPLORE if position.recipe != Recipe() else ALIKE)
+
+
+def recipe_of(wished: Wish, position: Position) -> Recipe:
+    """The recipe that a wish is for."""
+    if source(wished, position) == EXPLORE:
+        return replace(position.recipe, model={}, recovered={})
+    return Recipe(Settings(sparsity=wished.sparsity, bits=wished.bits))
+
+
+def sparsity(studio: Studio, recipe: Recipe) -> float:
+    """The share of all weights that a recipe names as removed, a fraction."""
+    sizes = {layer.name: layer.matrix.numel() for layer in studio.study.known}
+    return sum(size * recipe.settings(name).sparsity for name, size in sizes.items()) / sum(sizes.values())
+
+
+def options_of(wished: Wish) -> Options:
+    """How a wish is trained."""
+    own = {name: getattr(wished, name) for name in HOW[wished.how].fields}
+    steps = max(1, wished.steps // wished.rounds) if "rounds" in own else wished.steps
+    looks = max(Options().looks, steps // BETWEEN)
+    return Options(steps=steps, looks=looks, patience=max(Options().patience, looks), **HOW[wished.how].options, **own)
+
+
+def current(position: Position) -> Training | None:
+    """The last training of the position's model on its data, in any tab."""
+    return _kept().get(keeping.place(position))
+
+
+def running(position: Position) -> bool:
+    """Whether a training of the position's model goes on."""
+    found = current(position)
+    return found is not None and found.job.running
+
+
+def begin(position: Position, wished: Wish) -> None:
+    """Train anew; the training before it ends. ValueError where nothing would be lost that training gives back."""
+    recipe, options = recipe_of(wished, position), options_of(wished)
+    if recipe == Recipe():
+        raise ValueError("Nothing is removed or coded yet: drag Prune, choose codes, or come back from Explore")
+    before, place = current(position), keeping.place(position)
+    if before:
+        end(before)
+    model, weights, data = place
+    named = {"model": model, "data": data} | ({"weights": weights} if weights else {})
+    enough, store = threading.Event(), keeping.store()
+
+    def load() -> Given:
+        return Given(offers.load_model(model, weights), offers.load_data(data), recipe, options, named)
+
+    key = ("recover", *place, to_json(recipe, indent=None), options, enough)
+    job = work.job(key, lambda: training.whole(load, store, enough.is_set))
+    _kept()[place] = Training(wished, recipe, options, job, enough)
+    _kept().move_to_end(place)
+    while len(_kept()) > MOST:
+        end(_kept().popitem(last=False)[1])
+
+
+def end(found: Training) -> None:
+    """Let a training end with the best that it has."""
+    found.enough.set()
+    jobs.go_on(found.job)
+
+
+def found(asked: Training | None) -> Found:
+    """What a training has come to by now."""
+    events = list(asked.job.events) if asked else []
+    steps = tuple(event for event in events if isinstance(event, Step))
+    return Found(_first(events, Opened), steps, _first(events, Finished))
+
+
+def _first(events: list[object], kind: type) -> object:
+    return next((event for event in events if isinstance(event, kind)), None)
+
+
+class Example(NamedTuple):
+    """An image's label and probabilities by class: the teacher's, softened, and what the loss draws towards.
+
+    pixels: (H, W), 0 to 255, None where the image is no grey picture.
+    """
+
+    label: int
+    plain: list[float]
+    softened: list[float]
+    target: list[float]
+    pixels: np.ndarray | None
+
+
+def example(studio: Studio, wished: Wish) -> Example:
+    """What the dense model makes of the wish's image, at its temperature and alpha."""
+    bench = studio.study.bench
+    logits = studio.worker.submit(evaluation.dense_logits, bench, 0).result()
+    number = wished.image % len(logits)
+    label, own = int(bench.targets[number]), logits[number : number + 1]
+    sides = [training.softened(own, at)[0].tolist() for at in (1.0, wished.temperature)]
+    target = training.aimed(own, label, Aim(wished.alpha, wished.temperature))
+    drawn = pictures.pictures(bench.inputs.numpy(), [number])
+    return Example(label, *sides, target.tolist(), None if drawn is None or drawn.ndim != 3 else drawn[0])
+
+
+class Way(NamedTuple):
+    """A way to train: its words, the options that make it, and the fields of a wish that it asks for."""
+
+    words: str
+    options: dict[str, object]
+    fields: tuple[str, ...] = ()
+
+
+HOW = {
+    FINE: Way("Fine-tune: learn from the labels again", {}),
+    DISTIL: Way("Distil: learn from the dense model", {}, ("alpha", "temperature")),
+    ROUNDS: Way("In rounds: remove a little, learn, again", {}, ("rounds", "schedule", "rewind")),
+    MOVEMENT: Way("Movement: weights that head for 0 go", {"how": "movement"}),
+    REGROW: Way("Regrow: removed weights may come back", {"how": "regrow"}),
+    AWARE: Way("Quantization-aware: learn with few bits", {}),
+}
