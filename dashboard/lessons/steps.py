@@ -151,7 +151,7 @@ def plot(on: Scene, found: Found) -> Part:
     table = found.now.table
     here = slider.text(scale(on), shown(on))
     title = f"{scale(on).label}: {here}{_answered(on, found.now)}"
-    under = f"measured on {found.now.figures['images']:,} images"
+    under = f"{found.now.figures['model']}, answers counted on {found.now.figures['images']:,} images"
     note = "; ".join(each for each in (under, drawing.key(table, labels)) if each)
     return chart.part(drawing.figure(table, labels, shown(on)), drawing.card(title, note, f"{on.subject} {here}"))
 
