@@ -43,6 +43,11 @@ def figure(table: pd.DataFrame, plot: Plot, here: float | None = None) -> Figure
     return KINDS[plot.kind](table, plot, here)
 
 
+def counts(plot: Plot, label: str) -> bool:
+    """Whether what a control of that label sets is what lies across the plot."""
+    return plot.x_label.partition(",")[0].strip().lower() == label.strip().lower()
+
+
 def series(table: pd.DataFrame, plot: Plot) -> list[str]:
     """The names of a plot's series, in the order of the table."""
     return [str(name) for name in table[plot.series].unique()] if plot.series else []

@@ -125,6 +125,12 @@ def test_many_numbers_are_drawn_as_a_histogram_and_what_goes_is_orange() -> None
     assert drawing.key(table, plot) == "blue: stays; orange: goes"
 
 
+def test_the_ring_is_for_a_control_that_lies_across_the_plot() -> None:
+    plot = Plot("line", "removed", "right", "weights removed, %", "right")
+    assert drawing.counts(plot, "Weights removed")
+    assert not drawing.counts(plot, "Rounds")
+
+
 def test_series_differ_in_words_too() -> None:
     table = pd.DataFrame({"x": [1, 1], "y": [2, 3], "of": ["size", "chance"]})
     plot = Plot("line", "x", "y", "x", "y", "of")
