@@ -113,7 +113,7 @@ def deserialize(
         json.JSONDecodeError,
     ) as error:
         raise ValueError(f"not a file that Prunescope wrote ({error})") from None
-    read = {layer: _layer_form(layer, forms.get(layer.parameter), tensors) for layer in known}
+    read = {layer: layer_form(layer, forms.get(layer.parameter), tensors) for layer in known}
     encoded = {layer.name: form for layer, (form, _) in read.items()}
     decoded = {layer.parameter: layer.parameter_of(matrix) for layer, (_, matrix) in read.items()}
     rest = {name: tensor for name, tensor in tensors.items() if SEPARATOR not in name}
@@ -121,7 +121,7 @@ def deserialize(
     return encoded, rest | decoded
 
 
-def _layer_form(layer: Layer, form: Mapping | None, tensors: Mapping[str, Tensor]) -> tuple[Encoded, Tensor]:
+def layer_form(layer: Layer, form: Mapping | None, tensors: Mapping[str, Tensor]) -> tuple[Encoded, Tensor]:
     """The layer's encoded form, and the (out, in) matrix that it decodes to."""
     rows, columns = layer.matrix.shape
     if form is None:
