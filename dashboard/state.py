@@ -83,7 +83,7 @@ def named(model: str) -> tuple[str, str | None]:
     if number is None:
         return model, offers.arguments().weights if model == offers.arguments().model else None
     made = _origin(number)
-    if made.model not in offers.models():
+    if (sample_models.sample_of(made.model) or made.model) not in offers.models():
         raise ValueError(f"run {number} was made from '{made.model}', start the page with --model {made.model}")
     return made.model, made.weights
 
