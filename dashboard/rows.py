@@ -65,7 +65,7 @@ def _of_settings(position: Position) -> dict[str, tuple[Item, ...]]:
 def models(position: Position) -> tuple[Item, ...]:
     """What is measured, and on which images."""
     return (
-        select("model", "Model", {name: name for name in offers.models()}, position.model),
+        select("model", "Model", offers.model_words(), position.model),
         select("data", "Images it is measured on", offers.data_words(), position.data),
     )
 

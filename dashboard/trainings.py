@@ -9,13 +9,13 @@ import numpy as np
 import streamlit as st
 
 import sample_models
-from core import evaluation, jobs, loading, pictures, training
+from core import evaluation, jobs, pictures, training
 from core.jobs import Job
 from core.live import Studio
 from core.recipe import UNCODED, Recipe, Settings, to_json
 from core.training import Aim, Finished, Given, Opened, Options, Step
 from core.training.options import FIELDS
-from dashboard import keeping, work
+from dashboard import keeping, offers, work
 from dashboard.state import Position
 
 MOST = 6  # trainings kept, with all that they told
@@ -149,8 +149,8 @@ def begin(position: Position, wished: Wish) -> None:
     enough, store = threading.Event(), keeping.store()
 
     def load() -> Given:
-        taught = loading.load_model(*teacher) if teacher else None
-        return Given(loading.load_model(model, weights), loading.load_data(data), recipe, options, named, taught)
+        taught = offers.load_model(*teacher) if teacher else None
+        return Given(offers.load_model(model, weights), offers.load_data(data), recipe, options, named, taught)
 
     key = ("recover", model, weights, data, to_json(recipe, indent=None), options, enough)
     job = work.job(key, lambda: training.whole(load, store, enough.is_set))

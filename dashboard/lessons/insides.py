@@ -98,8 +98,7 @@ def _codes(scene: Scene) -> Part:
 
 def _codebook(scene: Scene) -> Part:
     layer, encoded = scene.layer, scene.encoded(scene.layer)
-    if layer.not_finite:
-        raise ValueError(f"{words.count(layer.not_finite)} weights of {layer.name} are NaN or infinite")
+    scenes.require_finite(layer)
     settings, levels = scene.recipe.settings(layer.name), report.levels(encoded)
     values = compress.matrices(layer, settings, scene.studio.study.at(layer.name))
     held = compress.Held(layer, settings, values, encoded)
@@ -116,6 +115,7 @@ def _codebook(scene: Scene) -> Part:
 
 def _reconstruction(scene: Scene) -> Part:
     layer, encoded = scene.layer, scene.encoded(scene.layer)
+    scenes.require_finite(layer)
     found, row = arrays.plane(layer, encoded), report.layer_row(layer, encoded, None)
     dense, compressed = _planes(layer, found)
     lost = replace(dense, name="what is lost", values=found.before - found.after, tone=REMOVED)

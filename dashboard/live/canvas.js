@@ -52,8 +52,12 @@ function clear(c) {
   offer(c);
 }
 
+// What is shown answers an older drawing for as long as this is said of it.
+const tell = (c) => c.root.toggleAttribute("data-waiting", c.unsent || c.acked < c.seq);
+
 function offer(c) {
   c.unsent = true;
+  tell(c);
   if (!c.timer) pump(c);
 }
 
@@ -82,6 +86,7 @@ function answered(c, seq) {
   if (seq > c.acked) c.acked = seq;
   if (c.acked >= c.seq) clearTimeout(c.lost);
   if (c.unsent && !c.timer) pump(c);
+  tell(c);
 }
 
 function place(c, event) {

@@ -85,6 +85,8 @@ def stroke(page: Page, points: tuple[tuple[float, float], ...]) -> None:
 
 
 def answered(page: Page, words: str) -> None:
+    """Waits until the newest drawing is answered, and with these words."""
+    expect(part(page, "canvas").locator(".ps-canvas")).not_to_have_attribute("data-waiting", "", timeout=PATIENCE)
     expect(part(page, "canvas").locator(".ps-title")).to_have_text(re.compile(words), timeout=PATIENCE)
 
 
@@ -123,7 +125,9 @@ def test_arrow_keys_go_from_cell_to_cell_and_on_to_the_next_picture(page: Page) 
 def test_the_sentence_follows_the_slider(page: Page) -> None:
     sheets = part(page, "matrix").get_by_role("list")
     prune(page, "0")
-    expect(part(page, "matrix").locator(".ps-title")).to_have_text("Every weight of fc1 stays", timeout=PATIENCE)
+    expect(part(page, "matrix").locator(".ps-title")).to_have_text(
+        "Every weight of fc1 stays, as one of 16 values", timeout=PATIENCE
+    )
     part(page, "matrix").locator("canvas").nth(1).hover(position={"x": 2, "y": 2})
     expect(sentence(page, "matrix")).to_have_text(re.compile("^Output 0, input 0 of fc1: "))
     sheets.focus()
