@@ -15,7 +15,9 @@ OF_ENTROPY = "the least that a lossless coder can spend on what is stored"
 
 
 def asked(recipe: Recipe) -> str:
-    """What the network is to be when it is trained."""
+    """What the network is to be when it is trained; nothing is asked of a smaller one."""
+    if recipe == Recipe():
+        return "a smaller network, nothing removed"
     return "; ".join(findings.layers(recipe)) if recipe.layers else f"all layers {findings.settings(recipe.default)}"
 
 
@@ -83,7 +85,7 @@ def plan_titles(steps: Sequence[Planned], sparsity: float) -> dict[str, str]:
     at_once = steps[0].share == steps[-1].share
     removed = f"{much} go at once and stay removed" if at_once else f"In the end {much} are removed"
     return {
-        "share": removed if sparsity else "No weight is removed: codes are learned",
+        "share": removed if sparsity else "No weight is removed",
         "rate": f"{words.count(steps[-1].step)} steps of learning are planned",
     }
 
