@@ -7,10 +7,13 @@ from pathlib import Path
 
 import numpy as np
 
-from core import report
+from core import encoding, narrowing, report, resting
+from core.encoding import Encoded
+from core.layer import Layer
 from core.loading import Data, Loaded
 from core.metrics import METRICS
 from core.recipe import Recipe, from_json
+from core.shrinking import Shrunk
 
 FILES = ("report.json", "model.safetensors", "recipe.json")
 
@@ -51,11 +54,44 @@ def _close(name: str, promised: float, found: float) -> bool:
     )
 
 
+def require_forms(
+    recipe: Recipe,
+    asked: tuple[tuple[Layer, ...], Mapping[str, Encoded]],
+    encoded: Mapping[str, Encoded],
+    small: Shrunk | None,
+) -> None:
+    """The forms of the file must be those that the recipe asks for, to the number of survivors and of channels.
+
+    Training chooses its own survivors: of a recovered model no more may survive than the recipe leaves.
+    """
+    known, made = asked
+    for layer in known:
+        found = encoded[layer.name]
+        if recipe.recovered:
+            same = encoding.keeps_to(found, made[layer.name])
+        else:
+            own = made[layer.name] if small is None else narrowing.narrow_layer(layer, made[layer.name], small)
+            same = own.form() == found.form() and narrowing.same_sides(own, found)
+        if not same:
+            raise ValueError(
+                f"layer '{layer.name}': model.safetensors holds it in another form than recipe.json asks for"
+            )
+    for name in encoded.keys() - made.keys():
+        if not resting.is_rested(encoded[name], recipe.rest):
+            raise ValueError(f"{name}: model.safetensors holds it in another form than recipe.json's rest asks for")
+
+
 def read(folder: Path, loaded: Loaded) -> tuple[dict[str, object], Recipe, bytes]:
     """The report, the recipe and the weights of a folder; ValueError where it was made from another model."""
-    for name in FILES:
-        if not (folder / name).is_file():
-            raise ValueError(f"'{folder}' lacks {name}, expected a folder that 'apply' wrote")
+    promised, recipe = said(folder, loaded.name, loaded.sha256)
+    return promised, recipe, (folder / "model.safetensors").read_bytes()
+
+
+def said(folder: Path, name: str, sha256: str) -> tuple[dict[str, object], Recipe]:
+    """The report and the recipe of a folder; ValueError where it was made from another model than that of the hash."""
+    for file in FILES:
+        if not (folder / file).is_file():
+            raise ValueError(f"'{folder}' lacks {file}, expected a folder that 'apply' wrote")
     try:
         promised = json.loads((folder / "report.json").read_bytes())
         known = promised["format"] == report.FORMAT and isinstance(promised["model"]["sha256"], str)
@@ -66,6 +102,6 @@ def read(folder: Path, loaded: Loaded) -> tuple[dict[str, object], Recipe, bytes
         known = False
     if not known:
         raise ValueError(f"'{folder / 'report.json'}' is no report, expected one in format {report.FORMAT!r}")
-    if promised["model"]["sha256"] != loaded.sha256:
-        raise ValueError(f"'{folder}' was made from another model, {promised['model']}, not from '{loaded.name}'")
-    return promised, recipe, (folder / "model.safetensors").read_bytes()
+    if promised["model"]["sha256"] != sha256:
+        raise ValueError(f"'{folder}' was made from another model, {promised['model']}, not from '{name}'")
+    return promised, recipe

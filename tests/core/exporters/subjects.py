@@ -22,6 +22,7 @@ RECIPES = {
     "few left, 4 bits": Recipe(Settings(sparsity=0.97, bits=4)),
     "low rank": Recipe(Settings(rank=0.4, bits=8, sparsity=0.2)),
     "tucker": Recipe(Settings(rank=0.5, factorizer="tucker2")),
+    "rest in 8 bits": Recipe(Settings(bits=4), rest="int8"),
     "shrunk": Recipe(Settings(sparsity=0.5, pattern="row", bits=8), shrink="remove"),
     "shrunk, low rank": Recipe(Settings(sparsity=0.4, pattern="row", bits=8, rank=0.5), shrink="remove"),
     "inputs": Recipe(Settings(bits=8, inputs_bits=8)),
