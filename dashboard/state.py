@@ -83,7 +83,7 @@ def named(model: str) -> tuple[str, str | None]:
     if number is None:
         return model, offers.arguments().weights if model == offers.arguments().model else None
     made = _origin(number)
-    if made.model not in offers.models():
+    if (sample_models.sample_of(made.model) or made.model) not in offers.models():
         short = uploads.short(made.model)
         raise ValueError(f"run {number} was made from '{short}', start the page with --model {short}")
     return made.model, made.weights

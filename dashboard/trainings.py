@@ -2,22 +2,27 @@
 
 import threading
 from collections import OrderedDict
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
 import streamlit as st
 
+import sample_models
 from core import evaluation, jobs, pictures, training
 from core.jobs import Job
 from core.live import Studio
+from core.loading import Data
 from core.recipe import UNCODED, Recipe, Settings, to_json
-from core.training import Aim, Finished, Given, Opened, Options, Step
+from core.training import Aim, Arrival, Finished, Given, Move, Opened, Options, Step, Way
+from core.training.options import FIELDS
 from dashboard import keeping, offers, work
 from dashboard.state import Position
 
 MOST = 6  # trainings kept, with all that they told
 FINE, DISTIL, ROUNDS, MOVEMENT, REGROW, AWARE = "fine", "distil", "rounds", "movement", "regrow", "aware"
+STUDENT, TRANSFER = "student", "transfer"
 EXPLORE, ALIKE = "explore", "alike"
 FIRST = {"sparsity": 0.95, "bits": UNCODED}  # what is removed at first where Explore stands dense
 CODED = {"sparsity": 0.0, "bits": 2}  # the same where only codes are learned
@@ -30,7 +35,8 @@ class Wish:
     """What a session would train.
 
     how: one of HOW. what: EXPLORE for the recipe of Explore, ALIKE for sparsity and bits of all layers, '' for the
-    first where it does anything. steps: in all. alpha, temperature: of distillation. image: the example.
+    first where it does anything. steps: in all. alpha, temperature: of distillation. image: the example. width, depth:
+    factors of a smaller network. task: the data of another task.
     """
 
     how: str = FINE
@@ -44,6 +50,9 @@ class Wish:
     schedule: str = "cubic"
     rewind: str = "rate"
     image: int = 0
+    width: float = 0.5
+    depth: float = 1.0
+    task: str = "small_digits"
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,11 +67,12 @@ class Training:
 
 
 class Found(NamedTuple):
-    """What a training has come to. opened, finished: None before it has."""
+    """What a training has come to. opened, finished: None before it has. ways: to another task, those that ended."""
 
     opened: Opened | None
     steps: tuple[Step, ...]
     finished: Finished | None
+    ways: tuple[Way, ...] = ()
 
     @property
     def best(self) -> Step | None:
@@ -90,6 +100,8 @@ def want(wished: Wish) -> None:
 
 def source(wished: Wish, position: Position) -> str:
     """Whose recipe is trained: EXPLORE or ALIKE."""
+    if wished.how == STUDENT:  # another network's layers
+        return ALIKE
     return wished.what or (EXPLORE if position.recipe != Recipe() else ALIKE)
 
 
@@ -108,7 +120,7 @@ def sparsity(studio: Studio, recipe: Recipe) -> float:
 
 def options_of(wished: Wish) -> Options:
     """How a wish is trained."""
-    own = {name: getattr(wished, name) for name in HOW[wished.how].fields}
+    own = {name: getattr(wished, name) for name in HOW[wished.how].fields if name in FIELDS}
     steps = max(1, wished.steps // wished.rounds) if "rounds" in own else wished.steps
     looks = max(Options().looks, steps // BETWEEN)
     return Options(steps=steps, looks=looks, patience=max(Options().patience, looks), **HOW[wished.how].options, **own)
@@ -128,24 +140,50 @@ def running(position: Position) -> bool:
 def begin(position: Position, wished: Wish) -> None:
     """Train anew; the training before it ends. ValueError where nothing would be lost that training gives back."""
     recipe, options = recipe_of(wished, position), options_of(wished)
-    if recipe == Recipe():
+    if recipe == Recipe() and wished.how != STUDENT:
         raise ValueError("Nothing is removed or coded yet: drag Prune, choose codes, or come back from Explore")
     before, place = current(position), keeping.place(position)
     if before:
         end(before)
-    model, weights, data = place
+    teacher, (model, weights, data) = None, place
+    if wished.how == STUDENT:
+        teacher = model, weights
+        model, weights = sample_models.student_name(model, wished.width, _depth(wished, model)), None
     named = {"model": model, "data": data} | ({"weights": weights} if weights else {})
     enough, store = threading.Event(), keeping.store()
 
     def load() -> Given:
-        return Given(offers.load_model(model, weights), offers.load_data(data), recipe, options, named)
+        taught = offers.load_model(*teacher) if teacher else None
+        return Given(offers.load_model(model, weights), offers.load_data(data), recipe, options, named, taught)
 
-    key = ("recover", *place, to_json(recipe, indent=None), options, enough)
-    job = work.job(key, lambda: training.whole(load, store, enough.is_set))
+    def steps() -> Iterator[object]:
+        if wished.how == TRANSFER:
+            return _moved(load(), (offers.load_data(wished.task), enough))
+        return training.whole(load, store, enough.is_set)
+
+    key = ("recover", model, weights, data, to_json(recipe, indent=None), options, enough)
+    job = work.job(key, steps)
     _kept()[place] = Training(wished, recipe, options, job, enough)
     _kept().move_to_end(place)
     while len(_kept()) > MOST:
         end(_kept().popitem(last=False)[1])
+
+
+def _moved(given: Given, where: tuple[Data, threading.Event]) -> Iterator[Step | Way]:
+    """Every look on each way to another task, and where it led. where: the task's data, and what ends it."""
+    new, enough = where
+    for each in training.journeys(Move(given.loaded, given.data, new, given.recipe, given.options)):
+        if isinstance(each, Arrival):
+            yield each.told
+        else:
+            yield each
+        if enough.is_set():
+            return
+
+
+def _depth(wished: Wish, model: str) -> float:
+    """The wish's depth, 1 where the model has no blocks."""
+    return wished.depth if sample_models.has_depth(model) else 1.0
 
 
 def end(found: Training) -> None:
@@ -158,7 +196,8 @@ def found(asked: Training | None) -> Found:
     """What a training has come to by now."""
     events = list(asked.job.events) if asked else []
     steps = tuple(event for event in events if isinstance(event, Step))
-    return Found(_first(events, Opened), steps, _first(events, Finished))
+    ways = tuple(event for event in events if isinstance(event, Way))
+    return Found(_first(events, Opened), steps, _first(events, Finished), ways)
 
 
 def _first(events: list[object], kind: type) -> object:
@@ -190,7 +229,7 @@ def example(studio: Studio, wished: Wish) -> Example:
     return Example(label, *sides, target.tolist(), None if drawn is None or drawn.ndim != 3 else drawn[0])
 
 
-class Way(NamedTuple):
+class How(NamedTuple):
     """A way to train: its words, the options that make it, and the fields of a wish that it asks for."""
 
     words: str
@@ -199,10 +238,12 @@ class Way(NamedTuple):
 
 
 HOW = {
-    FINE: Way("Fine-tune: learn from the labels again", {}),
-    DISTIL: Way("Distil: learn from the dense model", {}, ("alpha", "temperature")),
-    ROUNDS: Way("In rounds: remove a little, learn, again", {}, ("rounds", "schedule", "rewind")),
-    MOVEMENT: Way("Movement: weights that head for 0 go", {"how": "movement"}),
-    REGROW: Way("Regrow: removed weights may come back", {"how": "regrow"}),
-    AWARE: Way("Quantization-aware: learn with few bits", {}),
+    FINE: How("Fine-tune: learn from the labels again", {}),
+    DISTIL: How("Distil: learn from the dense model", {}, ("alpha", "temperature")),
+    ROUNDS: How("In rounds: remove a little, learn, again", {}, ("rounds", "schedule", "rewind")),
+    MOVEMENT: How("Movement: weights that head for 0 go", {"how": "movement"}),
+    REGROW: How("Regrow: removed weights may come back", {"how": "regrow"}),
+    STUDENT: How("A smaller network learns from this one", {}, ("alpha", "temperature", "width", "depth")),
+    TRANSFER: How("Move it to another task, four ways", {}, ("task",)),
+    AWARE: How("Quantization-aware: learn with few bits", {}),
 }

@@ -4,7 +4,6 @@ from collections.abc import Callable
 
 from core.lessons import looking
 from core.lessons.format import Lesson
-from core.lessons.measures.planned import planned
 from core.lessons.measures.pruned import in_pattern
 from core.lessons.measures.thin import thin
 from core.lessons.measures.weighed import all_stages, coded
@@ -49,5 +48,4 @@ RECIPES: dict[str, Callable[[Study, float], Recipe]] = {
     "entropy": coded,
     "low_rank": thin,
     "composing": all_stages,
-    "adaptive": planned,
 }

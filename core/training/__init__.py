@@ -6,8 +6,8 @@ from core.training.options import HOW, REWINDS, SCHEDULES, Options, shares
 from core.training.rounds import Phase, Planned, phases, planned
 from core.training.state import Kept, Outcome, Step, applied
 from core.training.task import Images, Task, task, taught_by
-from core.training.transfer import WAYS, Arrival, Move, arrivals, carried, retargeted
-from core.training.whole import Finished, Given, Opened, Written, keep, whole, written
+from core.training.transfer import WAYS, Arrival, Move, Way, arrivals, carried, journeys, retargeted
+from core.training.whole import Finished, Given, Opened, Written, beside_teacher, keep, whole, written
 
 __all__ = [
     "HOW",
@@ -29,11 +29,14 @@ __all__ = [
     "Planned",
     "Step",
     "Task",
+    "Way",
     "Written",
     "aimed",
     "applied",
     "arrivals",
+    "beside_teacher",
     "carried",
+    "journeys",
     "keep",
     "loss",
     "phases",

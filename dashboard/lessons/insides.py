@@ -121,7 +121,7 @@ def _reconstruction(scene: Scene) -> Part:
     lost = replace(dense, name="what is lost", values=found.before - found.after, tone=REMOVED)
     lost = replace(lost, says=f"{{row}}, {{column}} of {layer.name} is off by {{value}}.")
     what = f"Rank {row['rank']} of {row['full_rank']}" if row["rank"] < row["full_rank"] else "What is stored"
-    title = f"{what} loses {words.percent(arrays.residual(layer, encoded))} of the energy of {layer.name}"
+    title = f"{what} loses {words.percent(found.lost)} of the energy of {layer.name}"
     note = f"energy: the sum of the squared weights; {scenes.choice(found.part)}"
     key = (*scenes.key(dense.span, bool(found.removed.any())), (REMOVED, "what is lost, the same scale"))
     return tiles.part((dense, compressed, lost), tiles.Frame(title, note, key, "96px", version=scene.version))
