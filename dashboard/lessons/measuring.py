@@ -27,8 +27,8 @@ class Found(NamedTuple):
 
 def studio_of(position: Position) -> Studio:
     """The position's model on its data, the first images left to calibrate on."""
-    weights = offers.arguments().weights if position.model == offers.arguments().model else None
-    return state.studio((position.model, weights), position.data, True, "keep")
+    model, weights, data = place(position)
+    return state.studio((model, weights), data, True, "keep")
 
 
 @lru_cache(maxsize=256)
@@ -75,9 +75,14 @@ def _ran_wrong(studio: Studio, name: str) -> Measured:
     return studio.worker.submit(lessons.ran_wrong, lessons.lesson(name), studio.study).result()
 
 
-def _key(position: Position, lesson: Lesson, value: float | str | None) -> tuple:
+def place(position: Position) -> tuple[str, str | None, str]:
+    """The position's model, its weights file and its data: what a measurement is of."""
     weights = offers.arguments().weights if position.model == offers.arguments().model else None
-    return "lesson", position.model, weights, position.data, lesson.name, value
+    return position.model, weights, position.data
+
+
+def _key(position: Position, lesson: Lesson, value: float | str | None) -> tuple:
+    return "lesson", *place(position), lesson.name, value
 
 
 def _in_the_background(position: Position, lesson: Lesson, value: float | None) -> Found:
