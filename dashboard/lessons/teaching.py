@@ -4,40 +4,30 @@ from urllib.parse import urlencode
 
 import streamlit as st
 
-from core import lessons, live
-from core.jobs import Job
-from core.lessons import handout, plans
+from core import lessons
+from core.lessons import plans
 from core.lessons.plans import Plan
-from dashboard import state, work
-from dashboard.lessons import measuring, standing
+from dashboard import state
+from dashboard.lessons import printing, standing
 from dashboard.state import Position
 
-BEAT = 0.7  # seconds between two looks at a hand-out that is being made
 LARGEST = 64_000  # bytes of a plan's file
 
 
+@st.fragment
 def panel() -> None:
-    """The whole of it, folded away until it is wanted: it runs again and again while a hand-out is made."""
-    made = _made()
-    beating = made is not None and made.running
-    st.fragment(_panel, run_every=BEAT if beating else None)(beating)
-
-
-def _panel(beating: bool) -> None:
+    """The whole of it, folded away until it is wanted."""
     here, stand = state.position(), standing.stand()
-    with st.container(key="ps-teaching"), st.expander("For teachers: an order of lessons, its link, file and hand-out"):
+    with st.container(key="ps-teaching"), st.expander("For teachers: an order of lessons, its link and its file"):
         left, right = st.columns(2, gap="large")
         with left:
             order = _order(stand.order)
             if stand.order and st.button("Show all lessons"):
                 standing.follow_all()
                 st.rerun()
-            _take_in()
         with right:
             _hand_on(here, order)
-    made = _made()
-    if (made is not None and made.running) != beating:
-        st.rerun()
+            _take_in()
 
 
 def _order(now: tuple[str, ...]) -> tuple[str, ...]:
@@ -66,32 +56,7 @@ def _hand_on(here: Position, order: tuple[str, ...]) -> None:
         if st.button("Follow it here"):
             standing.follow(plan)
             st.rerun()
-    _print_out(here, plan)
-
-
-def _print_out(here: Position, plan: Plan) -> None:
-    """The hand-out with this model's figures, made in the background: every lesson of the plan is measured for it."""
-    key = ("handout", *measuring.place(here), plans.text(plan))
-    if st.button("Make a hand-out to print", disabled=_asked() == key):
-        st.session_state["handout"] = key
-        studio = measuring.studio_of(here)
-        work.job(key, lambda: iter([handout.page(live.apart(studio), plan)]))
-    made = _made() if _asked() == key else None
-    if made is not None and made.events:
-        st.download_button("Save the hand-out", made.events[0], "lessons.html", "text/html", on_click="ignore")
-    elif made is not None and made.trouble:
-        st.error(f"The hand-out could not be made: {made.trouble[0]}.")
-    elif made is not None:
-        st.markdown(f"Measuring {len(plan.lessons)} lessons of {plan.model} for it …")
-
-
-def _asked() -> tuple | None:
-    return st.session_state.get("handout")
-
-
-def _made() -> Job | None:
-    """The job of the hand-out that this session asked for last."""
-    return work.find(_asked()) if _asked() else None
+    printing.handout(here, plan)
 
 
 def link(plan: Plan) -> str:

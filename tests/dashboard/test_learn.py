@@ -207,22 +207,15 @@ def test_what_a_student_has_done_is_kept_in_the_browser_until_it_is_forgotten(vi
     expect(row.locator(".ps-done")).to_have_text("", timeout=PATIENCE)
 
 
-def test_a_teacher_saves_an_order_as_a_file_and_a_hand_out_and_opens_the_file(
-    visit: Visit, app: str, tmp_path: Path
-) -> None:
+def test_a_teacher_saves_an_order_as_a_file_and_opens_it(visit: Visit, app: str, tmp_path: Path) -> None:
     page = visit("?model=lenet5")
     page.goto(f"{app}/learn?model=lenet5&lessons=quantization,magnitude")
     expect(page.locator(".ps-contents li")).to_have_count(2, timeout=PATIENCE)
     page.get_by_text("For teachers").click()
-    page.get_by_role("button", name="Make a hand-out to print").click()
     with page.expect_download() as saved:
         page.get_by_role("button", name="Save as a file").click()
     saved.value.save_as(tmp_path / "plan.json")
     assert plans.read((tmp_path / "plan.json").read_text("utf-8")).lessons == ("quantization", "magnitude")
-    with page.expect_download(timeout=SLOW) as printed:
-        page.get_by_role("button", name="Save the hand-out").click(timeout=SLOW)
-    printed.value.save_as(tmp_path / "lessons.html")
-    assert "Store a weight in a few bits" in (tmp_path / "lessons.html").read_text("utf-8")
     page.get_by_role("button", name="Show all lessons").click()
     expect(page.locator(".ps-contents li")).to_have_count(len(NAMES), timeout=PATIENCE)
     page.locator("input[type=file]").set_input_files(tmp_path / "plan.json")
