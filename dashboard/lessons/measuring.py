@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from functools import lru_cache
+from threading import Lock
 from typing import NamedTuple
 
 from core import jobs, lessons, live
@@ -9,9 +10,12 @@ from core.jobs import Job
 from core.lessons import Lesson, Measured
 from core.lessons.filling import Figure
 from core.live import Studio
+from core.pipeline import Study
 from dashboard import offers, state, work
 from dashboard.lessons.standing import Sitting
 from dashboard.state import Position
+
+WRONG = "wrong"
 
 
 class Found(NamedTuple):
@@ -47,12 +51,6 @@ def at(studio: Studio, name: str, value: float) -> Measured:
     return studio.worker.submit(lessons.measured, lessons.lesson(name), studio.study, value).result()
 
 
-@lru_cache(maxsize=32)
-def ran_wrong(studio: Studio, name: str) -> Measured:
-    """What the usual tutorial's version comes to."""
-    return studio.worker.submit(lessons.ran_wrong, lessons.lesson(name), studio.study).result()
-
-
 def found(position: Position, lesson: Lesson, sitting: Sitting) -> Found:
     """What has been measured of what a sitting asked for; starts what has not."""
     if sitting.guess is None:
@@ -60,11 +58,39 @@ def found(position: Position, lesson: Lesson, sitting: Sitting) -> Found:
     if lesson.slow:
         return _in_the_background(position, lesson, sitting.value)
     studio = studio_of(position)
-    start = at(studio, lesson.name, lesson.control.start)
-    return Found(start, start if sitting.value is None else at(studio, lesson.name, sitting.value))
+    try:
+        start = at(studio, lesson.name, lesson.control.start)
+        return Found(start, start if sitting.value is None else at(studio, lesson.name, sitting.value))
+    except ValueError as error:
+        return Found(trouble=f"{error}")
 
 
-def _key(position: Position, lesson: Lesson, value: float | None) -> tuple:
+def wrong(position: Position, lesson: Lesson, sitting: Sitting) -> Found:
+    """What the usual tutorial's version comes to, once it was asked for."""
+    if not sitting.ran:
+        return Found()
+    if lesson.slow:
+        job = _job(position, lesson, WRONG)
+        return Found(now=_result(job), running=job.running, trouble=_trouble(job))
+    try:
+        return Found(now=_ran_wrong(studio_of(position), lesson.name))
+    except ValueError as error:
+        return Found(trouble=f"{error}")
+
+
+@lru_cache(maxsize=32)
+def _ran_wrong(studio: Studio, name: str) -> Measured:
+    return studio.worker.submit(lessons.ran_wrong, lessons.lesson(name), studio.study).result()
+
+
+@lru_cache(maxsize=2)
+def aside(studio: Studio) -> tuple[Study, Lock]:
+    """The studio's study with a model of its own, for the background, and whose turn it is: what one job measured of
+    it the next need not."""
+    return live.apart(studio), Lock()
+
+
+def _key(position: Position, lesson: Lesson, value: float | str | None) -> tuple:
     weights = offers.arguments().weights if position.model == offers.arguments().model else None
     return "lesson", position.model, weights, position.data, lesson.name, value
 
@@ -86,24 +112,27 @@ def _trouble(job: Job) -> str:
     return job.trouble[0] if job.trouble else ""
 
 
-def _job(position: Position, lesson: Lesson, value: float | None) -> Job:
-    """The job of a lesson; one that has failed is not tried again by itself."""
+def _job(position: Position, lesson: Lesson, value: float | str | None) -> Job:
+    """The job of a lesson, or of its WRONG version; one that has failed is not tried again by itself."""
     key, studio = _key(position, lesson, value), studio_of(position)
     known = work.find(key)
     if known is not None and not known.stopping.is_set():
         return known
 
     def steps() -> Iterator[Measured]:
-        yield lessons.measured(lesson, live.apart(studio), value)
+        study, turn = aside(studio)
+        with turn:
+            made = lessons.ran_wrong(lesson, study) if value == WRONG else lessons.measured(lesson, study, value)
+        yield made
 
     return work.job(key, steps)
 
 
 def running(position: Position, lesson: Lesson, sitting: Sitting) -> bool:
     """Whether something is being measured for a sitting."""
-    keys = {_key(position, lesson, value) for value in (None, sitting.value)}
-    known = [job for key in keys if (job := work.find(key))]
-    return sitting.guess is not None and any(job.running and not job.stopping.is_set() for job in known)
+    asked = {None, sitting.value} if sitting.guess is not None else set()
+    jobs_asked = [work.find(_key(position, lesson, each)) for each in (*asked, *([WRONG] if sitting.ran else []))]
+    return any(job is not None and job.running and not job.stopping.is_set() for job in jobs_asked)
 
 
 def cancel(position: Position, lesson: Lesson, sitting: Sitting) -> None:

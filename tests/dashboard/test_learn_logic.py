@@ -13,6 +13,7 @@ from core import lessons, live, loading
 from core.lessons.format import Plot
 from core.live import Studio
 from dashboard.lessons import drawing, measuring, steps, telling, verdicts
+from dashboard.lessons.standing import Sitting
 from dashboard.live import predict
 from dashboard.live.predict import Field
 from dashboard.live.prose import Run
@@ -114,6 +115,23 @@ def test_the_ring_stands_where_the_control_stands() -> None:
     assert curve["x"] == [2.0, 4.0, 8.0]
 
 
+def test_many_numbers_are_drawn_as_a_histogram_and_what_goes_is_orange() -> None:
+    bins = pd.DataFrame({"value": range(20), "weights": 20, "what": "stays"})
+    table = pd.concat([bins, bins.assign(what="goes", weights=[*[0] * 15, *[9] * 5])], ignore_index=True)
+    plot = Plot("bars", "value", "weights", "value", "weights", "what")
+    stays, goes, *said = drawing.figure(table, plot)["data"]
+    assert (stays["fillcolor"], goes["fillcolor"]) == (drawing.COMPRESSED, drawing.REMOVED)
+    assert [len(each["text"]) for each in said] == [20, 5]
+    assert (stays["x"][0], stays["x"][-1]) == (-0.5, 19.5)
+    assert drawing.key(table, plot) == "blue: stays; orange: goes"
+
+
+def test_the_ring_is_for_a_control_that_lies_across_the_plot() -> None:
+    plot = Plot("line", "removed", "right", "weights removed, %", "right")
+    assert drawing.counts(plot, "Weights removed")
+    assert not drawing.counts(plot, "Rounds")
+
+
 def test_series_differ_in_words_too() -> None:
     table = pd.DataFrame({"x": [1, 1], "y": [2, 3], "of": ["size", "chance"]})
     plot = Plot("line", "x", "y", "x", "y", "of")
@@ -170,6 +188,25 @@ def test_a_prediction_is_measured_and_another_lesson_begins_with_none() -> None:
     assert (sitting.guess, sitting.value) == (40.0, 0.3)
     assert lesson.control.start != 0.3
     assert "magnitude" in at.query_params["lesson"]
+
+
+def test_what_cannot_be_measured_says_why_and_leaves_the_lesson_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_: object) -> None:
+        raise ValueError("layer 'fc1': nothing can be made of it, choose another model")
+
+    monkeypatch.setitem(lessons.MEASURES, NAMES[0], fails)
+    monkeypatch.setattr("dashboard.lessons.doing.pictures", fails)
+    at = learn()
+    measuring.at.cache_clear()
+    asked = {"subject": f"lenet5 {DATA} {NAMES[0]}", "guess": 5.0, "n": 1}
+    for sent in ({"learn-predict": {"asked": asked}}, {"learn-predict": {"asked": asked | {"guess": None, "n": 2}}}):
+        at.session_state["board"] = {"sent": sent}
+        at.run()
+        assert not at.exception
+        assert not at.error
+    assert at.session_state["sittings"]["lenet5", DATA, NAMES[0]].guess is None
+    found = measuring.found(at.session_state["position"], lessons.lesson(NAMES[0]), Sitting(guess=5.0))
+    assert found.trouble == "layer 'fc1': nothing can be made of it, choose another model"
 
 
 @pytest.mark.parametrize("raw", [None, 3, [], {"name": [], "n": 1}, {"name": "magic", "n": {}}, {"picked": 3}])
