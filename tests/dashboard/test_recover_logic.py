@@ -13,7 +13,7 @@ from core.exporting import write_folder
 from core.recipe import Recipe, Settings
 from core.training import Options, Step
 from dashboard import curves, gains, state, trainings
-from dashboard.trainings import ALIKE, AWARE, DISTIL, EXPLORE, HOW, ROUNDS, STUDENT, Wish
+from dashboard.trainings import ALIKE, AWARE, DISTIL, EXPLORE, HOW, ROUNDS, STUDENT, TRANSFER, Wish
 from tests.dashboard.test_page_logic import pick, sample, send
 
 
@@ -137,6 +137,20 @@ def test_a_smaller_network_learns_from_the_model_and_opens_in_explore(page: AppT
     assert state.as_options(here) == "--model lenet_300_100@0.25 --data digits"
     look = state.live.look(state.studio_of(here), here.recipe, 60.0)
     assert look.estimate.accuracy == done.figures.accuracy > done.untrained.accuracy
+
+
+def test_ways_to_another_task_become_a_table(page: AppTest) -> None:
+    send(page, {"how": pick("how", TRANSFER, 1)})
+    send(page, {"much": pick("steps", "60", 2)})
+    send(page, {"run": pick("start", "", 3)})
+    found = until(page, lambda found: not found.job.running)
+    assert not found.job.trouble
+    ways = trainings.found(found).ways
+    assert [way.name for way in ways] == list(training.WAYS)
+    assert ways[0].sparsity < 0.01 < 0.9 < ways[1].sparsity
+    best = max(ways, key=lambda way: way.accuracy)
+    assert gains.ways_title(ways, 4).startswith(f"Best of all ways: {best.name}, ")
+    assert all(len(gains.way_cells(way)) == len(gains.WAYS_HEAD) for way in ways)
 
 
 def test_a_second_session_sees_the_training_and_can_end_it(page: AppTest) -> None:
