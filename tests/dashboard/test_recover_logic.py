@@ -8,11 +8,12 @@ import plotly.graph_objects as go
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from core import keeping as core_keeping
 from core import loading, pipeline, runs, training
 from core.exporting import write_folder
 from core.recipe import Recipe, Settings, to_json
 from core.training import Options, Step
-from dashboard import curves, gains, state, trainings
+from dashboard import curves, gains, keeping, state, trainings
 from dashboard.trainings import ALIKE, AWARE, DISTIL, EXPLORE, HOW, ROUNDS, STUDENT, TRANSFER, Wish
 from tests.dashboard.test_page_logic import APP, pick, sample, send
 
@@ -108,6 +109,23 @@ def test_the_result_opens_in_explore_with_its_trained_weights_and_is_verified(pa
     write_folder(tmp_path / "made", state.live.files(studio, here.recipe, lambda share: None))
     loaded, data = loading.load_model("lenet_300_100"), loading.load_data("digits")
     assert pipeline.verify(tmp_path / "made", loaded, data)["accuracy"] == done.figures.accuracy
+
+
+def test_what_was_trained_and_compressed_further_is_kept_with_its_weights(page: AppTest, store: runs.Store) -> None:
+    send(page, {"much": pick("steps", "60", 1)})
+    send(page, {"run": pick("start", "", 2)})
+    until(page, lambda found: not found.job.running)
+    send(page, {"after": pick("explore", "", 3)})
+    here = state.replace(page.session_state["position"], recipe=Recipe(Settings(sparsity=0.97, bits=4)))
+    run = runs.further(store, runs.number_of(here.model), keeping.subject(here), here.recipe)
+    studio = state.studio_of(here)
+    *_, last = core_keeping.keeping(studio, run, store)
+    again = state.replace(here, model=runs.model_name(last.number))
+    look = state.live.look(state.studio_of(again), here.recipe, 60.0)
+    kept = runs.one(store, last.number)
+    assert kept.report["accuracy"] == look.estimate.accuracy
+    assert kept.report["bytes"] == look.written
+    assert keeping.button(again, look).words == f"Kept: {last.number}"
 
 
 def test_before_and_after_lie_side_by_side_in_compare(page: AppTest, store: runs.Store) -> None:
