@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from functools import lru_cache
+from threading import Lock
 from typing import NamedTuple
 
 from core import jobs, lessons, live
@@ -9,6 +10,7 @@ from core.jobs import Job
 from core.lessons import Lesson, Measured
 from core.lessons.filling import Figure
 from core.live import Studio
+from core.pipeline import Study
 from dashboard import offers, state, work
 from dashboard.lessons.standing import Sitting
 from dashboard.state import Position
@@ -75,6 +77,13 @@ def _ran_wrong(studio: Studio, name: str) -> Measured:
     return studio.worker.submit(lessons.ran_wrong, lessons.lesson(name), studio.study).result()
 
 
+@lru_cache(maxsize=2)
+def aside(studio: Studio) -> tuple[Study, Lock]:
+    """The studio's study with a model of its own, for the background, and whose turn it is: what one job measured of
+    it the next need not."""
+    return live.apart(studio), Lock()
+
+
 def _key(position: Position, lesson: Lesson, value: float | str | None) -> tuple:
     weights = offers.arguments().weights if position.model == offers.arguments().model else None
     return "lesson", position.model, weights, position.data, lesson.name, value
@@ -105,8 +114,10 @@ def _job(position: Position, lesson: Lesson, value: float | str | None) -> Job:
         return known
 
     def steps() -> Iterator[Measured]:
-        study = live.apart(studio)
-        yield lessons.ran_wrong(lesson, study) if value == WRONG else lessons.measured(lesson, study, value)
+        study, turn = aside(studio)
+        with turn:
+            made = lessons.ran_wrong(lesson, study) if value == WRONG else lessons.measured(lesson, study, value)
+        yield made
 
     return work.job(key, steps)
 
