@@ -58,8 +58,11 @@ def found(position: Position, lesson: Lesson, sitting: Sitting) -> Found:
     if lesson.slow:
         return _in_the_background(position, lesson, sitting.value)
     studio = studio_of(position)
-    start = at(studio, lesson.name, lesson.control.start)
-    return Found(start, start if sitting.value is None else at(studio, lesson.name, sitting.value))
+    try:
+        start = at(studio, lesson.name, lesson.control.start)
+        return Found(start, start if sitting.value is None else at(studio, lesson.name, sitting.value))
+    except ValueError as error:
+        return Found(trouble=f"{error}")
 
 
 def wrong(position: Position, lesson: Lesson, sitting: Sitting) -> Found:
@@ -69,7 +72,10 @@ def wrong(position: Position, lesson: Lesson, sitting: Sitting) -> Found:
     if lesson.slow:
         job = _job(position, lesson, WRONG)
         return Found(now=_result(job), running=job.running, trouble=_trouble(job))
-    return Found(now=_ran_wrong(studio_of(position), lesson.name))
+    try:
+        return Found(now=_ran_wrong(studio_of(position), lesson.name))
+    except ValueError as error:
+        return Found(trouble=f"{error}")
 
 
 @lru_cache(maxsize=32)

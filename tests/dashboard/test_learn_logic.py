@@ -13,6 +13,7 @@ from core import lessons, live, loading
 from core.lessons.format import Plot
 from core.live import Studio
 from dashboard.lessons import drawing, measuring, steps, telling, verdicts
+from dashboard.lessons.standing import Sitting
 from dashboard.live import predict
 from dashboard.live.predict import Field
 from dashboard.live.prose import Run
@@ -187,6 +188,25 @@ def test_a_prediction_is_measured_and_another_lesson_begins_with_none() -> None:
     assert (sitting.guess, sitting.value) == (40.0, 0.3)
     assert lesson.control.start != 0.3
     assert "magnitude" in at.query_params["lesson"]
+
+
+def test_what_cannot_be_measured_says_why_and_leaves_the_lesson_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_: object) -> None:
+        raise ValueError("layer 'fc1': nothing can be made of it, choose another model")
+
+    monkeypatch.setitem(lessons.MEASURES, NAMES[0], fails)
+    monkeypatch.setattr("dashboard.lessons.doing.pictures", fails)
+    at = learn()
+    measuring.at.cache_clear()
+    asked = {"subject": f"lenet5 {DATA} {NAMES[0]}", "guess": 5.0, "n": 1}
+    for sent in ({"learn-predict": {"asked": asked}}, {"learn-predict": {"asked": asked | {"guess": None, "n": 2}}}):
+        at.session_state["board"] = {"sent": sent}
+        at.run()
+        assert not at.exception
+        assert not at.error
+    assert at.session_state["sittings"]["lenet5", DATA, NAMES[0]].guess is None
+    found = measuring.found(at.session_state["position"], lessons.lesson(NAMES[0]), Sitting(guess=5.0))
+    assert found.trouble == "layer 'fc1': nothing can be made of it, choose another model"
 
 
 @pytest.mark.parametrize("raw", [None, 3, [], {"name": [], "n": 1}, {"name": "magic", "n": {}}, {"picked": 3}])
