@@ -13,6 +13,7 @@ from core import lessons, live, loading
 from core.lessons.format import Plot
 from core.live import Studio
 from dashboard.lessons import drawing, measuring, steps, telling, verdicts
+from dashboard.lessons.drawing import Here
 from dashboard.lessons.standing import Sitting
 from dashboard.live import predict
 from dashboard.live.predict import Field
@@ -98,7 +99,7 @@ def test_the_code_that_is_shown_is_ours(name: str) -> None:
 def test_every_lessons_plot_is_a_figure_of_plotlys(name: str, studio: Studio) -> None:
     lesson = lessons.lesson(name)
     found = measuring.at(studio, name, lesson.control.start)
-    made = drawing.figure(found.table, lesson.plot, lesson.control.start * lesson.control.times)
+    made = drawing.figure(found.table, lesson.plot, Here(lesson.control.start * lesson.control.times, 0, 1))
     go.Figure(made)
     assert made["data"]
     assert drawing.figure(found.table.head(0), lesson.plot) == drawing.empty()
@@ -109,10 +110,17 @@ def test_the_ring_stands_where_the_control_stands() -> None:
         pd.DataFrame({"bits": [2, 4, 8], "right": [10.0, 90.0, 99.0]}),
         Plot("line", "bits", "right", "b", "%"),
     )
-    curve, ring = drawing.figure(table, plot, 4.0)["data"]
+    curve, ring = drawing.figure(table, plot, Here(4.0, 1, 16))["data"]
     assert (ring["x"], ring["y"]) == ([4.0], [90.0])
-    assert drawing.figure(table, plot, 5.0)["data"][1]["x"] == []
+    assert drawing.figure(table, plot, Here(5.0, 1, 16))["data"][1]["x"] == []
     assert curve["x"] == [2.0, 4.0, 8.0]
+
+
+def test_the_axis_holds_all_that_the_control_can_be_set_to() -> None:
+    table, plot = pd.DataFrame({"bits": [2, 4], "right": [10.0, 90.0]}), Plot("line", "bits", "right", "b", "%")
+    ranges = [drawing.figure(table, plot, Here(at, 1, 16))["layout"]["xaxis"]["range"] for at in (1, 4, 16)]
+    assert ranges[0] == ranges[1] == ranges[2]
+    assert ranges[0][0] < 1 < 16 < ranges[0][1]
 
 
 def test_many_numbers_are_drawn_as_a_histogram_and_what_goes_is_orange() -> None:
