@@ -165,15 +165,22 @@ def _read_kept(form: Form, tensors: dict[str, Tensor]) -> Kept:
     held, sizes = form["values"], {"rows": form["rows"], "columns": form["columns"]}
     if held["kind"] not in STORED:
         raise ValueError(f"what is kept is {held['kind']!r}, expected one of {', '.join(STORED)}")
-    sides = {
-        name: unpack(tensors[name], 1, size).bool() if name in tensors else torch.ones(size, dtype=torch.bool)
-        for name, size in sizes.items()
-    }
+    runs = {"rows": 1, "columns": form["run"]}
+    sides = {name: _read_side(tensors.get(name), size, runs[name]) for name, size in sizes.items()}
     values = STORED[held["kind"]](held, {name: tensor for name, tensor in tensors.items() if name not in sides})
     counts = tuple(map(count_kept, sides.values()))
     if shape_of(values) != counts:
         raise ValueError(f"rows and columns keep {counts}, their values are {shape_of(values)}")
     return Kept(*sides.values(), values)
+
+
+def _read_side(packed: Tensor | None, size: int, run: int) -> Tensor:
+    """Which rows or columns stay, bool (size,), from a bit for each run of them; all where nothing is stored."""
+    if packed is None:
+        return torch.ones(size, dtype=torch.bool)
+    if run < 1 or size % run:
+        raise ValueError(f"run is {run}, expected a divisor of {size}")
+    return unpack(packed, 1, size // run).bool().repeat_interleave(run)
 
 
 def _read_low_rank(form: Form, tensors: dict[str, Tensor]) -> LowRank:

@@ -7,6 +7,7 @@ import os
 import shutil
 import sys
 import tempfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -15,13 +16,15 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
+from core import container
 from core.compress import unchanged
+from core.container import TYPE_BYTES, TYPE_NAMES
 from core.decoding import from_tensors
 from core.encoding import Encoded, meaning, shape_of
 from core.layer import Layer
 from core.seen.watching import place
 
-FORMAT = "prunescope/weights/1"
+FORMAT = "prunescope/weights/2"
 SEPARATOR = ":"  # between a parameter's name and the part of its encoded form; no parameter name holds one
 
 
@@ -48,7 +51,8 @@ def file_bytes(model: nn.Module, known: tuple[Layer, ...], encoded: Mapping[str,
             entries += [(f"{name}{SEPARATOR}{part}", *spec) for part, spec in layout.items()]
         else:
             entries.append((name, TYPE_NAMES[tensor.dtype], tuple(tensor.shape)))
-    return _framed_bytes(entries, _forms(known, encoded))
+    index = _index(forms)
+    return container.framed(entries, index) if forms else _framed_bytes(entries, json.dumps(index, separators=TIGHT))
 
 
 def _framed_bytes(entries: list[tuple[str, str, tuple[int, ...]]], forms: str) -> int:
@@ -67,18 +71,24 @@ def serialize(
     model: nn.Module, known: tuple[Layer, ...], encoded: Mapping[str, Encoded], buffers: Mapping[str, Tensor]
 ) -> bytes:
     """The file's bytes. buffers: recalibrated batch-norm statistics that replace the model's own."""
-    tensors = stored(model, known, encoded) | {name: tensor.contiguous() for name, tensor in buffers.items()}
-    return safetensors.torch.save(tensors, {"prunescope": _forms(known, encoded)})
+    forms = _changed(known, encoded)
+    beside = {name: tensor.contiguous() for name, tensor in buffers.items() if name not in forms}
+    tensors = stored(model, known, encoded) | beside
+    forms = _changed(known, encoded)
+    if forms:
+        return container.packed(tensors, _index(forms))
+    return safetensors.torch.save(tensors, {container.NAME: json.dumps(_index(forms), separators=TIGHT)})
 
 
 def _changed(known: tuple[Layer, ...], encoded: Mapping[str, Encoded]) -> dict[str, Encoded]:
-    """Parameter name -> its encoded form, for the layers that are not as they were."""
-    return {layer.parameter: encoded[layer.name] for layer in known if not unchanged(layer, encoded[layer.name])}
+    """Parameter name -> its encoded form, for the layers that are not as they were and for what lies beside them."""
+    changed = {layer.parameter: encoded[layer.name] for layer in known if not unchanged(layer, encoded[layer.name])}
+    names = {layer.name for layer in known}
+    return changed | {name: form for name, form in encoded.items() if name not in names}
 
 
-def _forms(known: tuple[Layer, ...], encoded: Mapping[str, Encoded]) -> str:
-    forms = {parameter: form.form() for parameter, form in _changed(known, encoded).items()}
-    return json.dumps({"format": FORMAT, "forms": forms}, separators=(",", ":"))
+def _index(forms: Mapping[str, Encoded]) -> dict[str, object]:
+    return {"format": FORMAT, "forms": {parameter: form.form() for parameter, form in forms.items()}}
 
 
 def _untied(model: nn.Module) -> dict[str, Tensor]:
@@ -94,31 +104,42 @@ def _untied(model: nn.Module) -> dict[str, Tensor]:
 def deserialize(
     data: bytes, model: nn.Module, known: tuple[Layer, ...]
 ) -> tuple[dict[str, Encoded], dict[str, Tensor]]:
-    """The encoded form of each layer, and every tensor that stands for one of the model's, decoded, by name.
+    """The encoded form of each layer by its name and of what lies beside by parameter, and every tensor that stands for
+    one of the model's, decoded, by parameter.
 
     ValueError where the bytes are no such file or do not fit the model. Nothing in them is executed.
     """
-    try:
-        tensors = safetensors.torch.load(data)
-        forms = json.loads(_metadata(data)["prunescope"])
-        if forms["format"] != FORMAT:
-            raise ValueError(f"its format is {forms['format']!r}, expected {FORMAT!r}")
-        forms = dict(forms["forms"])
-    except (
-        safetensors.SafetensorError,
-        KeyError,
-        TypeError,
-        AttributeError,
-        RecursionError,
-        json.JSONDecodeError,
-    ) as error:
-        raise ValueError(f"not a file that Prunescope wrote ({error})") from None
+    tensors, forms = _opened(data)
     read = {layer: _layer_form(layer, forms.get(layer.parameter), tensors) for layer in known}
     encoded = {layer.name: form for layer, (form, _) in read.items()}
     decoded = {layer.parameter: layer.parameter_of(matrix) for layer, (_, matrix) in read.items()}
     rest = {name: tensor for name, tensor in tensors.items() if SEPARATOR not in name}
+    for name, tensor in _untied(model).items():
+        if name in forms and name not in decoded:
+            if name in rest:
+                raise ValueError(f"{name} is stored in two ways, expected one")
+            parts = _parts(name, tensors)
+            encoded[name], row = _matrix_form(name, (1, tensor.numel()), forms[name], parts)
+            rest[name] = row.reshape(tensor.shape)
     _check_names(_untied(model), decoded | rest)
     return encoded, rest | decoded
+
+
+def _parts(parameter: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The parts of a parameter's form, by their own names."""
+    prefix = parameter + SEPARATOR
+    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
+
+
+def _opened(data: bytes) -> tuple[dict[str, Tensor], dict[str, object]]:
+    """The tensors and the forms of a file, by name."""
+    try:
+        tensors, index = container.opened(data)
+        if index["format"] != FORMAT:
+            raise ValueError(f"its format is {index['format']!r}, expected {FORMAT!r}")
+        return tensors, dict(index["forms"])
+    except UNREADABLE as error:
+        raise ValueError(f"not a file that Prunescope wrote ({error})") from None
 
 
 def _layer_form(layer: Layer, form: Mapping | None, tensors: Mapping[str, Tensor]) -> tuple[Encoded, Tensor]:
@@ -130,8 +151,15 @@ def _layer_form(layer: Layer, form: Mapping | None, tensors: Mapping[str, Tensor
         fits = whole is not None and tuple(whole.shape) == layer.shape
         parts = {"values": layer.matrix_of(whole.float()).reshape(-1)} if fits else {}
     else:
-        prefix = layer.parameter + SEPARATOR
-        parts = {name.removeprefix(prefix): t for name, t in tensors.items() if name.startswith(prefix)}
+        parts = _parts(layer.parameter, tensors)
+    return _matrix_form(f"layer '{layer.name}'", (rows, columns), form, parts)
+
+
+def _matrix_form(
+    what: str, shape: tuple[int, int], form: object, parts: Mapping[str, Tensor]
+) -> tuple[Encoded, Tensor]:
+    """The encoded form of a matrix of that shape, and what it decodes to; ValueError that begins with `what`."""
+    rows, columns = shape
     try:
         if not isinstance(form, Mapping):
             raise ValueError(f"its form is {form!r}, expected an object")
@@ -146,7 +174,7 @@ def _layer_form(layer: Layer, form: Mapping | None, tensors: Mapping[str, Tensor
             raise ValueError(f"it decodes to {shape_of(encoded)}, expected ({rows}, {columns})")
         matrix = encoded.decode()
     except (ValueError, KeyError, TypeError, RuntimeError) as error:
-        raise ValueError(f"layer '{layer.name}': {error}") from None
+        raise ValueError(f"{what}: {error}") from None
     return encoded, matrix
 
 
@@ -180,11 +208,6 @@ def _check_names(expected: Mapping[str, Tensor], given: Mapping[str, Tensor]) ->
 
 def _kind(tensor: Tensor | None) -> str:
     return "missing" if tensor is None else f"{tuple(tensor.shape)} {tensor.dtype}"
-
-
-def _metadata(data: bytes) -> Mapping[str, str]:
-    length = int.from_bytes(data[:8], "little")
-    return json.loads(data[8 : 8 + length])["__metadata__"]
 
 
 def write_folder(folder: Path, files: Mapping[str, bytes]) -> None:
@@ -234,21 +257,14 @@ def _exchange(one: Path, other: Path) -> bool:
     return function is not None and function(here, bytes(one), here, bytes(other), 2) == 0
 
 
-TYPE_NAMES = {
-    torch.uint64: "U64",
-    torch.int64: "I64",
-    torch.float64: "F64",
-    torch.complex64: "C64",
-    torch.float32: "F32",
-    torch.uint32: "U32",
-    torch.int32: "I32",
-    torch.bfloat16: "BF16",
-    torch.float16: "F16",
-    torch.uint16: "U16",
-    torch.int16: "I16",
-    torch.float8_e4m3fn: "F8_E4M3",
-    torch.int8: "I8",
-    torch.uint8: "U8",
-    torch.bool: "BOOL",
-}
-TYPE_BYTES = {name: kind.itemsize for kind, name in TYPE_NAMES.items()}  # in the order of a safetensors file
+TIGHT = (",", ":")  # separators of JSON
+UNREADABLE = (
+    safetensors.SafetensorError,
+    zlib.error,
+    KeyError,
+    TypeError,
+    AttributeError,
+    RecursionError,
+    RuntimeError,
+    ValueError,
+)

@@ -41,6 +41,8 @@ def load_model(spec: str, weights: str | None = None) -> Loaded:
     """The model of a sample's NAME, a `package.module:factory` or a weights file; `weights`: a file for its values."""
     if spec in sample_models.SAMPLES:
         name, model, data = spec, sample_models.load(spec), sample_models.SAMPLES[spec].data
+    elif (sample := sample_models.sample_of(spec)) is not None:
+        name, model, data = spec, sample_models.student(spec), sample_models.SAMPLES[sample].data
     elif hubs.is_one(spec):
         name, model, data = spec.rpartition("/")[2].rpartition(":")[2], hubs.load(spec), ""
     elif ":" in spec and not Path(spec).exists():
@@ -59,7 +61,8 @@ def load_model(spec: str, weights: str | None = None) -> Loaded:
 
 def _ready(name: str, model: nn.Module, data: str) -> Loaded:
     notes = plain(model.eval())
-    if kind_of(model) is None and name not in sample_models.SAMPLES:
+    ours = name in sample_models.SAMPLES or sample_models.sample_of(name) is not None
+    if kind_of(model) is None and not ours:
         model.register_forward_hook(_logits)
     return Loaded(name, model.requires_grad_(False), fingerprint(model), data, notes)
 

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from core import biases, calibration, encoding, evaluation, exporting, narrowing, report
+from core import biases, calibration, evaluation, exporting, narrowing, report, resting
 from core.compress import compress, grids, needs_images, weights
 from core.encoding import Encoded
 from core.equalizing import Equalized, equalized
@@ -19,7 +19,7 @@ from core.layer import Layer, layers
 from core.loading import Data, Loaded
 from core.parting import check_alike, check_images, of, parted
 from core.promises import FILES as FILES
-from core.promises import as_promised, read, require
+from core.promises import as_promised, read, require, require_forms
 from core.recipe import Recipe, to_json
 from core.seen import Calibration, Seen
 from core.shrinking import Shrunk, shrunk
@@ -174,7 +174,8 @@ def put_right(study: Study, recipe: Recipe, encoded: Mapping[str, Encoded]) -> A
         images = study.calibration
         buffers |= calibration.recalibrated(study.model, changed | buffers, images, inputs)
     if recipe.shrink == "remove":
-        return _smaller(study, encoded, buffers)
+        return _smaller(study, recipe, (encoded, buffers))
+    encoded, buffers = _rested(study, recipe, (encoded, buffers))
     keys = {layer.parameter: recipe.settings(layer.name) for layer in study.known if layer.parameter in changed}
     keys = dict.fromkeys(study.moved, recipe.equalize) | keys | dict.fromkeys(buffers, to_json(recipe))
     return Applied(encoded, buffers, Change(study.moved | changed | buffers, keys, inputs))
@@ -183,18 +184,33 @@ def put_right(study: Study, recipe: Recipe, encoded: Mapping[str, Encoded]) -> A
 def trained(study: Study, recipe: Recipe, encoded: Mapping[str, Encoded], beside: Mapping[str, Tensor]) -> Applied:
     """Encoded layers and the tensors beside them, by parameter, as a training left them; shrunk where asked."""
     if recipe.shrink == "remove":
-        return _smaller(study, encoded, beside)
+        return _smaller(study, recipe, (encoded, beside))
+    encoded, beside = _rested(study, recipe, (encoded, beside))
     tensors = study.moved | weights(study.known, encoded) | dict(beside)
     key = object()  # as no other training's
     return Applied(encoded, beside, Change(tensors, dict.fromkeys(tensors, key), grids(study.known, encoded)))
 
 
-def _smaller(study: Study, encoded: Mapping[str, Encoded], buffers: Mapping[str, Tensor]) -> Applied:
-    model, known = study.model, study.known
-    made = narrowing.narrow(model, known, (encoded, buffers), study.bench.inputs[:2])
-    tensors = study.moved | weights(known, made.encoded) | dict(made.buffers)
-    change = Change(tensors, {}, grids(known, made.encoded), made.small.module)
-    return Applied(made.encoded, made.buffers, change, made.small)
+Whole = tuple[Mapping[str, Encoded], Mapping[str, Tensor]]  # encoded layers by name, tensors beside them by parameter
+
+
+def _smaller(study: Study, recipe: Recipe, whole: Whole) -> Applied:
+    model, known, sample = study.model, study.known, study.bench.inputs[:2]
+    made = narrowing.narrow(model, known, whole, sample)
+    encoded, buffers = _rested(study, recipe, (made.encoded, made.buffers), made.small)
+    tensors = study.moved | weights(known, encoded) | dict(buffers)
+    small = made.small if recipe.rest == "keep" else shrunk(model, tensors, sample)  # has them as they are stored
+    return Applied(encoded, buffers, Change(tensors, {}, grids(known, encoded), small.module), small)
+
+
+def _rested(study: Study, recipe: Recipe, whole: Whole, small: Shrunk | None = None) -> Whole:
+    """With what lies beside the layers in the numbers that the recipe names."""
+    encoded, buffers = whole
+    if recipe.rest == "keep":
+        return whole
+    sides = {} if small is None else {f"{layer.name}.bias": narrowing.stays(layer, small)[0] for layer in study.known}
+    forms, tensors = resting.rested(study.model, study.known, (recipe.rest, buffers), sides)
+    return {**encoded, **forms}, {**buffers, **tensors}
 
 
 def files(study: Study, recipe: Recipe, applied: Applied, tally: Tally) -> dict[str, bytes]:
@@ -258,7 +274,7 @@ def verify(folder: Path, loaded: Loaded, data: Data, calibration_data: Data | No
     promised, recipe, written = read(folder, loaded)
     whole = study(loaded, as_promised(data, promised), recipe, calibration_data)
     applied = written_applied(whole, folder, recipe, written)
-    _require_made_by(recipe, whole, applied.encoded, applied.small)
+    require_forms(recipe, (whole.known, encoded_by(whole, recipe)), applied.encoded, applied.small)
     measured = _measured(whole, (recipe, applied.encoded), measure(whole, applied), len(written))
     figures = report.summary(measured, len(whole.bench.targets)) | _wiring_figures(whole, applied)
     figures = json.loads(json.dumps(figures))
@@ -269,25 +285,6 @@ def verify(folder: Path, loaded: Loaded, data: Data, calibration_data: Data | No
     for name, value in figures.items():
         require(name, promised.get(name), value)
     return promised
-
-
-def _require_made_by(recipe: Recipe, whole: Study, encoded: Mapping[str, Encoded], small: Shrunk | None) -> None:
-    """The forms of the file must be those that the recipe asks for, to the number of survivors and of channels.
-
-    Training chooses its own survivors: of a recovered model no more may survive than the recipe leaves.
-    """
-    made = encoded_by(whole, recipe)
-    for layer in whole.known:
-        found = encoded[layer.name]
-        if recipe.recovered:
-            same = encoding.keeps_to(found, made[layer.name])
-        else:
-            asked = made[layer.name] if small is None else narrowing.narrow_layer(layer, made[layer.name], small)
-            same = asked.form() == found.form() and narrowing.same_sides(asked, found)
-        if not same:
-            raise ValueError(
-                f"layer '{layer.name}': model.safetensors holds it in another form than recipe.json asks for"
-            )
 
 
 def written_applied(study: Study, folder: Path, recipe: Recipe, data: bytes) -> Applied:

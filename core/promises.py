@@ -7,10 +7,13 @@ from pathlib import Path
 
 import numpy as np
 
-from core import report
+from core import encoding, narrowing, report, resting
+from core.encoding import Encoded
+from core.layer import Layer
 from core.loading import Data, Loaded
 from core.metrics import METRICS
 from core.recipe import Recipe, from_json
+from core.shrinking import Shrunk
 
 FILES = ("report.json", "model.safetensors", "recipe.json")
 
@@ -49,6 +52,33 @@ def _close(name: str, promised: float, found: float) -> bool:
     return bool(
         np.isclose(promised, found, rtol=1e-4, atol=1e-3) if of_logits else np.isclose(promised, found, rtol=1e-12)
     )
+
+
+def require_forms(
+    recipe: Recipe,
+    asked: tuple[tuple[Layer, ...], Mapping[str, Encoded]],
+    encoded: Mapping[str, Encoded],
+    small: Shrunk | None,
+) -> None:
+    """The forms of the file must be those that the recipe asks for, to the number of survivors and of channels.
+
+    Training chooses its own survivors: of a recovered model no more may survive than the recipe leaves.
+    """
+    known, made = asked
+    for layer in known:
+        found = encoded[layer.name]
+        if recipe.recovered:
+            same = encoding.keeps_to(found, made[layer.name])
+        else:
+            own = made[layer.name] if small is None else narrowing.narrow_layer(layer, made[layer.name], small)
+            same = own.form() == found.form() and narrowing.same_sides(own, found)
+        if not same:
+            raise ValueError(
+                f"layer '{layer.name}': model.safetensors holds it in another form than recipe.json asks for"
+            )
+    for name in encoded.keys() - made.keys():
+        if not resting.is_rested(encoded[name], recipe.rest):
+            raise ValueError(f"{name}: model.safetensors holds it in another form than recipe.json's rest asks for")
 
 
 def read(folder: Path, loaded: Loaded) -> tuple[dict[str, object], Recipe, bytes]:

@@ -31,23 +31,30 @@ def placed(folder: Path, kind: str, named: tuple[str, bytes]) -> Path:
     named: the name that it came with, of which only plain letters are kept, and what it holds.
     """
     name, content = named
-    clean = re.sub(r"[^A-Za-z0-9._-]", "_", re.split(r"[/\\]", name)[-1]).lstrip(".-")
+    clean = plain_name(name)
     if not clean.lower().endswith(SUFFIXES[kind]):
-        raise ValueError(f"'{clean[-LONGEST:]}' is none of {', '.join(SUFFIXES[kind])}, expected a file of {kind}")
+        raise ValueError(f"'{clean}' is none of {', '.join(SUFFIXES[kind])}, expected a file of {kind}")
     if len(content) > LIMITS[kind]:
         raise ValueError(
-            f"'{clean[-LONGEST:]}' has {len(content)} bytes, expected {LIMITS[kind]} at most; start the page with "
+            f"'{clean}' has {len(content)} bytes, expected {LIMITS[kind]} at most; start the page with "
             f"--{kind} for a larger one"
         )
-    stem, suffix = clean[: clean.rindex(".")], clean[clean.rindex(".") :].lower()
-    home = folder / secrets.token_hex(16)
-    home.mkdir(mode=0o700)
+    stem, _, suffix = clean.rpartition(".")
+    path = folder / secrets.token_hex(16) / f"{stem or 'unnamed'}.{suffix.lower()}"
+    path.parent.mkdir(mode=0o700)
     try:
-        (home / f"{stem[:LONGEST] or 'unnamed'}{suffix}").write_bytes(content)
+        path.write_bytes(content)
     except OSError:
-        shutil.rmtree(home, ignore_errors=True)
+        shutil.rmtree(path.parent, ignore_errors=True)
         raise
-    return home / f"{stem[:LONGEST] or 'unnamed'}{suffix}"
+    return path
+
+
+def plain_name(name: str) -> str:
+    """What a file is called, without the folders that it came with: plain letters, LONGEST of them before its end."""
+    clean = re.sub(r"[^A-Za-z0-9._-]", "_", re.split(r"[/\\]", name)[-1]).lstrip(".-")
+    stem, dot, suffix = clean.rpartition(".")
+    return f"{stem[:LONGEST]}{dot}{suffix[:LONGEST]}"
 
 
 def fit(path: Path, base: str) -> Fit:
@@ -96,6 +103,6 @@ def _by_name(path: Path) -> Iterator[None]:
         raise ValueError(f"{error}".replace(str(path), path.name)) from None
 
 
-LONGEST = 60  # letters of a file's name
+LONGEST = 60  # letters of a file's name before its dot
 LIMITS = {WEIGHTS: 200 * MB, DATA: 200 * MB, RECIPE: MB}  # bytes
 SUFFIXES = {WEIGHTS: (".safetensors", ".pt", ".pth", ".bin"), DATA: (".npz",), RECIPE: (".json",)}

@@ -15,12 +15,14 @@ BATCHNORM = ("keep", "recalibrate")
 BIAS = ("keep", "correct")
 SHRINK = ("keep", "remove")
 EQUALIZE = ("keep", "ranges")
+REST = ("keep", "float16", "int8", "int6")
 # what a recipe asks for beside the layers' own Settings, with the values of each
 BESIDE = {
     "batchnorm": BATCHNORM,
     "bias": BIAS,
     "shrink": SHRINK,
     "equalize": EQUALIZE,
+    "rest": REST,
 }
 RECOVERED = (  # what a training that made a model good again can be said to have been
     *("by", "teacher", "train", "images", "steps", "batch", "rate", "decay", "seed", "augment", "alpha", "temperature"),
@@ -129,6 +131,7 @@ class Recipe:
     layers: layer name -> the fields that differ from `default`. batchnorm: 'recalibrate' takes new running statistics,
     bias: 'correct' gives each layer's output its mean back, both from calibration images. shrink: 'remove' stores no
     channel that is removed everywhere. equalize: 'ranges' puts layers in a row on a common scale before all else.
+    rest: in which numbers parameters that are no layer's weight are stored, such as biases.
     model: name and sha256 of the model it was made for. recovered: the training that made it good, where there was one;
     its `images` of the data, shuffled by its `seed`, were learned from.
     """
@@ -139,6 +142,7 @@ class Recipe:
     bias: str = "keep"
     shrink: str = "keep"
     equalize: str = "keep"
+    rest: str = "keep"
     model: Mapping[str, str] = field(default_factory=dict)
     recovered: Mapping[str, Value] = field(default_factory=dict)
 

@@ -223,4 +223,4 @@ def _finish(spool: _Spool, target: Path, forms: Mapping[str, object]) -> int:
     return target.stat().st_size
 
 
-BESIDE = ("batchnorm", "bias", "shrink", "equalize")
+BESIDE = ("batchnorm", "bias", "shrink", "equalize", "rest")

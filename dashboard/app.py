@@ -10,7 +10,7 @@ if ROOT not in sys.path:  # `streamlit run` puts only this file's folder on the 
     sys.path.insert(0, ROOT)
 
 from dashboard import head, panels, state  # noqa: E402
-from dashboard.views import compare, explore, exports, layers, learn, recover, tradeoffs  # noqa: E402
+from dashboard.views import compare, explore, exports, layers, learn, model, recover, tradeoffs  # noqa: E402
 
 VIEWS = {
     "Explore": explore.page,
@@ -19,6 +19,7 @@ VIEWS = {
     "Recover": recover.page,
     "Compare": compare.page,
     "Export": exports.page,
+    "Model": model.page,
     "Learn": learn.page,
 }
 

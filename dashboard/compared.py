@@ -6,7 +6,7 @@ import pandas as pd
 
 from core import behaviour, pictures, runs
 from core.runs import Run
-from dashboard import contrasts, desk, keeping, requested, verdicts
+from dashboard import contrasts, desk, keeping, requested, uploads, verdicts
 from dashboard.contrasts import Side
 from dashboard.desk import Found
 from dashboard.live import chart, gallery, sheet, shelf
@@ -24,7 +24,8 @@ def shelf_of(on: Found, position: Position) -> Part:
     """The list of kept runs, with the marks of those that are picked."""
     full = len(on.picked) >= desk.MOST
     lines = [_line(on, run, full) for run in on.listed]
-    return shelf.part(desk.SHELF, lines, verdicts.shelf(len(lines), desk.desk().every, (position.model, position.data)))
+    subject = (uploads.short(position.model), uploads.short(position.data))
+    return shelf.part(desk.SHELF, lines, verdicts.shelf(len(lines), desk.desk().every, subject))
 
 
 def _line(on: Found, run: Run, full: bool) -> shelf.Line:

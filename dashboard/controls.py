@@ -13,7 +13,7 @@ from core.layer import Layer
 from core.live import Studio
 from core.patterns import PATTERNS, removed_count
 from core.pruning import CRITERIA
-from core.recipe import INPUTS_BITS, UNCODED, Recipe, Settings, Value, with_change
+from core.recipe import INPUTS_BITS, REST, UNCODED, Recipe, Settings, Value, with_change
 from dashboard import state, words
 from dashboard.live.slider import Scale
 from dashboard.state import BELOW, EACH, POOLED, Position
@@ -32,6 +32,7 @@ BESIDE_NAMES = {
     "batchnorm": {"keep": "norms kept", "recalibrate": "norms recalibrated"},
     "shrink": {"keep": "channels kept", "remove": "channels shrunk"},
     "equalize": {"keep": "ranges kept", "ranges": "ranges equalized"},
+    "rest": {name: "biases: 32-bit float" if name == "keep" else f"biases: {name}" for name in REST},
 }
 INPUTS_NAMES = {str(bits): f"inputs: {bits} bits" for bits in INPUTS_BITS[:-1]} | {str(UNCODED): "inputs: 32-bit"}
 SCALE_NAMES = {"range": "whole range", "percentile": "99.9th percentile", "squared_error": "least squared error"}

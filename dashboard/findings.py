@@ -37,6 +37,7 @@ def layers(recipe: Recipe) -> list[str]:
     changed = {name: what for name, what in said.items() if what != settings(Settings())}
     rest = [] if recipe.default == Settings() else [f"other layers: {settings(recipe.default)}"]
     after = [f"{afterwards(recipe)} afterwards"] if afterwards(recipe) else []
+    after += [trained(recipe)] if recipe.recovered.get("by") else []
     each = [f"{name}: {what}" for name, what in changed.items()]
     return [*(each if len(each) <= FEW else _shared(changed)), *rest, *after] or ["the dense model"]
 
@@ -46,6 +47,15 @@ def _shared(changed: dict[str, str]) -> list[str]:
     counts = Counter(changed.values())
     alone = {what: name for name, what in changed.items() if counts[what] == 1}
     return [f"{alone[what]}: {what}" if what in alone else f"{n} layers: {what}" for what, n in counts.most_common()]
+
+
+def trained(recipe: Recipe) -> str:
+    """How a recovered recipe's model was trained: 'distilled for 600 steps', 'trained for 5 rounds of 120 steps'."""
+    said = recipe.recovered
+    way = "distilled" if said.get("alpha", 1) < 1 else "trained"
+    rounds = f"{said['rounds']} rounds of " if said.get("rounds", 1) > 1 else ""
+    how = f", by {said['how']}" if "how" in said else ""
+    return f"{way} for {rounds}{said.get('steps', '?')} steps{how}"
 
 
 def afterwards(recipe: Recipe) -> str:

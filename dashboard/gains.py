@@ -37,7 +37,7 @@ def doing(step: Step) -> str:
 
 def whom(taught: bool) -> str:
     """What held-out answers are held against. taught: whether no labels are learned from."""
-    return "as the dense model answers" if taught else "right"
+    return "answered as by the dense model" if taught else "right"
 
 
 def accuracy_title(steps: Sequence[Step], opened: Opened | None, taught: bool) -> str:
@@ -45,14 +45,14 @@ def accuracy_title(steps: Sequence[Step], opened: Opened | None, taught: bool) -
     if not steps:
         return "Nothing is learned yet"
     best = max(step.accuracy for step in steps if step.doing == steps[-1].doing)
-    before = f", {100 * opened.before:.1f} % before training" if opened else ""
-    return f"{100 * best:.1f} % of the held-out images {whom(taught)}{before}"
+    before = f", {100 * opened.before:.1f} % before" if opened else ""
+    return f"{100 * best:.1f} % {whom(taught)}{before}"
 
 
 def accuracy_note(opened: Opened | None) -> str:
     """What that curve shows."""
     many = f"{words.count(opened.held)} " if opened else ""
-    return f"on {many}images that are not learned from; dotted: dense, dashed: before training"
+    return f"on {many}held-out images, not learned from; dotted: dense, dashed: before training"
 
 
 def loss_title(steps: Sequence[Step]) -> str:

@@ -93,8 +93,8 @@ def controls(search: Search | None) -> dict[str, tuple[Item, ...]]:
             rows.select("up", "What goes up", _axes("up"), wished.up),
         ),
         "timing": (
-            Item("button", "timing", "Time the recipes on the line", disabled=not _idle(search)),
-            Item("button", "keep", "Keep the recipes on the line as runs", disabled=not _keepable(search)),
+            Item("button", "timing", "Time the recipes", disabled=not _idle(search)),
+            Item("button", "keep", "Keep them as runs", disabled=not _keepable(search)),
         ),
     }
 

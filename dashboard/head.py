@@ -40,6 +40,7 @@ FIRST = {
     "Trade-offs": "Say what may be lost and press <b>Start</b>: every point is a recipe that was measured; click one.",
     "Recover": "Press <b>Start</b>: training gives back what the recipe lost; the best look is kept as a run.",
     "Compare": "Keep runs in Explore, pick two here: see which images they answer differently.",
+    "Model": "<b>Drop a file below</b>: it is read as data, never run, and goes when you leave.",
     "Export": "Press <b>Make and check</b>: the tool that a format is for reads the file back.",
     "Learn": "Say what you think, press <b>Measure</b>, then move the one slider: the figures are this model's own.",
 }

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import streamlit as st
 
-from core import keeping, loading, pipeline, runs
+from core import keeping, pipeline, runs
 from core.jobs import Job
 from core.latency import Clock, Latency, latency
 from core.live import Look
@@ -19,7 +19,7 @@ from core.pipeline import Study
 from core.recipe import Recipe, to_json
 from core.runs import Run, Store, Subject
 from core.stability import Stability, stability
-from dashboard import state, work
+from dashboard import offers, state, work
 from dashboard.state import Position
 
 CLOCK = Clock(rounds=60, seconds=6.0)
@@ -63,7 +63,7 @@ def subject(position: Position) -> Subject:
 
 @lru_cache(maxsize=8)
 def _subject(model: str, weights: str | None, data: str) -> Subject:
-    return runs.subject(loading.load_model(model, weights), loading.load_data(data))
+    return runs.subject(offers.load_model(model, weights), offers.load_data(data))
 
 
 def _subject_soon(position: Position) -> Subject | None:
@@ -115,7 +115,7 @@ def begin(position: Position, run: Run) -> Job:
 def _study(where: tuple[str, str | None, str], run: Run) -> Study:
     """The study of a run's recipe, on the trained weights where such are kept with the run."""
     model, weights, data = where
-    study = pipeline.study(loading.load_model(model, weights), loading.load_data(data), run.recipe)
+    study = pipeline.study(offers.load_model(model, weights), offers.load_data(data), run.recipe)
     trained = runs.files(store(), run.number).get(runs.WEIGHTS) if run.recipe.recovered else None
     return study if trained is None else pipeline.after_training(study, run.recipe, trained)
 
@@ -144,7 +144,7 @@ def begin_all(position: Position, recipes: Sequence[Recipe]) -> None:
 
     def steps() -> Iterator[int]:
         wanted = [runs.asked(_subject(*where), _bare(recipe)) for recipe in recipes]
-        return keeping.all_kept(kept, (loading.load_model(model, weights), loading.load_data(data), None), wanted)
+        return keeping.all_kept(kept, (offers.load_model(model, weights), offers.load_data(data), None), wanted)
 
     turn = len([key for key in _fronts() if key[:-1] == where])
     job = work.job(("front", *where, turn), steps)

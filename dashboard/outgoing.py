@@ -6,11 +6,11 @@ import zipfile
 from collections.abc import Hashable, Iterator, Mapping
 from typing import NamedTuple
 
-from core import exporters, live, loading
+from core import exporters, live
 from core.exporters import EXPORTERS, Checked, Subject
 from core.jobs import Job
 from core.recipe import to_json
-from dashboard import state, words, work
+from dashboard import offers, state, words, work
 from dashboard.state import Position
 
 TURN = threading.Lock()  # exports of one model wait for each other: running it is no work for two threads
@@ -35,7 +35,7 @@ def prepared(position: Position) -> Job:
 
     def steps() -> Iterator[Prepared]:
         files = live.files(studio, position.recipe, lambda share: None)
-        loaded, data = loading.load_model(*state.named(position.model)), loading.load_data(position.data)
+        loaded, data = offers.load_model(*state.named(position.model)), offers.load_data(position.data)
         subject = exporters.of_files(files, loaded, data)
         said = {name: exporters.said(exporter, subject) for name, exporter in EXPORTERS.items()}
         yield Prepared(subject, said, bundle(exporters.report_files(subject), "report"))

@@ -8,7 +8,7 @@ from dashboard.live import chart, progress, readout, tiles
 from dashboard.live.board import Part
 from dashboard.live.row import Item
 from dashboard.live.tiles import Tile
-from dashboard.trainings import HOW, Example, Found, Training
+from dashboard.trainings import HOW, STUDENT, Example, Found, Training
 
 CARD = {"height": "calc((100vh - 52px - 3 * 16px) / 2)", "phone": "280px"}
 UNKNOWN = "–"
@@ -68,7 +68,9 @@ def bar(training: Training | None, found: Found) -> Part:
 def notes(training: Training | None, found: Found) -> dict[str, tuple[Item, ...]]:
     """What is trained, and what came of it."""
     recipe = training.recipe if training else trainings.recipe_of(trainings.wish(), state.position())
-    said = gains.about(recipe, found.opened) if recipe != Recipe() else gains.IDLE
+    wished = training.wish if training else trainings.wish()
+    idle = recipe == Recipe() and wished.how != STUDENT
+    said = gains.IDLE if idle else gains.about(recipe, found.opened)
     told = gains.told(found.finished) if found.finished else ""
     return {"about": (Item("note", "about", said),), "told": (Item("note", "told", told),)}
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
+import sample_models
 from core import jobs, runs
 from core.recipe import UNCODED
 from core.runs import Run
@@ -12,13 +13,15 @@ from dashboard.live import row, slider
 from dashboard.live.board import Part
 from dashboard.live.row import Item
 from dashboard.live.slider import Scale
-from dashboard.trainings import ALIKE, EXPLORE, HOW, Found, Training, Wish
+from dashboard.trainings import ALIKE, EXPLORE, HOW, STUDENT, Found, Training, Wish
 
 STEPS = {60: "60 steps: a look", 200: "200 steps", 600: "600 steps", 2000: "2,000 steps", 6000: "6,000 steps"}
 BITS = {UNCODED: "no codes", 8: "8 bits", 4: "4 bits", 3: "3 bits", 2: "2 bits", 1: "1 bit"}
 COUNTS = {3: "3 rounds", 5: "5 rounds", 10: "10 rounds"}
 SCHEDULE_WORDS = {"one_shot": "all at once", "linear": "as much each", "cubic": "much at first"}
 REWIND_WORDS = {"none": "go on", "rate": "rate again", "weights": "weights again"}
+FACTORS = (0.75, 0.5, 0.25, 0.125, 1)
+FIRST_OF = {trainings.AWARE: trainings.CODED, STUDENT: {"sparsity": 0.0, "bits": UNCODED}}
 SOURCES = {EXPLORE: "Explore's recipe", ALIKE: "All layers alike"}
 SLIDERS = {
     "sparsity": Scale(
@@ -65,7 +68,7 @@ def controls(training: Training | None) -> dict[str, tuple[Item, ...]]:
     return {
         "model": rows.models(here),
         "how": (rows.select("how", "How to train", {name: way.words for name, way in HOW.items()}, wished.how),),
-        "what": (Item("segments", "what", "What is trained for", tuple(SOURCES.items()), source),),
+        **({} if wished.how == STUDENT else _source(source)),
         "much": (*coded, rows.select("steps", "How long to train", _texts(STEPS), str(wished.steps))),
         **_of_the_way(wished),
         "run": _run(training),
@@ -81,7 +84,8 @@ def _of_the_way(wished: Wish) -> dict[str, tuple[Item, ...]]:
     """The controls that only some ways to train have."""
     fields = HOW[wished.how].fields
     if "temperature" in fields:
-        return {"example": (Item("button", "another", "Another image as the example"),)}
+        example = {"example": (Item("button", "another", "Another image as the example"),)}
+        return example | (_smaller(wished) if wished.how == STUDENT else {})
     if "rounds" not in fields:
         return {}
     return {
@@ -91,6 +95,22 @@ def _of_the_way(wished: Wish) -> dict[str, tuple[Item, ...]]:
             rows.select("rewind", "What a round begins with again", _words(REWINDS, REWIND_WORDS), wished.rewind),
         )
     }
+
+
+def _source(source: str) -> dict[str, tuple[Item, ...]]:
+    return {"what": (Item("segments", "what", "What is trained for", tuple(SOURCES.items()), source),)}
+
+
+def _smaller(wished: Wish) -> dict[str, tuple[Item, ...]]:
+    """How much smaller a network is; a depth only where the model has blocks."""
+    width = rows.select("width", "How wide the smaller network is", _factors("width"), f"{wished.width:g}")
+    depth = rows.select("depth", "How deep it is", _factors("depth"), f"{wished.depth:g}")
+    deep = sample_models.has_depth(keeping.base(state.position()).model)
+    return {"smaller": (width, depth) if deep else (width,)}
+
+
+def _factors(what: str) -> dict[str, str]:
+    return {f"{factor:g}": f"{what} × {factor:g}" for factor in FACTORS}
 
 
 def _words(names: Iterable[str], said: Mapping[str, str]) -> dict[str, str]:
@@ -147,6 +167,8 @@ def _explore(training: Training, choice: row.Picked) -> None:
 
 def _compare(training: Training, choice: row.Picked) -> None:
     done = trainings.found(training).finished
+    if training.wish.how == STUDENT:  # another model than the one that taught
+        desk.go_to(_after_run(training))
     pair = {"before": done.before, "after": done.after, "picked": (done.before, done.after)}
     desk.lay(replace(desk.desk(), **pair))
     state.turn_to("Compare")
@@ -157,11 +179,10 @@ def _after_run(training: Training) -> Run:
 
 
 def _how(training: Training | None, choice: row.Picked) -> None:
-    """Learning with few bits begins without pruning, all else with it, where nobody chose otherwise."""
+    """Few bits and smaller networks begin without pruning, all else with it, where nobody chose otherwise."""
     wished = trainings.wish()
-    usual = [trainings.CODED, trainings.FIRST]
-    now, other = usual if choice.value == trainings.AWARE else reversed(usual)
-    untouched = {name: getattr(wished, name) for name in other} == other
+    now = FIRST_OF.get(choice.value, trainings.FIRST)
+    untouched = {name: getattr(wished, name) for name in now} == FIRST_OF.get(wished.how, trainings.FIRST)
     trainings.want(replace(wished, how=choice.value, **(now if untouched else {})))
 
 
@@ -171,6 +192,10 @@ def _text(training: Training | None, choice: row.Picked) -> None:
 
 def _number(training: Training | None, choice: row.Picked) -> None:
     trainings.want(replace(trainings.wish(), **{choice.name: int(choice.value)}))
+
+
+def _factor(training: Training | None, choice: row.Picked) -> None:
+    trainings.want(replace(trainings.wish(), **{choice.name: float(choice.value)}))
 
 
 def _another(training: Training | None, choice: row.Picked) -> None:
@@ -199,6 +224,8 @@ DEEDS: dict[str, Deed] = {
     "schedule": _text,
     "rewind": _text,
     "another": _another,
+    "width": _factor,
+    "depth": _factor,
     "start": _start,
     "hold": _hold,
     "cancel": _cancel,

@@ -22,7 +22,7 @@ def of(studio: Studio, position: Position) -> dict[str, tuple[Item, ...]]:
         "model": models(position),
         "layer": (_layer_item(studio, position),),
         **_of_settings(position),
-        "beside": tuple(_beside_item(name, position) for name in ("bias", "batchnorm", "shrink")),
+        "beside": tuple(_beside_item(name, position) for name in ("bias", "batchnorm", "shrink", "rest")),
         "plot": (
             _beside_item("equalize", position),
             select("plot", "What the lower left plot shows", controls.PLOT_NAMES, position.plot),
@@ -65,7 +65,7 @@ def _of_settings(position: Position) -> dict[str, tuple[Item, ...]]:
 def models(position: Position) -> tuple[Item, ...]:
     """What is measured, and on which images."""
     return (
-        select("model", "Model", {name: name for name in offers.models()}, position.model),
+        select("model", "Model", offers.model_words(), position.model),
         select("data", "Images it is measured on", offers.data_words(), position.data),
     )
 
@@ -193,6 +193,7 @@ BESIDE_LABELS = {
     "batchnorm": "Batch norms afterwards",
     "shrink": "Channels that are removed everywhere",
     "equalize": "What comes before all else",
+    "rest": "Biases and norms in the file",
 }
 DEEDS = {
     "model": _model,

@@ -9,13 +9,13 @@ from typing import NamedTuple
 import pandas as pd
 import streamlit as st
 
-from core import jobs, loading, pipeline
+from core import jobs, pipeline
 from core.jobs import Job
 from core.latency import Clock, Fastest, fastest
 from core.pipeline import Study
 from core.recipe import Recipe, to_json
 from core.search import Confirmed, Goal, Opened, Point, Progress, Told, parts, table, whole
-from dashboard import state, work
+from dashboard import offers, state, work
 from dashboard.state import Position
 
 MOST = 6  # searches kept, with all that they measured
@@ -128,7 +128,7 @@ def begin(position: Position, goal: Goal) -> None:
     model, weights, data = place
 
     def load() -> tuple[Study, Study]:
-        return parts(loading.load_model(model, weights), loading.load_data(data))
+        return parts(offers.load_model(model, weights), offers.load_data(data))
 
     job = work.job(key, lambda: whole(load, goal, enough.is_set))
     _kept()[place] = Search(key, goal, job, enough)

@@ -1,7 +1,6 @@
 """The only caches and the only session keys of the page."""
 
 import gc
-import shlex
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -10,13 +9,13 @@ import pandas as pd
 import streamlit as st
 
 import sample_models
-from core import compress, evaluation, live, loading, pipeline, report, runs
+from core import compress, evaluation, live, pipeline, report, runs
 from core.factoring import Decomposed
 from core.layer import Layer
 from core.live import Look, Studio
 from core.pipeline import Study
 from core.recipe import Recipe, Settings, from_json, to_json
-from dashboard import offers
+from dashboard import offers, uploads
 
 START = "digits_cnn"
 UNDO = 200
@@ -54,6 +53,7 @@ def studio(named: tuple[str, str | None], data: str, calibrated: bool, equalize:
     basis = replace(CALIBRATED if calibrated else Recipe(), equalize=equalize)
     number = runs.number_of(named[0])
     study = _study(named, data, basis) if number is None else _recovered(number, data, basis)
+    uploads.note_built(named, data, calibrated, equalize)
     evaluation.dense_answers(study.bench, 0)  # a model that takes no whole batch of them is refused here
     made = live.opened(study)
     gc.collect()
@@ -67,7 +67,7 @@ def _origin(number: int) -> runs.Origin:
 
 
 def _study(named: tuple[str, str | None], data: str, basis: Recipe) -> Study:
-    return pipeline.study(loading.load_model(*named), loading.load_data(data), basis)
+    return pipeline.study(offers.load_model(*named), offers.load_data(data), basis)
 
 
 def _recovered(number: int, data: str, basis: Recipe) -> Study:
@@ -83,8 +83,9 @@ def named(model: str) -> tuple[str, str | None]:
     if number is None:
         return model, offers.arguments().weights if model == offers.arguments().model else None
     made = _origin(number)
-    if made.model not in offers.models():
-        raise ValueError(f"run {number} was made from '{made.model}', start the page with --model {made.model}")
+    if (sample_models.sample_of(made.model) or made.model) not in offers.models():
+        short = uploads.short(made.model)
+        raise ValueError(f"run {number} was made from '{short}', start the page with --model {short}")
     return made.model, made.weights
 
 
@@ -96,9 +97,7 @@ def studio_of(position: Position) -> Studio:
 
 def as_options(position: Position) -> str:
     """The position's model and data as the command line takes them."""
-    model, weights = named(position.model)
-    given = {"model": model, "weights": weights, "data": position.data}
-    return " ".join(f"--{option} {shlex.quote(value)}" for option, value in given.items() if value)
+    return offers.as_options(named(position.model), position.data)
 
 
 def position() -> Position:
@@ -116,14 +115,14 @@ def _linked() -> Position:
     model = query.get("model", offers.arguments().model or START)
     start = Position(START, offers.data_of(START), Recipe())
     if model not in offers.models() and runs.number_of(model) is None:
-        complain(f"The link names the model '{model}', which this page does not have.")
+        complain(uploads.missing("model", model))
         return start
     plot = query.get("plot", SPECTRUM)
     plain = Position(
         model, query.get("data", offers.data_of(model)), Recipe(), plot=plot if plot in PLOTS else SPECTRUM
     )
     if plain.data not in offers.data_sets():
-        complain(f"The link names the data '{plain.data}', which this page does not have.")
+        complain(uploads.missing("data", plain.data))
         return start
     try:
         recipe = from_json(query["recipe"]) if "recipe" in query else Recipe()
@@ -209,7 +208,8 @@ def write_link() -> None:
         return
     here = st.session_state["settled"]
     plain = here.recipe == Recipe()
-    query = {"model": here.model, "data": here.data, "layer": here.layer, "mode": here.mode, "plot": here.plot}
+    named = {"model": uploads.linked(here.model), "data": uploads.linked(here.data)}
+    query = named | {"layer": here.layer, "mode": here.mode, "plot": here.plot}
     defaults = {"data": offers.data_of(here.model), "layer": "", "mode": EACH, "plot": SPECTRUM}
     query = {key: value for key, value in query.items() if value != defaults.get(key)}
     query |= st.session_state.get("besides", {})
@@ -254,6 +254,12 @@ def choose_model(name: str) -> None:
 def choose_data(name: str) -> None:
     """Stand at the same recipe on other data."""
     settle(replace(position(), data=name))
+
+
+def choose_recipe(recipe: Recipe) -> None:
+    """Stand at another recipe for the same model, with the sliders on all layers."""
+    mode = EACH if recipe.default.threshold is None else BELOW
+    settle(replace(position(), recipe=recipe, layer="", mode=mode))
 
 
 def choose_layer(name: str) -> None:

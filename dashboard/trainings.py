@@ -8,16 +8,19 @@ from typing import NamedTuple
 import numpy as np
 import streamlit as st
 
-from core import evaluation, jobs, loading, pictures, training
+import sample_models
+from core import evaluation, jobs, pictures, training
 from core.jobs import Job
 from core.live import Studio
 from core.recipe import UNCODED, Recipe, Settings, to_json
 from core.training import Aim, Finished, Given, Opened, Options, Step
-from dashboard import keeping, work
+from core.training.options import FIELDS
+from dashboard import keeping, offers, work
 from dashboard.state import Position
 
 MOST = 6  # trainings kept, with all that they told
 FINE, DISTIL, ROUNDS, MOVEMENT, REGROW, AWARE = "fine", "distil", "rounds", "movement", "regrow", "aware"
+STUDENT = "student"
 EXPLORE, ALIKE = "explore", "alike"
 FIRST = {"sparsity": 0.95, "bits": UNCODED}  # what is removed at first where Explore stands dense
 CODED = {"sparsity": 0.0, "bits": 2}  # the same where only codes are learned
@@ -30,7 +33,8 @@ class Wish:
     """What a session would train.
 
     how: one of HOW. what: EXPLORE for the recipe of Explore, ALIKE for sparsity and bits of all layers, '' for the
-    first where it does anything. steps: in all. alpha, temperature: of distillation. image: the example.
+    first where it does anything. steps: in all. alpha, temperature: of distillation. image: the example. width, depth:
+    factors of a smaller network.
     """
 
     how: str = FINE
@@ -44,6 +48,8 @@ class Wish:
     schedule: str = "cubic"
     rewind: str = "rate"
     image: int = 0
+    width: float = 0.5
+    depth: float = 1.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,6 +96,8 @@ def want(wished: Wish) -> None:
 
 def source(wished: Wish, position: Position) -> str:
     """Whose recipe is trained: EXPLORE or ALIKE."""
+    if wished.how == STUDENT:  # another network's layers
+        return ALIKE
     return wished.what or (EXPLORE if position.recipe != Recipe() else ALIKE)
 
 
@@ -108,7 +116,7 @@ def sparsity(studio: Studio, recipe: Recipe) -> float:
 
 def options_of(wished: Wish) -> Options:
     """How a wish is trained."""
-    own = {name: getattr(wished, name) for name in HOW[wished.how].fields}
+    own = {name: getattr(wished, name) for name in HOW[wished.how].fields if name in FIELDS}
     steps = max(1, wished.steps // wished.rounds) if "rounds" in own else wished.steps
     looks = max(Options().looks, steps // BETWEEN)
     return Options(steps=steps, looks=looks, patience=max(Options().patience, looks), **HOW[wished.how].options, **own)
@@ -128,24 +136,33 @@ def running(position: Position) -> bool:
 def begin(position: Position, wished: Wish) -> None:
     """Train anew; the training before it ends. ValueError where nothing would be lost that training gives back."""
     recipe, options = recipe_of(wished, position), options_of(wished)
-    if recipe == Recipe():
+    if recipe == Recipe() and wished.how != STUDENT:
         raise ValueError("Nothing is removed or coded yet: drag Prune, choose codes, or come back from Explore")
     before, place = current(position), keeping.place(position)
     if before:
         end(before)
-    model, weights, data = place
+    teacher, (model, weights, data) = None, place
+    if wished.how == STUDENT:
+        teacher = model, weights
+        model, weights = sample_models.student_name(model, wished.width, _depth(wished, model)), None
     named = {"model": model, "data": data} | ({"weights": weights} if weights else {})
     enough, store = threading.Event(), keeping.store()
 
     def load() -> Given:
-        return Given(loading.load_model(model, weights), loading.load_data(data), recipe, options, named)
+        taught = offers.load_model(*teacher) if teacher else None
+        return Given(offers.load_model(model, weights), offers.load_data(data), recipe, options, named, taught)
 
-    key = ("recover", *place, to_json(recipe, indent=None), options, enough)
+    key = ("recover", model, weights, data, to_json(recipe, indent=None), options, enough)
     job = work.job(key, lambda: training.whole(load, store, enough.is_set))
     _kept()[place] = Training(wished, recipe, options, job, enough)
     _kept().move_to_end(place)
     while len(_kept()) > MOST:
         end(_kept().popitem(last=False)[1])
+
+
+def _depth(wished: Wish, model: str) -> float:
+    """The wish's depth, 1 where the model has no blocks."""
+    return wished.depth if sample_models.has_depth(model) else 1.0
 
 
 def end(found: Training) -> None:
@@ -204,5 +221,6 @@ HOW = {
     ROUNDS: Way("In rounds: remove a little, learn, again", {}, ("rounds", "schedule", "rewind")),
     MOVEMENT: Way("Movement: weights that head for 0 go", {"how": "movement"}),
     REGROW: Way("Regrow: removed weights may come back", {"how": "regrow"}),
+    STUDENT: Way("A smaller network learns from this one", {}, ("alpha", "temperature", "width", "depth")),
     AWARE: Way("Quantization-aware: learn with few bits", {}),
 }

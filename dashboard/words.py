@@ -1,6 +1,7 @@
 """Figures as words: numbers with units, and titles that are findings."""
 
 import math
+import re
 
 import pandas as pd
 
@@ -11,6 +12,11 @@ from core.theory import Law
 
 MINUS = "−"
 NUMBERS = ("", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
+
+
+def plain(text: str) -> str:
+    """A text of a stranger's in which markdown finds nothing to make a link, a picture or a heading of."""
+    return re.sub(r"([\\`*_{}\[\]()#+!|<>~$:&])", r"\\\1", text)
 
 
 def signed(value: float, digits: int = 1) -> str:

@@ -29,6 +29,14 @@ def latest(keys: Collection[Hashable]) -> Hashable | None:
         return next((key for key in reversed(kept) if key in keys and kept[key].running), None)
 
 
+def forget(name: str) -> None:
+    """End and let go of every job whose key says the name."""
+    kept, lock = _kept()
+    with lock:
+        for key in [key for key in kept if name in repr(key)]:
+            jobs.stop(kept.pop(key))
+
+
 def job(key: Hashable, steps: Callable[[], Iterator[object]]) -> Job:
     """The job of the key: the one that runs or came to its end, else a new one.
 

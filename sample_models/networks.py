@@ -1,6 +1,7 @@
 """The five sample networks: (N, 28, 28) or (N, 1, 28, 28) float32 in [0, 1] -> logits (N, 10).
 
-Each layer is a named module and each forward is traceable by torch.fx.
+Each layer is a named module and each forward is traceable by torch.fx. A width of 0.5 halves all channels but the
+inputs and the logits; a depth of 0.5 halves the blocks, where a network has some.
 """
 
 from collections import OrderedDict
@@ -13,17 +14,18 @@ from torch.nn import functional
 class DigitsCNN(nn.Module):
     """Two 3x3 convolutions on 32x32 and two linear layers; fc1 holds 99 % of the weights."""
 
-    def __init__(self) -> None:
+    def __init__(self, width: float = 1.0) -> None:
         super().__init__()
-        self.conv1 = nn.Conv2d(1, 32, 3, padding=1)
+        one, two, three = (_part(count, width) for count in (32, 64, 512))
+        self.conv1 = nn.Conv2d(1, one, 3, padding=1)
         self.relu1 = nn.ReLU()
         self.pool1 = nn.MaxPool2d(2)
-        self.conv2 = nn.Conv2d(32, 64, 3, padding=1)
+        self.conv2 = nn.Conv2d(one, two, 3, padding=1)
         self.relu2 = nn.ReLU()
         self.pool2 = nn.MaxPool2d(2)
-        self.fc1 = nn.Linear(64 * 8 * 8, 512)
+        self.fc1 = nn.Linear(two * 8 * 8, three)
         self.relu3 = nn.ReLU()
-        self.fc2 = nn.Linear(512, 10)
+        self.fc2 = nn.Linear(three, 10)
 
     def forward(self, x: Tensor) -> Tensor:
         x = functional.pad(x.reshape(-1, 1, 28, 28), (2, 2, 2, 2))  # (N, 1, 32, 32)
@@ -35,13 +37,14 @@ class DigitsCNN(nn.Module):
 class LeNet300100(nn.Module):
     """784-300-100-10, LeCun et al. 1998 with ReLU; the first network of Han et al. 2015, arXiv:1506.02626."""
 
-    def __init__(self) -> None:
+    def __init__(self, width: float = 1.0) -> None:
         super().__init__()
-        self.fc1 = nn.Linear(28 * 28, 300)
+        one, two = _part(300, width), _part(100, width)
+        self.fc1 = nn.Linear(28 * 28, one)
         self.relu1 = nn.ReLU()
-        self.fc2 = nn.Linear(300, 100)
+        self.fc2 = nn.Linear(one, two)
         self.relu2 = nn.ReLU()
-        self.fc3 = nn.Linear(100, 10)
+        self.fc3 = nn.Linear(two, 10)
 
     def forward(self, x: Tensor) -> Tensor:
         x = x.reshape(-1, 1, 28, 28).flatten(1)  # (N, 784)
@@ -51,15 +54,16 @@ class LeNet300100(nn.Module):
 class LeNet5(nn.Module):
     """20-50-500-10, 431,080 parameters: Caffe's LeNet, the second network of Han et al. 2015, arXiv:1506.02626."""
 
-    def __init__(self) -> None:
+    def __init__(self, width: float = 1.0) -> None:
         super().__init__()
-        self.conv1 = nn.Conv2d(1, 20, 5)
+        one, two, three = (_part(count, width) for count in (20, 50, 500))
+        self.conv1 = nn.Conv2d(1, one, 5)
         self.pool1 = nn.MaxPool2d(2)
-        self.conv2 = nn.Conv2d(20, 50, 5)
+        self.conv2 = nn.Conv2d(one, two, 5)
         self.pool2 = nn.MaxPool2d(2)
-        self.fc1 = nn.Linear(50 * 4 * 4, 500)
+        self.fc1 = nn.Linear(two * 4 * 4, three)
         self.relu1 = nn.ReLU()
-        self.fc2 = nn.Linear(500, 10)
+        self.fc2 = nn.Linear(three, 10)
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.pool1(self.conv1(x.reshape(-1, 1, 28, 28)))  # (N, 20, 12, 12)
@@ -77,7 +81,7 @@ class ResidualBlock(nn.Module):
         self.relu1 = nn.ReLU()
         self.conv2 = nn.Conv2d(outputs, outputs, 3, padding=1, bias=False)
         self.bn2 = nn.BatchNorm2d(outputs)
-        self.shortcut = _projection(inputs, outputs, stride) if inputs != outputs else nn.Identity()
+        self.shortcut = nn.Identity() if inputs == outputs and stride == 1 else _projection(inputs, outputs, stride)
         self.relu2 = nn.ReLU()
 
     def forward(self, x: Tensor) -> Tensor:
@@ -105,18 +109,20 @@ class SeparableBlock(nn.Module):
 class DigitsResNet(nn.Module):
     """Residual blocks of widths 16, 32, 64, then a depthwise separable one, mean pooling and one linear layer."""
 
-    def __init__(self) -> None:
+    def __init__(self, width: float = 1.0, depth: float = 1.0) -> None:
         super().__init__()
-        self.stem = nn.Conv2d(1, 16, 3, padding=1, bias=False)
-        self.bn = nn.BatchNorm2d(16)
+        one, two, three = (_part(count, width) for count in (16, 32, 64))
+        blocks = max(2, round(4 * depth))  # the two that change the shape always stay
+        self.stem = nn.Conv2d(1, one, 3, padding=1, bias=False)
+        self.bn = nn.BatchNorm2d(one)
         self.relu = nn.ReLU()
         self.pool = nn.MaxPool2d(2)
-        self.block1 = ResidualBlock(16, 16, stride=1)
-        self.block2 = ResidualBlock(16, 32, stride=1)
-        self.block3 = ResidualBlock(32, 64, stride=2)
-        self.block4 = SeparableBlock(64)
+        self.block1 = ResidualBlock(one, one, stride=1) if blocks > 2 else nn.Identity()
+        self.block2 = ResidualBlock(one, two, stride=1)
+        self.block3 = ResidualBlock(two, three, stride=2)
+        self.block4 = SeparableBlock(three) if blocks > 3 else nn.Identity()
         self.mean = nn.AdaptiveAvgPool2d(1)
-        self.fc = nn.Linear(64, 10)
+        self.fc = nn.Linear(three, 10)
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.pool(self.relu(self.bn(self.stem(x.reshape(-1, 1, 28, 28)))))  # (N, 16, 14, 14)
@@ -160,21 +166,27 @@ class TransformerBlock(nn.Module):
 class DigitsViT(nn.Module):
     """Sixteen 7x7 patches, width 64, depth 4, 4 heads, mean pooling. Dosovitskiy et al. 2020, arXiv:2010.11929."""
 
-    def __init__(self) -> None:
+    def __init__(self, width: float = 1.0, depth: float = 1.0) -> None:
         super().__init__()
-        self.patches = nn.Conv2d(1, 64, 7, stride=7)
-        self.position = nn.Parameter(0.02 * torch.randn(1, 16, 64))
-        self.block1 = TransformerBlock(16, 64, 4)
-        self.block2 = TransformerBlock(16, 64, 4)
-        self.block3 = TransformerBlock(16, 64, 4)
-        self.block4 = TransformerBlock(16, 64, 4)
-        self.norm = nn.LayerNorm(64)
-        self.head = nn.Linear(64, 10)
+        wide, blocks = 4 * _part(16, width), max(1, round(4 * depth))  # 4 heads share the width
+        self.patches = nn.Conv2d(1, wide, 7, stride=7)
+        self.position = nn.Parameter(0.02 * torch.randn(1, 16, wide))
+        self.block1 = TransformerBlock(16, wide, 4)
+        self.block2 = TransformerBlock(16, wide, 4) if blocks > 1 else nn.Identity()
+        self.block3 = TransformerBlock(16, wide, 4) if blocks > 2 else nn.Identity()
+        self.block4 = TransformerBlock(16, wide, 4) if blocks > 3 else nn.Identity()
+        self.norm = nn.LayerNorm(wide)
+        self.head = nn.Linear(wide, 10)
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.patches(x.reshape(-1, 1, 28, 28)).flatten(2).transpose(1, 2) + self.position  # (N, 16, 64)
         x = self.block4(self.block3(self.block2(self.block1(x))))
         return self.head(self.norm(x).mean(1))
+
+
+def _part(count: int, width: float) -> int:
+    """As many channels as a factor leaves of a count, one at least."""
+    return max(1, round(count * width))
 
 
 def _projection(inputs: int, outputs: int, stride: int) -> nn.Sequential:

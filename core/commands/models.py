@@ -13,6 +13,7 @@ from core.layer import layers
 from core.loading import Loaded
 from core.planning import CALIBRATED_PLANNERS, PLANNERS
 from core.recipe import Recipe
+from core.resting import rested
 from core.shrinking import shrunk
 
 
@@ -77,6 +78,7 @@ BESIDE = {
     "batchnorm": {"recalibrate": calibration.recalibrated},
     "shrink": {"remove": shrunk},
     "equalize": {"ranges": equalized},
+    "rest": {"float16, int8, int6": rested},
 }
 HEADER = {"name": "layer", "kind": "kind", "shape": "shape", "weights": "weights", "macs": "MACs", "can": "can be"}
 OPTIONS = {"json": (("--json",), {"action": "store_true", "help": "as JSON"})}

@@ -7,15 +7,17 @@ from pathlib import Path
 
 import torch
 
+import sample_models
 from core import pipeline, runs, training
 from core.commands import given, texts
 from core.exporting import write_folder
 from core.fitting import require_classes
 from core.loading import Data, Loaded, load_model
-from core.recipe import from_json
+from core.recipe import Recipe, from_json
 from core.training import HOW, REWINDS, SCHEDULES, Kept, Move, Options, Outcome, Step, Task, Written
 
 COLUMNS = ("doing", "step", "loss", "held out", "sparsity", "bits a weight", "done", "left")
+HALF = 0.5  # share of the labels where a smaller network learns from a sample
 WIDTHS = (16, 15, 8, 9, 9, 14, 6, 8)
 
 
@@ -25,8 +27,9 @@ def recover(options: argparse.Namespace) -> str:
     A line at every look: mean loss, accuracy on held-out images, sparsity, entropy, share done and time left. Images to
     learn from, to choose by and to measure on are disjoint. Ctrl-C keeps the best so far.
     """
+    options = _for_a_student(options)
     chosen = _options(options)
-    recipe = from_json(texts.read(options.recipe, "recipe"))
+    recipe = from_json(texts.read(options.recipe, "recipe")) if options.recipe else Recipe()
     loaded = given.model(options)
     train = given.images(options, options.train) if options.train else None
     data = given.data(options, loaded)
@@ -44,6 +47,18 @@ def recover(options: argparse.Namespace) -> str:
     if not kept.best:
         raise ValueError("recover: stopped before anything satisfied the recipe, nothing is written")
     return _written(options, task, kept.best[0], runs.subject(loaded, data))
+
+
+def _for_a_student(options: argparse.Namespace) -> argparse.Namespace:
+    """The options with a smaller network in the sample's place, which then teaches, where --width or --depth asks."""
+    if options.width is None and options.depth is None:
+        if not options.recipe:
+            raise ValueError("recover: no recipe, name one with --recipe, or a smaller network with --width or --depth")
+        return options
+    smaller = sample_models.student_name(options.model, options.width or 1.0, options.depth or 1.0)
+    alpha = options.alpha if options.distil or options.alpha is not None else HALF
+    changed = {"model": smaller, "teacher": options.teacher or options.model, "alpha": alpha}
+    return argparse.Namespace(**{**vars(options), **changed})
 
 
 def _options(options: argparse.Namespace) -> Options:
@@ -91,12 +106,20 @@ def _written(options: argparse.Namespace, task: Task, outcome: Outcome, subject:
     made, folder = training.written(task, outcome, subject), Path(options.output)
     write_folder(folder, made.files)
     kept = _kept(options, made, task)
-    found, (low, high) = made.figures, made.figures.drop_ci95
-    dense, size = pipeline.dense_bytes(task.study), len(made.files["model.safetensors"])
+    return f"{_said(task, made)}\nwrote {folder}{kept}"
+
+
+def _said(task: Task, made: Written) -> str:
+    """What came of it; a smaller network stands beside its teacher, since it was nothing before."""
+    found, data, images = made.figures, made.files["model.safetensors"], f"on {len(task.study.bench.targets)} images"
+    first = f"accuracy {found.accuracy:.4f}, before training {made.before.accuracy:.4f}"
+    taught = f"{training.beside_teacher(task, data)}\n" if task.teacher else ""
+    if sample_models.sample_of(task.study.loaded.name):
+        return f"{first} {images}\n{taught}{len(data):,} bytes"
+    low, high = found.drop_ci95
     return (
-        f"accuracy {found.accuracy:.4f}, before training {made.before.accuracy:.4f}, dense {found.accuracy_dense:.4f}, "
-        f"drop {found.drop:.2f} points (95 %: {low:.2f} to {high:.2f}) on {len(task.study.bench.targets)} images\n"
-        f"{size:,} bytes, {dense / size:.1f} times smaller\nwrote {folder}{kept}"
+        f"{first}, dense {found.accuracy_dense:.4f}, drop {found.drop:.2f} points (95 %: {low:.2f} to {high:.2f}) "
+        f"{images}\n{taught}{len(data):,} bytes, {pipeline.dense_bytes(task.study) / len(data):.1f} times smaller"
     )
 
 
@@ -173,6 +196,9 @@ OPTIONS = {
         {"action": "store_true", "help": "learn from the dense model alone: --alpha 0"},
     ),
     "old": (("--old",), {"help": "images of the model's own task; default: the sample's"}),
+    "width": (("--width",), _option(float, "factor of a sample's channels: a smaller network learns from it")),
+    "depth": (("--depth",), _option(float, "factor of its blocks, where it has some")),
+    "trained_for": (("--recipe",), {"help": "a recipe file; without one --width or --depth must be given"}),
     "teacher": (("--teacher",), {"help": "a model to learn from with --distil or --alpha; default: the dense one"}),
     "checkpoint": (("--checkpoint",), {"help": "a folder to resume from after a kill"}),
 }
@@ -184,7 +210,9 @@ ON = (
     "metric",
     "device",
     "train",
-    "recipe",
+    "trained_for",
+    "width",
+    "depth",
     "seed",
     "distil",
     "teacher",

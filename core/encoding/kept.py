@@ -1,6 +1,7 @@
 """The form that keeps some rows and columns of a matrix; the rest of it is 0 and is not stored."""
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -15,7 +16,8 @@ from core.encoding.sparse import Sparse, Stored
 class Kept:
     """A smaller matrix in any stored form, at the rows and columns that stay. rows: bool (out,), columns: bool (in,).
 
-    Each side costs a bit a row or column, and nothing where all of them stay.
+    Each side costs a bit a row or column, or a bit for each `run` of so many columns that stay or go together, and
+    nothing where all of them stay.
     """
 
     rows: Tensor
@@ -26,6 +28,20 @@ class Kept:
     def sides(self) -> dict[str, Tensor]:
         """The sides that have lost something."""
         return {name: side for name, side in (("rows", self.rows), ("columns", self.columns)) if not side.all()}
+
+    @cached_property
+    def run(self) -> int:
+        """Into how many columns each that is stored spreads: the most that tell the columns that stay."""
+        steps = [step for step in range(1, MOST_RUN + 1) if len(self.columns) % step == 0]
+        runs = (step for step in reversed(steps) if bool((self._first(step) == self.columns).all()))
+        return next(runs)
+
+    def _first(self, step: int) -> Tensor:
+        """The columns, if each were as the first of its run of `step`."""
+        return self.columns[::step].repeat_interleave(step)
+
+    def _stored(self, name: str, side: Tensor) -> Tensor:
+        return side[:: self.run] if name == "columns" else side
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -45,18 +61,24 @@ class Kept:
         return whole
 
     def layout(self, kept: Survey | None = None) -> Layout:
-        sides = {name: ("U8", (packed_bytes(len(side), 1),)) for name, side in self.sides.items()}
+        sides = {name: ("U8", (packed_bytes(len(self._stored(name, side)), 1),)) for name, side in self.sides.items()}
         return sides | self.values.layout()
 
     def tensors(self, mask: Tensor | None = None) -> dict[str, Tensor]:
-        sides = {name: pack(side.to(torch.uint8), 1) for name, side in self.sides.items()}
+        sides = {name: pack(self._stored(name, side).to(torch.uint8), 1) for name, side in self.sides.items()}
         return sides | self.values.tensors()
 
     def information(self, kept: Survey | None = None) -> float:
         return self.values.information()
 
     def form(self) -> Form:
-        return {"kind": "kept", "rows": len(self.rows), "columns": len(self.columns), "values": self.values.form()}
+        return {
+            "kind": "kept",
+            "rows": len(self.rows),
+            "columns": len(self.columns),
+            "run": self.run,
+            "values": self.values.form(),
+        }
 
 
 def narrowed(stored: Stored, rows: Tensor, columns: Tensor) -> Encoded:
@@ -106,4 +128,5 @@ def _coded(values: Coded, rows: Tensor, columns: Tensor) -> Coded:
     return replace(values, codes=codes, block=min(values.block, codes.shape[1]), **scaled)
 
 
+MOST_RUN = 255  # such as the pixels of a channel
 OF_ROWS = {Affine: ("scale", "offset"), Codebook: ("levels", "scale"), Rounded: ("scale",)}

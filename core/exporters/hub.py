@@ -7,7 +7,7 @@ import safetensors.torch
 from torch import Tensor
 
 from core.exporters.format import Exporter, Keep
-from core.exporters.page import Row, bars, figures, headline
+from core.exporters.page import COLOURS, Row, bars, figures, headline
 from core.exporters.states import PLAIN, filled, plain_safetensors, run
 from core.exporters.subject import Subject
 
@@ -18,11 +18,13 @@ tags: [compressed, prunescope]
 
 # {name}, compressed
 
-| | |
+| what | figure |
 |---|---|
 {figures}
 
 ![Bytes of each layer, dense and stored](layers.svg)
+
+{colours}
 
 | layer | shape | removed | bits a weight | bytes |
 |---|---|---|---|---|
@@ -61,7 +63,7 @@ def _card(found: Row) -> str:
         f"| {row['layer']} | {row['shape']} | {row['sparsity']:.1%} | {row['bits_per_weight']:.2f} | {row['bytes']:,} |"
         for row in found["layers"]
     )
-    return CARD.format(name=found["model"]["name"], figures=cells, layers=layers)
+    return CARD.format(name=found["model"]["name"], figures=cells, layers=layers, colours=COLOURS)
 
 
 def _answers(subject: Subject, path: Path) -> Tensor:

@@ -17,6 +17,7 @@ STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--paper); max-width: 60rem;
   margin: 2rem auto; padding: 0 1rem }
 div { overflow-x: auto } table { border-collapse: collapse } td, th { padding: .2rem .8rem .2rem 0; text-align: left }
+td, th { vertical-align: top } .layers :is(td, th):nth-child(n + 3):not(.words) { text-align: right }
 td { font-variant-numeric: tabular-nums } svg text { fill: currentColor; font: 13px system-ui, sans-serif }
 pre { overflow-x: auto }
 """
@@ -51,13 +52,17 @@ def headline(found: Row) -> list[tuple[str, str]]:
         ("File", f"{found['bytes']:,} bytes, dense {found['bytes_dense']:,}: {found['ratio']:.1f} times smaller"),
         ("Weights removed", f"{found['sparsity']:.1%} of {found['weights']:,}"),
         ("Entropy", f"{found['entropy_bits_per_weight']:.3f} bits a weight"),
-        ("Measured on", f"{found['images']:,} of '{found['data']}', {found['calibration_images']:,} to calibrate on"),
+        ("Measured on", f"{found['images']:,} images of '{found['data']}'{_calibrated(found['calibration_images'])}"),
         ("Seed, versions", f"{found['seed']}, " + ", ".join(f"{k} {v}" for k, v in found["versions"].items())),
     ]
     if "accuracy" in found:
         accuracy = f"{found['accuracy']:.2%}, dense {found['accuracy_dense']:.2%}"
-        rows.insert(1, ("Accuracy", f"{accuracy}; {found['drop']:.2f} points less{reach}"))
+        rows.insert(1, ("Accuracy", f"{accuracy}; {found['drop']:.2f} points lost{reach}"))
     return rows
+
+
+def _calibrated(count: int) -> str:
+    return f", {count:,} others to calibrate on" if count else ""
 
 
 def bars(rows: Sequence[Row], alone: bool = True) -> str:
@@ -67,7 +72,8 @@ def bars(rows: Sequence[Row], alone: bool = True) -> str:
     parts = [_bar(row, i, most, colours) for i, row in enumerate(rows)]
     width, height = LABEL + BAR + 150, LINE * len(rows) + 4
     head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" '
-    return f'{head}role="img" aria-label="Bytes of each layer, dense and stored">{"".join(parts)}</svg>'
+    body = (f"<style>{INK}</style>" if alone else "") + "".join(parts)
+    return f'{head}role="img" aria-label="Bytes of each layer, dense and stored">{body}</svg>'
 
 
 def _bar(row: Row, i: int, most: int, colours: tuple[str, str]) -> str:
@@ -85,24 +91,37 @@ def _bar(row: Row, i: int, most: int, colours: tuple[str, str]) -> str:
 def _page(found: Row) -> str:
     rows = found["layers"]
     head = "".join(f"<tr><th>{html.escape(k)}</th><td>{html.escape(v)}</td></tr>" for k, v in headline(found))
-    names = [
-        name for name in ("layer", "shape", "sparsity", "bits_per_weight", "rank", "bytes", "note") if name in rows[0]
-    ]
-    lines = "".join(f"<tr>{''.join(f'<td>{_cell(row[name])}</td>' for name in names)}</tr>" for row in rows)
-    titles = "".join(f"<th>{name.replace('_', ' ')}</th>" for name in names)
+    names = [name for name in CELLS if any(row.get(name) not in (None, "") for row in rows)]
+    lines = "".join(f"<tr>{''.join(_cell(name, row.get(name)) for name in names)}</tr>" for row in rows)
+    titles = "".join(f"<th{WORDS if name in WORDY else ''}>{CELLS[name][0]}</th>" for name in names)
     hashes = "".join(f"<tr><th>{name}</th><td>{digest}</td></tr>" for name, digest in found["sha256"].items())
     title = html.escape(f"{found['model']['name']}, compressed")
     recipe = html.escape(json.dumps(found["recipe"], indent=1))
     return (
         f'<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
         f"<title>{title}</title><style>{STYLE}</style><h1>{title}</h1><div><table>{head}</table></div>"
-        f"<h2>Bytes of each layer</h2><p>Grey: dense float32. Blue: as stored.</p><div>{bars(rows, alone=False)}</div>"
-        f"<h2>Layers</h2><div><table><tr>{titles}</tr>{lines}</table></div>"
-        f"<h2>Recipe</h2><pre>{recipe}</pre><h2>sha256 of the files</h2><div><table>{hashes}</table></div></html>"
+        f"<h2>Bytes of each layer</h2><p>{COLOURS}</p><div {SCROLLS}>{bars(rows, alone=False)}</div>"
+        f"<h2>Layers</h2><div {SCROLLS}><table class='layers'><tr>{titles}</tr>{lines}</table></div>"
+        f"<h2>Recipe</h2><pre {SCROLLS}>{recipe}</pre>"
+        f"<h2>sha256 of the files</h2><div {SCROLLS}><table>{hashes}</table></div></html>"
     )
 
 
-def _cell(value: object) -> str:
-    return (
-        f"{value:.4g}" if isinstance(value, float) else html.escape(f"{value:,}" if type(value) is int else f"{value}")
-    )
+def _cell(name: str, value: object) -> str:
+    shown = "" if value is None else CELLS[name][1].format(value)
+    return f"<td{WORDS if name in WORDY else ''}>{html.escape(shown)}</td>"
+
+
+COLOURS = "Grey: dense float32. Blue, and in figures: as stored."
+INK = "text{font:13px sans-serif;fill:#1c1e21}@media (prefers-color-scheme:dark){text{fill:#e6e8eb}}"
+SCROLLS = "tabindex='0'"  # so that keys reach what is wider than the page
+WORDS, WORDY = " class='words'", ("layer", "shape", "note")
+CELLS = {
+    "layer": ("layer", "{}"),
+    "shape": ("shape", "{}"),
+    "sparsity": ("removed", "{:.1%}"),
+    "bits_per_weight": ("bits a weight", "{:.2f}"),
+    "rank": ("rank", "{}"),
+    "bytes": ("bytes", "{:,}"),
+    "note": ("note", "{}"),
+}

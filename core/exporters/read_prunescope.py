@@ -6,12 +6,23 @@ On the command line: python read_prunescope.py model.safetensors weights.npz
 """
 
 import json
+import math
 import sys
+import zlib
 
 import numpy as np
 
 TYPES = {"F64": "f8", "F32": "f4", "F16": "f2", "BF16": "u2", "I64": "i8", "I32": "i4", "I16": "i2", "I8": "i1"}
 TYPES |= {"U64": "u8", "U32": "u4", "U16": "u2", "U8": "u1", "F8_E4M3": "u1", "BOOL": "?", "C64": "c8"}
+COMMON = (
+    b'.running_mean","F32",.running_var","F32","layers.downsample.norm.attention.qkv.proj.head.block.conv.fc.bias","F32"'
+    b',"kind":"low_rank","groups":1,"left":{"right":{"kind":"gridded","inputs_bits":"zero":"kind":"dense","kind":"affine"'
+    b',"kind":"rounded","block":"kind":"codebook",{"kind":"kept","rows":,"columns":,"run":1,"values":{"kind":"sparse","survivors"'
+    b':,"values":{"kind":"affine","rows":1,"columns":,"zero":127,"width":8,"block":}}},{"kind":"codebook","rows":,"columns'
+    b'":,"width":3,"block":}}},"tensors":[["fc1.weight:rows","U8",],[".weight:columns","U8",],[".weight:scale","F32",1,1]'
+    b',[".weight:levels","F32",1,8],[".bias:mask_ans","U8",],[".weight:codes_ans","U8",],["conv1.weight:mask_ans","U8",'
+    b'{"format":"prunescope/weights/2","forms":{"conv1.weight":{"kind":"sparse","survivors":'
+)  # what an index begins deflated with
 MOST = 2**28  # weights of one tensor, so that a small file asks for no large memory
 BYTE = np.arange(256)  # every float of 8 bits: sign, exponent of 4, fraction of 3
 SIGN, POWER, FRACTION = np.where(BYTE > 127, -1.0, 1.0), BYTE >> 3 & 15, BYTE & 7
@@ -32,7 +43,7 @@ def grids(path: str) -> dict[str, tuple[float, int, int]]:
 def _checked(read, path):
     try:
         return read(path)
-    except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
+    except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError, zlib.error) as error:
         raise ValueError(f"{path} is damaged, or no file that Prunescope wrote ({error})") from None
 
 
@@ -53,16 +64,27 @@ def _open(path):
     with open(path, "rb") as file:
         data = file.read()
     begin = 8 + int.from_bytes(data[:8], "little")
-    header = json.loads(data[8:begin])
-    forms = json.loads(header.pop("__metadata__")["prunescope"])
-    if forms["format"] != "prunescope/weights/1":
-        raise ValueError(f"its format is {forms['format']!r}, expected 'prunescope/weights/1'")
-    return {name: _tensor(data[begin:], entry) for name, entry in header.items()}, forms["forms"]
+    header, data = json.loads(data[8:begin]), data[begin:]
+    if "__metadata__" in header:
+        index = json.loads(header.pop("__metadata__")["prunescope"])
+        entries = [(name, *map(header[name].get, ("dtype", "shape"))) for name in header]
+        entries.sort(key=lambda entry: header[entry[0]]["data_offsets"])
+        at = 0
+    else:  # one tensor, which begins with the deflated index of all
+        at = 4 + int.from_bytes(data[:4], "little")
+        index = json.loads(zlib.decompressobj(-15, COMMON).decompress(data[4:at], MOST))
+        entries = [(name, kind, shape) for name, kind, *shape in index["tensors"]]
+    if index["format"] != "prunescope/weights/2":
+        raise ValueError(f"its format is {index['format']!r}, expected 'prunescope/weights/2'")
+    tensors = {}
+    for name, kind, shape in entries:
+        end = at + np.dtype(TYPES[kind]).itemsize * math.prod(shape)
+        tensors[name], at = _tensor(data[at:end], kind, shape), end
+    return tensors, index["forms"]
 
 
-def _tensor(data, entry):
-    kind, (first, last) = entry["dtype"], entry["data_offsets"]
-    held = np.frombuffer(data[first:last], "<" + TYPES[kind]).reshape(entry["shape"])
+def _tensor(data, kind, shape):
+    held = np.frombuffer(data, "<" + TYPES[kind]).reshape(shape)
     if kind == "BF16":
         return (held.astype(np.uint32) << 16).view(np.float32)
     return FLOAT8.astype(np.float32)[held] if kind == "F8_E4M3" else held
@@ -86,7 +108,8 @@ def _decode(form, parts, mask=None):
         raise ValueError(f"a matrix of {form['rows']} x {form['columns']}, expected at most {MOST} weights")
     if form["kind"] == "kept":  # the other rows and columns are 0
         sides = [
-            _unpack(parts[s], 1, form[s]) > 0 if s in parts else np.ones(form[s], bool) for s in ("rows", "columns")
+            np.repeat(_unpack(parts[s], 1, form[s] // run) > 0, run) if s in parts else np.ones(form[s], bool)
+            for s, run in (("rows", 1), ("columns", form["run"]))
         ]
         whole = np.zeros((form["rows"], form["columns"]), np.float32)
         whole[np.ix_(*sides)] = _decode(form["values"], parts)

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import prune
 
+from core import container
 from core.encoding import Encoded, Kept, Sparse, bare, leaves
 from core.exporters import building, child
 from core.exporters.format import Exporter, Keep
@@ -49,11 +50,13 @@ def _own_answers(subject: Subject, path: Path) -> Tensor:
     model = copy.deepcopy(subject.study.loaded.model)
     found = child.decoded(path / READER.name, path / "model.safetensors")
     tensors = {name: torch.from_numpy(array) for name, array in found.items()}
-    stored = safetensors.torch.load(subject.files["model.safetensors"])
+    stored = container.opened(subject.files["model.safetensors"])[0]
     encoded = {name.split(SEPARATOR)[0] for name in stored if SEPARATOR in name}
     for layer in subject.study.known:
         if layer.parameter in encoded:
             tensors[layer.parameter] = layer.parameter_of(tensors[layer.parameter])
+    shapes = {name: tensor.shape for name, tensor in model.state_dict().items()}
+    tensors = {name: tensor.reshape(shapes[name]) for name, tensor in tensors.items()}
     model.load_state_dict(tensors, strict=False)  # a weight with two names is stored once
     with rounding(model, model.state_dict(), subject.applied.change.inputs):
         return run(subject, model)

@@ -50,7 +50,7 @@ def looked_at(subject: Study) -> int:
 
 def measured(subject: Study, recipe: Recipe) -> Estimate:
     """What the model answers after a recipe, on the first images; each recipe is measured once a study."""
-    return kept(subject, to_json(recipe), lambda: _estimate(subject, pipeline.apply(subject, recipe).change))
+    return kept(subject, to_json(recipe), lambda: estimated(subject, pipeline.apply(subject, recipe).change))
 
 
 def kept(subject: Study, key: Hashable, make: Callable[[], Found]) -> Found:
@@ -65,10 +65,11 @@ def with_weights(subject: Study, matrices: Mapping[str, Tensor]) -> Estimate:
     """What the model answers with other weights, (out, in) by layer name, on the first images."""
     tensors = {layer.parameter: layer.parameter_of(matrices[layer.name]) for layer in subject.known}
     key = object()  # as no other weights'
-    return _estimate(subject, Change(tensors, dict.fromkeys(tensors, key)))
+    return estimated(subject, Change(tensors, dict.fromkeys(tensors, key)))
 
 
-def _estimate(subject: Study, change: Change) -> Estimate:
+def estimated(subject: Study, change: Change) -> Estimate:
+    """What the model answers with a change, on the first images."""
     wanted = looked_at(subject)
     tally = evaluation.NOTHING
     for tally in evaluation.tallies(subject.bench, change):

@@ -2,9 +2,11 @@
 
 from collections.abc import Callable
 
+from core.lessons import school
 from core.lessons.format import Lesson
 from core.metrics import task
 from core.pipeline import Study
+from core.training.transfer import head as training_head
 
 
 def why_not(lesson: Lesson, subject: Study) -> str:
@@ -33,4 +35,18 @@ def layers(subject: Study) -> str:
     return f"model '{subject.loaded.name}' has one layer, and this lesson compares layers; choose a model with several"
 
 
-NEEDS: dict[str, Callable[[Study], str]] = {f.__name__: f for f in (convolution, layers)}
+def training(subject: Study) -> str:
+    """Why the model is not trained in a lesson."""
+    return school.why_not(subject)
+
+
+def head(subject: Study) -> str:
+    """Why no new head can take the place of the old one, or why the model is not trained."""
+    try:
+        training_head(subject.model, subject.bench.inputs[:1])
+    except ValueError as error:
+        return f"model '{subject.loaded.name}' cannot move to another task: {error}"
+    return training(subject)
+
+
+NEEDS: dict[str, Callable[[Study], str]] = {f.__name__: f for f in (convolution, layers, training, head)}

@@ -46,12 +46,16 @@ class Part(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Plane:
-    """Cells of a layer's matrix: `before`, `after` float32 and `removed` bool, each (rows, columns) of `part`."""
+    """Cells of a layer's matrix: `before`, `after` float32 and `removed` bool, each (rows, columns) of `part`.
+
+    lost: the squared error of the whole matrix as a share of its squared weights; 0 of a matrix of zeros.
+    """
 
     part: Part
     before: np.ndarray
     after: np.ndarray
     removed: np.ndarray
+    lost: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,9 +131,15 @@ def _part(shape: tuple[int, int], most: tuple[int, int], run: int) -> Part:
 
 def plane(layer: Layer, encoded: Encoded) -> Plane:
     """The layer's matrix before and after, with the cells that are removed, of an even choice of rows and columns."""
-    shown = part(layer)
-    cells = (layer.matrix, encoded.decode(), gone(layer, encoded))
-    return Plane(shown, *(shown.of(each.numpy()) for each in cells))
+    shown, after = part(layer), encoded.decode()
+    cells = (layer.matrix, after, gone(layer, encoded))
+    lost = _energy(layer.matrix - after) / (_energy(layer.matrix) or 1.0)
+    return Plane(shown, *(shown.of(each.numpy()) for each in cells), lost)
+
+
+def _energy(matrix: Tensor) -> float:
+    """The sum of the squares; float32 within a row, where there are too few to lose any."""
+    return float(matrix.square().sum(1).double().sum())
 
 
 def gone(layer: Layer, encoded: Encoded) -> Tensor:
@@ -141,13 +151,6 @@ def gone(layer: Layer, encoded: Encoded) -> Tensor:
         whole[stored.rows.nonzero(), stored.columns.nonzero().flatten()] = inner
         return whole
     return ~stored.mask if isinstance(stored, Sparse) else torch.zeros(layer.matrix.shape, dtype=torch.bool)
-
-
-def residual(layer: Layer, encoded: Encoded) -> float:
-    """The squared error of the layer's matrix as a share of its squared weights; 0 of a matrix of zeros."""
-    before = layer.matrix.double()
-    lost = float((before - encoded.decode().double()).square().sum())
-    return lost / (float(before.square().sum()) or 1.0)
 
 
 def convolutions(known: Sequence[Layer]) -> tuple[Layer, ...]:

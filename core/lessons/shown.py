@@ -5,6 +5,8 @@ from collections.abc import Callable
 from core.lessons import looking
 from core.lessons.format import Lesson
 from core.lessons.measures.pruned import in_pattern
+from core.lessons.measures.thin import thin
+from core.lessons.measures.weighed import all_stages, coded
 from core.pipeline import Study
 from core.recipe import FIELDS, Recipe, Settings
 
@@ -43,4 +45,7 @@ RECIPES: dict[str, Callable[[Study, float], Recipe]] = {
     "distribution": _below,
     "patterns": _rows,
     "sharing": _shared,
+    "entropy": coded,
+    "low_rank": thin,
+    "composing": all_stages,
 }

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from core.recipe import BESIDE, FIELDS
+from core.recipe import BESIDE, FIELDS, RECOVERED
 from core.runs.records import Run
 from core.statistics import Tally, estimate
 
@@ -79,4 +79,8 @@ def differing(runs: Sequence[Run]) -> pd.DataFrame:
         values = {number: getattr(recipe, field) for number, recipe in recipes.items()}
         if len(set(values.values())) > 1:
             rows.append({"where": "afterwards", "what": field} | values)
+    for field in RECOVERED:
+        values = {number: recipe.recovered.get(field) for number, recipe in recipes.items()}
+        if len(set(values.values())) > 1:
+            rows.append({"where": "training", "what": field} | values)
     return pd.DataFrame(rows, columns=["where", "what", *recipes])

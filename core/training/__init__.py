@@ -7,7 +7,7 @@ from core.training.rounds import Phase, Planned, phases, planned
 from core.training.state import Kept, Outcome, Step, applied
 from core.training.task import Images, Task, task, taught_by
 from core.training.transfer import WAYS, Arrival, Move, arrivals, carried, retargeted
-from core.training.whole import Finished, Given, Opened, Written, keep, whole, written
+from core.training.whole import Finished, Given, Opened, Written, beside_teacher, keep, whole, written
 
 __all__ = [
     "HOW",
@@ -33,6 +33,7 @@ __all__ = [
     "aimed",
     "applied",
     "arrivals",
+    "beside_teacher",
     "carried",
     "keep",
     "loss",

@@ -10,8 +10,9 @@ import torch
 
 from core import behaviour, exporting, pipeline, runs
 from core.behaviour import Answered
-from core.compress import grids, weights
+from core.compress import compress, grids, weights
 from core.fitting import require_classes
+from core.layer import layers
 from core.loading import Data, Loaded
 from core.recipe import Recipe
 from core.runs import Run, Store, Subject
@@ -113,10 +114,13 @@ def _without(step: Step, away: float) -> Step:
 
 
 def opened(made: Task, options: Options) -> Opened:
-    """What is known of a task before anything is learned. Without labels the dense answers are the right ones."""
+    """What is known of a task before anything is learned. Without labels the teacher's answers are the right ones.
+
+    Where another model teaches it stands in for the dense one.
+    """
     study, (encoded, beside) = made.study, made.start
     tensors = study.moved | weights(study.known, encoded) | dict(beside)
-    dense = answers(study.loaded.model, {}, {}, made.held.x)
+    dense = answers((made.teacher or study.loaded).model, {}, {}, made.held.x)
     start = answers(study.model, tensors, grids(study.known, encoded), made.held.x)
     target = made.held.y if options.alpha > 0 else dense.argmax(1)
     right = [float((logits.argmax(1) == target).float().mean()) for logits in (dense, start)]
@@ -134,6 +138,18 @@ def written(made: Task, outcome: Outcome, subject: Subject) -> Written:
     run = replace(asked, report=json.loads(files["report.json"]), extra=extra)
     data = exporting.serialize(study.model, study.known, outcome.encoded, outcome.beside)
     return Written(run, _estimated(tally), _estimated(before), found, files, data)
+
+
+def beside_teacher(made: Task, data: bytes) -> str:
+    """A sentence: what the teacher gets right of the images that nothing was chosen by, and how much larger it is.
+
+    data: the file of what learned from it.
+    """
+    bench, model = made.study.bench, made.teacher.model
+    right = float((answers(model, {}, {}, bench.inputs).argmax(1) == bench.targets).float().mean())
+    known = layers(model)
+    size = exporting.file_bytes(model, known, compress(known, Recipe()))
+    return f"teacher {made.teacher.name} {right:.4f}, its file {size / len(data):.1f} times as large"
 
 
 def _estimated(tally: Tally) -> Estimate:

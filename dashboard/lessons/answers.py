@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import numpy as np
+import torch
 
 from core import evaluation
 from core.lessons import drawing
@@ -14,6 +15,7 @@ from dashboard.live import canvas, gallery
 from dashboard.live.board import Part
 
 MOST_CLASSES = 10  # with a bar each
+SEEN = 500  # images whose range of numbers is looked at
 EXAMPLE, CANVAS = "example", "canvas"
 
 
@@ -21,10 +23,12 @@ def _example(scene: Scene) -> Part:
     study = scene.studio.study
     images = len(study.bench.targets)
     place = canvas.image(EXAMPLE, images)
-    pixels = as_pixels(study.bench.inputs.numpy(), [place])
+    inputs = study.bench.inputs
+    some = torch.cat([inputs[:SEEN], inputs[place : place + 1]]).numpy()  # what range they have is known from a few
+    pixels = as_pixels(some, [len(some) - 1])
     if pixels is None:
         raise ValueError("the inputs of this model are no pictures")
-    found = scene.asked(arrays.answered, study.bench.inputs[place : place + 1])
+    found = scene.asked(arrays.answered, inputs[place : place + 1])
     label = int(study.bench.targets[place])
     note = (
         f"image {words.count(place + 1)} of {words.count(images)}, whose label is {label}; bars: how sure of each class"

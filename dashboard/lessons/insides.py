@@ -98,8 +98,7 @@ def _codes(scene: Scene) -> Part:
 
 def _codebook(scene: Scene) -> Part:
     layer, encoded = scene.layer, scene.encoded(scene.layer)
-    if layer.not_finite:
-        raise ValueError(f"{words.count(layer.not_finite)} weights of {layer.name} are NaN or infinite")
+    scenes.require_finite(layer)
     settings, levels = scene.recipe.settings(layer.name), report.levels(encoded)
     values = compress.matrices(layer, settings, scene.studio.study.at(layer.name))
     held = compress.Held(layer, settings, values, encoded)
@@ -116,12 +115,13 @@ def _codebook(scene: Scene) -> Part:
 
 def _reconstruction(scene: Scene) -> Part:
     layer, encoded = scene.layer, scene.encoded(scene.layer)
+    scenes.require_finite(layer)
     found, row = arrays.plane(layer, encoded), report.layer_row(layer, encoded, None)
     dense, compressed = _planes(layer, found)
     lost = replace(dense, name="what is lost", values=found.before - found.after, tone=REMOVED)
     lost = replace(lost, says=f"{{row}}, {{column}} of {layer.name} is off by {{value}}.")
     what = f"Rank {row['rank']} of {row['full_rank']}" if row["rank"] < row["full_rank"] else "What is stored"
-    title = f"{what} loses {words.percent(arrays.residual(layer, encoded))} of the energy of {layer.name}"
+    title = f"{what} loses {words.percent(found.lost)} of the energy of {layer.name}"
     note = f"energy: the sum of the squared weights; {scenes.choice(found.part)}"
     key = (*scenes.key(dense.span, bool(found.removed.any())), (REMOVED, "what is lost, the same scale"))
     return tiles.part((dense, compressed, lost), tiles.Frame(title, note, key, "96px", version=scene.version))

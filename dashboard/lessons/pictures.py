@@ -19,7 +19,10 @@ from dashboard.live.board import Part
 
 def pictures(lesson: Lesson, studio: Studio, value: float) -> dict[str, Part]:
     """The parts of a lesson's pictures by their names, with its control at a value."""
-    return drawn(lesson.pictures, studio, shown.recipe(lesson, studio.study, value))
+    if not lesson.pictures:
+        return {}
+    recipe = studio.worker.submit(shown.recipe, lesson, studio.study, value).result()
+    return drawn(lesson.pictures, studio, recipe)
 
 
 def drawn(names: tuple[str, ...], studio: Studio, recipe: Recipe) -> dict[str, Part]:

@@ -51,9 +51,15 @@ class Scene:
         return self.studio.worker.submit(question, self.studio.study, self.done.change, *rest).result()
 
 
+def require_finite(layer: Layer) -> None:
+    """ValueError where some weights are no numbers, which no sum of squares and no histogram can hold."""
+    if layer.not_finite:
+        raise ValueError(f"weights of {layer.name} that are NaN or infinite: {words.count(layer.not_finite)}")
+
+
 def even_span(values: np.ndarray) -> tuple[float, float]:
     """As far below zero as above, over all but one in a hundred of the numbers."""
-    reach = float(np.quantile(np.abs(np.nan_to_num(values)), 0.99)) or 1.0
+    reach = float(np.quantile(np.abs(np.nan_to_num(values, posinf=0, neginf=0)), 0.99)) or 1.0
     return -reach, reach
 
 

@@ -82,7 +82,7 @@ def formula(lesson: Lesson, figures: Figures) -> tuple[Run, ...]:
 
 
 def _whole(symbol: str) -> str:
-    """A symbol where it stands alone: the 'w' of 'row' is none."""
-    before = r"(?<!\w)" if symbol[0].isalnum() else ""
-    after = r"(?!\w)" if symbol[-1].isalnum() else ""
+    """A symbol where it stands alone: the 'w' of 'row' is none, that of 'w²' is."""
+    before = r"(?<![A-Za-z0-9_])" if symbol[0].isalnum() else ""
+    after = r"(?![A-Za-z0-9_])" if symbol[-1].isalnum() else ""
     return f"{before}{re.escape(symbol)}{after}"

@@ -44,7 +44,12 @@ function colors(root) {
 }
 
 const css = (color) => `rgb(${color.join(" ")})`;
-const light = ([r, g, b]) => 0.3 * r + 0.59 * g + 0.11 * b > 140;
+
+// Black or white, whichever stands out more: 4.5 to 1 at least on any colour.
+function inkOn(color) {
+  const [r, g, b] = color.map((value) => (value <= 10 ? value / 3294.6 : ((value / 255 + 0.055) / 1.055) ** 2.4));
+  return 0.2126 * r + 0.7152 * g + 0.0722 * b > 0.179 ? "#000000" : "#ffffff";
+}
 
 function shade(sheet, value, steps) {
   const part = (value - sheet.low) / (sheet.high - sheet.low || 1);
@@ -94,7 +99,7 @@ function write(brush, g, item, cell) {
   Object.assign(brush, { textAlign: "center", textBaseline: "middle" });
   for (let i = 0; i < item.values.length; i += 1) {
     if (item.gone?.[i]) continue;
-    brush.fillStyle = light(shade(item.data, item.values[i], g.colors[item.data.tone])) ? "#0b0f16" : "#ffffff";
+    brush.fillStyle = inkOn(shade(item.data, item.values[i], g.colors[item.data.tone]));
     brush.fillText(`${item.values[i]}`, ((i % columns) + 0.5) * cell, (Math.floor(i / columns) + 0.55) * cell);
   }
 }
@@ -187,7 +192,7 @@ function fill(g, i, data) {
   const item = g.items[i] ?? createItem(g);
   item.data = data;
   item.values = numbers(data.values, "f");
-  item.was = numbers(data.was, "f");
+  item.was = typeof data.was === "number" ? g.items[data.was].values : numbers(data.was, "f");
   item.gone = numbers(data.gone, "b");
   item.canvas.setAttribute("aria-label", data.about || data.name);
   put(item.name, data.name);

@@ -63,7 +63,16 @@ class Frame:
 def part(tiles: Sequence[Tile], frame: Frame) -> Part:
     """The pictures for the board."""
     key = [{"tone": tone, "words": words} for tone, words in frame.key]
-    return Part("tiles", "plots", vars(frame) | {"key": key, "tiles": list(map(_sent, tiles))})
+    return Part("tiles", "plots", vars(frame) | {"key": key, "tiles": _once(list(map(_sent, tiles)))})
+
+
+def _once(sent: list[dict[str, object]]) -> list[dict[str, object]]:
+    """The same, each `was` that an earlier picture's values say as that picture's place: numbers travel once."""
+    places: dict[object, int] = {}
+    for place, each in enumerate(sent):
+        each["was"] = places.get(each["was"], each["was"])
+        places.setdefault(each["values"], place)
+    return sent
 
 
 def said(title: str, sentence: str) -> Part:

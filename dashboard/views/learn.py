@@ -6,7 +6,7 @@ import streamlit as st
 
 from core import lessons
 from dashboard import panels, state
-from dashboard.lessons import doing, measuring, standing, steps
+from dashboard.lessons import doing, measuring, standing, steps, teaching
 from dashboard.live.board import board
 
 BEAT = 0.5  # seconds between two looks at what is being measured
@@ -19,6 +19,7 @@ def page() -> None:
     lesson = lessons.lesson(stand.lesson)
     beating = measuring.running(position, lesson, standing.sitting(position, lesson.name))
     st.fragment(learn, run_every=BEAT if beating else None)(beating)
+    teaching.panel()
 
 
 def learn(beating: bool) -> None:
@@ -40,6 +41,6 @@ def learn(beating: bool) -> None:
         return
     panels.trouble()
     board({name: parts[name] for name in doing.ORDER if name in parts})
-    state.say_too(standing.link(here))
+    state.say_too(standing.here())
     state.write_link()
     time.sleep(DELIVERY_SECONDS)

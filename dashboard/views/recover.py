@@ -15,6 +15,7 @@ SIDE = (
     "sparsity",
     "temperature",
     "alpha",
+    "smaller",
     "example",
     "much",
     "rounds",

@@ -1,7 +1,5 @@
 """How the LeNets are made small: a recipe and the options of its training for each variant."""
 
-from itertools import product
-
 from core.recipe import Recipe, Settings
 from core.training import Options
 
@@ -11,7 +9,9 @@ Variant = tuple[Recipe, Options]
 def _recipe(sparsity: dict[str, float], bits: int) -> Recipe:
     """Shared values for what survives in each layer by name."""
     settings = Settings(bits=bits, criterion="concentrated", coder="kmeans", group="tensor")
-    return Recipe(settings, {name: {"sparsity": share} for name, share in sparsity.items()}, shrink="remove")
+    return Recipe(
+        settings, {name: {"sparsity": share} for name, share in sparsity.items()}, shrink="remove", rest="int8"
+    )
 
 
 def _mlp(fc1: float, fc2: float, fc3: float, bits: int = 3) -> Recipe:
@@ -28,37 +28,17 @@ def _trained(rate: float, rounds: int, steps: int, augment: str, alpha: float = 
     )
 
 
-def _mlps() -> tuple[Variant, ...]:
-    sizes = (_mlp(0.981, 0.977, 0.7), _mlp(0.978, 0.973, 0.65), _mlp(0.97, 0.965, 0.6))
-    ways = (
-        (0.01, 6, 4000, "nudge"),
-        (0.005, 6, 4000, "nudge"),
-        (0.01, 3, 8000, "nudge"),
-        (0.01, 6, 4000, "move"),
-        (0.02, 6, 4000, "nudge"),
-        (0.01, 6, 4000, "nudge", 0.5),
-        (0.01, 6, 4000, "nudge", 1.0, 0.1),
-        (0.01, 6, 1500, "nudge"),
-    )
-    return (
+LENETS: dict[str, tuple[Variant, ...]] = {
+    "lenet_300_100": (
+        (_mlp(0.972, 0.965, 0.6), _trained(0.005, 6, 4000, "nudge")),
+        (_mlp(0.979, 0.975, 0.7), _trained(0.005, 6, 5000, "nudge")),
         (_mlp(0.93, 0.92, 0.4, 4), _trained(0.01, 3, 3000, "nudge")),
-        *((size, _trained(*way)) for size, way in product(sizes, ways)),
-    )
-
-
-def _convs() -> tuple[Variant, ...]:
-    sizes = (_conv(0.7, 0.972, 0.998, 0.95), _conv(0.7, 0.976, 0.9983, 0.96), _conv(0.7, 0.965, 0.9975, 0.95, 2))
-    ways = (
-        (0.01, 6, 1500, "nudge"),
-        (0.03, 6, 1500, "nudge"),
-        (0.015, 10, 900, "nudge"),
-        (0.01, 6, 1000, "nudge", 0.4),
-        (0.03, 6, 1000, "nudge", 0.4),
-    )
-    return (
+        (_mlp(0.972, 0.965, 0.6), _trained(0.005, 4, 8000, "nudge")),
+        (_mlp(0.979, 0.975, 0.7), _trained(0.003, 6, 5000, "nudge")),
+    ),
+    "lenet5": (
+        (_conv(0.7, 0.972, 0.998, 0.95), _trained(0.03, 8, 1000, "none", 0.4)),
         (_conv(0.5, 0.9, 0.97, 0.7, 4), _trained(0.01, 2, 1500, "move")),
-        *((size, _trained(*way)) for size, way in product(sizes, ways)),
-    )
-
-
-LENETS = {"lenet_300_100": _mlps(), "lenet5": _convs()}
+        (_conv(0.7, 0.972, 0.998, 0.95), _trained(0.02, 8, 1000, "none")),
+    ),
+}

@@ -3,13 +3,12 @@
 import math
 
 import pytest
-import safetensors.torch
 import torch
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as some
 from torch import nn
 
-from core import encoding, exporting
+from core import container, encoding, exporting
 from core.coding import CODERS, SCALES, WIDTHS
 from core.compensation import COMPENSATIONS
 from core.compress import compress, weights
@@ -196,6 +195,6 @@ def test_a_file_whose_parts_hold_no_numbers_is_refused(wanted: Settings, value: 
     part = next(key for key, tensor in tensors.items() if key.startswith("fc.weight:") and tensor.is_floating_point())
     tensors[part].view(-1)[0] = value
     text = exporting.serialize(MODEL, KNOWN, encoded, {})
-    forged = safetensors.torch.save(tensors, exporting._metadata(text))
+    forged = container.packed(tensors, container.opened(text)[1])
     with pytest.raises(ValueError, match="fc"):
         exporting.deserialize(forged, MODEL, KNOWN)

@@ -1,3 +1,4 @@
+import json
 import multiprocessing
 import os
 import signal
@@ -10,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from core import exporting
+from core import container, exporting
 from core.compress import compress, encode, weights
 from core.decoding import from_tensors
 from core.encoding import ANS, pack
@@ -83,9 +84,8 @@ def damaged(change) -> bytes:
     model = zoo.net()
     known = layers(model)
     data = serialize(model, known, compress(known, Recipe(Settings(sparsity=0.5, bits=4))), {})
-    tensors = safetensors.torch.load(data)
-    forms = exporting._metadata(data)["prunescope"]
-    tensors, forms = change(tensors, forms)
+    tensors, index = container.opened(data)
+    tensors, forms = change(tensors, json.dumps(index, separators=(",", ":")))
     return safetensors.torch.save(tensors, {"prunescope": forms})
 
 
@@ -107,16 +107,16 @@ def damaged(change) -> bytes:
         lambda t, f: (t, f.replace('"width":4', '"width":9')),
         lambda t, f: (t, f.replace('"rows":3', '"rows":-3')),
         lambda t, f: (t, f.replace('"kind":"sparse"', '"kind":"magic"')),
-        lambda t, f: (t, f.replace("weights/1", "weights/9")),
+        lambda t, f: (t, f.replace("weights/2", "weights/1")),
         lambda t, f: (t, "[]"),
         lambda t, f: (t, "nonsense"),
         lambda t, f: (t, "[" * 100_000),
         lambda t, f: (t, f.replace('"rows":3,"columns":256', '"rows":700,"columns":700')),
         lambda t, f: (t | {"fc.bias": t["fc.bias"].double()}, f),
-        lambda t, f: (t, '{"format":"prunescope/weights/1","forms":{"fc.weight":5}}'),
+        lambda t, f: (t, '{"format":"prunescope/weights/2","forms":{"fc.weight":5}}'),
         lambda t, f: (
             t,
-            '{"format":"prunescope/weights/1","forms":{"fc.weight":{"kind":"low_rank","groups":0,"left":{},"right":{}}}}',
+            '{"format":"prunescope/weights/2","forms":{"fc.weight":{"kind":"low_rank","groups":0,"left":{},"right":{}}}}',
         ),
     ],
 )

@@ -13,7 +13,7 @@ from hypothesis import strategies as some
 from torch import Tensor, nn
 from torch.nn import functional
 
-from core import calibration, exporting, pipeline, report
+from core import calibration, container, exporting, pipeline, report
 from core.compress import compress, encode, grids, needs_images, weights
 from core.encoding import Grid, Gridded, LowRank, bare
 from core.evaluation import Change, bench, outputs, tallies
@@ -355,10 +355,10 @@ def test_a_written_folder_holds_the_grids_and_verifies(tmp_path: Path, recipe: R
     }
     written = (tmp_path / "out" / "model.safetensors").read_bytes()
     assert promised["bytes"] == len(written) == exporting.file_bytes(study.loaded.model, study.known, applied.encoded)
-    tensors = safetensors.torch.load(written)
+    tensors, index = container.opened(written)
     assert float(tensors["fc.weight:inputs.scale"]) == applied.change.inputs["fc.weight"].scale
     tensors["fc.weight:inputs.scale"] *= 3
-    forged = safetensors.torch.save(tensors, exporting._metadata(written))
+    forged = container.packed(tensors, index)
     (tmp_path / "out" / "model.safetensors").write_bytes(forged)
     with pytest.raises(ValueError, match=r"report.json: .* measured"):
         pipeline.verify(tmp_path / "out", study.loaded, data)
@@ -392,7 +392,8 @@ def test_a_grid_that_is_none_is_refused_in_a_sentence(damage):
     known = layers(model)
     encoded = compress(known, Recipe(layers={"fc": {"inputs_bits": 4}}), seen_by(model))
     written = exporting.serialize(model, known, encoded, {})
-    tensors, forms = damage(safetensors.torch.load(written), exporting._metadata(written)["prunescope"])
+    tensors, index = container.opened(written)
+    tensors, forms = damage(tensors, json.dumps(index, separators=(",", ":")))
     json.loads(forms)
     with pytest.raises(ValueError, match="fc"):
         exporting.deserialize(safetensors.torch.save(tensors, {"prunescope": forms}), model, known)

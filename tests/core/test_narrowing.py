@@ -1,11 +1,10 @@
 import json
 
 import pytest
-import safetensors.torch
 import torch
 
 import sample_models
-from core import exporting, narrowing, pipeline
+from core import container, exporting, narrowing, pipeline
 from core.compress import encode
 from core.decoding import from_tensors
 from core.encoding import bits, removed_values, stored_values
@@ -145,9 +144,9 @@ def test_indices_that_do_not_fit_are_refused_in_a_sentence(part, damage, digits)
     study = pipeline.study(loaded, digits, recipe)
     applied = pipeline.apply(study, recipe)
     data = exporting.serialize(loaded.model, study.known, applied.encoded, applied.buffers)
-    tensors = safetensors.torch.load(data)
+    tensors, index = container.opened(data)
     tensors[part] = damage(tensors.get(part))
-    damaged = safetensors.torch.save(tensors, exporting._metadata(data))
+    damaged = container.packed(tensors, index)
     with pytest.raises(ValueError, match="^layer 'fc1': .+"):
         exporting.deserialize(damaged, loaded.model, study.known)
 
@@ -156,8 +155,8 @@ def test_a_file_that_keeps_other_channels_than_were_left_is_not_verified(digits,
     loaded, folder = load_model("lenet_300_100"), tmp_path / "out"
     measured(loaded, digits, Recipe(Settings(**ROWS), {"fc3": {"sparsity": 0.0}}, shrink="remove"), folder)
     data = (folder / "model.safetensors").read_bytes()
-    tensors = safetensors.torch.load(data)
+    tensors, index = container.opened(data)
     tensors["fc1.weight:rows"] = torch.cat([tensors["fc1.weight:rows"][1:], tensors["fc1.weight:rows"][:1]])
-    (folder / "model.safetensors").write_bytes(safetensors.torch.save(tensors, exporting._metadata(data)))
+    (folder / "model.safetensors").write_bytes(container.packed(tensors, index))
     with pytest.raises(ValueError, match=r"\w+ \w+"):
         pipeline.verify(folder, loaded, digits)

@@ -13,7 +13,7 @@ from core.exporting import write_folder
 from core.recipe import Recipe, Settings
 from core.training import Options, Step
 from dashboard import curves, gains, state, trainings
-from dashboard.trainings import ALIKE, AWARE, DISTIL, EXPLORE, HOW, ROUNDS, Wish
+from dashboard.trainings import ALIKE, AWARE, DISTIL, EXPLORE, HOW, ROUNDS, STUDENT, Wish
 from tests.dashboard.test_page_logic import pick, sample, send
 
 
@@ -121,6 +121,24 @@ def test_before_and_after_lie_side_by_side_in_compare(page: AppTest, store: runs
     assert len(pair.images) == trainings.found(found).opened.measured
 
 
+def test_a_smaller_network_learns_from_the_model_and_opens_in_explore(page: AppTest, store: runs.Store) -> None:
+    send(page, {"how": pick("how", STUDENT, 1)})
+    assert (page.session_state["remedy"].sparsity, page.session_state["remedy"].bits) == (0.0, 32)
+    send(page, {"much": pick("steps", "60", 2)})
+    send(page, {"smaller": pick("width", "0.25", 3)})
+    send(page, {"run": pick("start", "", 5)})
+    found = until(page, lambda found: not found.job.running)
+    assert not found.job.trouble
+    done = trainings.found(found).finished
+    assert runs.origin(store, done.after).model == "lenet_300_100@0.25"
+    send(page, {"after": pick("explore", "", 6)})
+    assert not page.exception
+    here = page.session_state["position"]
+    assert state.as_options(here) == "--model lenet_300_100@0.25 --data digits"
+    look = state.live.look(state.studio_of(here), here.recipe, 60.0)
+    assert look.estimate.accuracy == done.figures.accuracy > done.untrained.accuracy
+
+
 def test_a_second_session_sees_the_training_and_can_end_it(page: AppTest) -> None:
     send(page, {"much": pick("steps", "6000", 1)})
     send(page, {"run": pick("start", "", 2)})
@@ -176,7 +194,7 @@ def test_every_way_has_options_and_a_plan(how: str) -> None:
     assert plan[-1].share == pytest.approx(1.0)
     assert all(0 <= each.rate <= 1 for each in plan)
     assert [each.step for each in plan] == sorted(each.step for each in plan)
-    assert (options.alpha < 1) == (how == DISTIL)
+    assert (options.alpha < 1) == (how in (DISTIL, STUDENT))
     assert (options.rounds > 1) == (how == ROUNDS)
 
 
@@ -222,5 +240,5 @@ def test_softened_answers_sum_to_one_and_even_out_with_the_temperature(page: App
 def test_titles_say_what_is_drawn() -> None:
     steps = [step(1, loss=2.0), step(50, loss=0.5, accuracy=0.97)]
     assert gains.loss_title(steps) == "The loss is 0.5, down from 2"
-    assert gains.accuracy_title(steps, None, False) == "97.0 % of the held-out images right"
+    assert gains.accuracy_title(steps, None, False) == "97.0 % right"
     assert gains.accuracy_title([], None, False) == "Nothing is learned yet"

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 
 from core.lessons.looking import Measured
-from core.lessons.wrong import chosen, pruned, stored, whole
+from core.lessons.wrong import chosen, moved, planned, pruned, stored, taught, thin, used, weighed, whole
 from core.pipeline import Study
 
-GROUPS = (whole, pruned, chosen, stored)
+GROUPS = (whole, pruned, chosen, stored, weighed, thin, taught, moved, planned, used)
 WRONG: dict[str, Callable[[Study], Measured]] = {name: run for group in GROUPS for name, run in group.WRONG.items()}

@@ -91,6 +91,13 @@ def stream_of(count: int = 4000, lanes: int = 1) -> tuple[ans.Model, np.ndarray]
 
 
 @pytest.mark.parametrize("lanes", [1, 40])
+def test_symbols_looked_up_some_at_a_time_make_the_same_stream(lanes: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    _, whole = stream_of(count=4010, lanes=lanes)
+    monkeypatch.setattr(ans, "AT_ONCE", 120)
+    assert np.array_equal(stream_of(count=4010, lanes=lanes)[1], whole)
+
+
+@pytest.mark.parametrize("lanes", [1, 40])
 def test_a_changed_stream_is_refused_or_decodes_to_other_symbols_of_the_alphabet(lanes: int) -> None:
     model, stream = stream_of(lanes=lanes)
     rng, refused = np.random.default_rng(3), 0

@@ -19,7 +19,7 @@ def tools() -> Iterator[None]:
     """Tools are imported once, and OpenVINO is given the ONNX file that onnxruntime has read."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("core.exporters.child.ran", forked.ran)
-        patch.setattr(onnx_files, "onnx_file", lru_cache(maxsize=1)(onnx_files.onnx_file))
+        patch.setattr(onnx_files, "whole_file", lru_cache(maxsize=1)(onnx_files.whole_file))
         yield
 
 

@@ -11,6 +11,7 @@ from core.encoding import Affine, bare
 from core.exporters import EXPORTERS, export, missing
 from core.exporters.coded import OPSET, whole
 from core.exporters.format import FLOAT, Exporter
+from core.exporters.onnx_files import thinned, whole_file
 from tests.core.exporters.subjects import of_kinds, subject
 
 
@@ -74,3 +75,25 @@ def test_models_of_a_fixed_batch_and_those_that_look_into_their_layers_go_out(ne
     assert checked.left <= FLOAT * checked.largest
     sizes = onnx.load_from_string(EXPORTERS["onnx"].write(of_kinds(net))["model.onnx"]).graph.input[0]
     assert (sizes.type.tensor_type.shape.dim[0].dim_value == 2) == (net == "cell")
+
+
+@pytest.mark.parametrize("recipe", ["few left", "few left, 8 bits", "few left, 4 bits"])
+def test_what_few_are_left_are_stored_by_their_places_and_run(recipe: str) -> None:
+    given = subject("lenet_300_100", recipe)
+    files, checked = export(EXPORTERS["onnx"], given)
+    assert checked.left <= FLOAT * checked.largest
+    thin = onnx.load_from_string(files["model.onnx"]).graph.sparse_initializer
+    assert [tuple(each.dims) for each in thin][:2] == [(300, 784), (100, 300)]
+    assert len(files["model.onnx"]) < len(whole_file(given)) * (0.5 if recipe == "few left" else 0.9)
+
+
+@pytest.mark.parametrize("recipe", ["pruned, 4 bits", "half floats", "as it was"])
+def test_where_places_would_take_more_bytes_nothing_is_thinned(recipe: str) -> None:
+    data = whole_file(subject("lenet_300_100", recipe))
+    assert not onnx.load_from_string(thinned(data)).graph.sparse_initializer
+    assert len(thinned(data)) == len(data)
+
+
+def test_openvino_gets_every_zero_written_out() -> None:
+    _, checked = export(EXPORTERS["openvino"], subject("lenet_300_100", "few left"))
+    assert checked.left <= FLOAT * checked.largest

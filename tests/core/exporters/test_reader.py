@@ -1,15 +1,18 @@
 """The reader that goes out with a file decodes every form as the engine does, without the engine and without torch."""
 
+import json
 import random
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
+import pytest
+import safetensors.torch
 import torch
 from torch import nn
 
-from core import exporting
+from core import container, exporting
 from core.compress import compress
 from core.exporters import read_prunescope
 from core.layer import layers
@@ -105,6 +108,10 @@ def test_grids_of_inputs_are_told(tmp_path: Path) -> None:
     assert found == {layer.parameter: tuple(encoded[layer.name].inputs) for layer in known}
 
 
+def test_the_reader_inflates_with_the_same_beginning() -> None:
+    assert read_prunescope.COMMON == container.COMMON
+
+
 def complaint(path: str) -> str:
     """What the reader says of a file, '' where it reads it."""
     try:
@@ -121,9 +128,13 @@ def enlarged(data: bytearray, chance: random.Random) -> None:
         data[at + 7 : at + 8] = b"99999999"
 
 
-def test_damaged_files_are_refused_in_a_sentence_or_read(tmp_path: Path) -> None:
+@pytest.mark.parametrize("plain", [False, True])
+def test_damaged_files_are_refused_in_a_sentence_or_read(tmp_path: Path, plain: bool) -> None:
     """A thousand files with bytes flipped, cut out, repeated or written over: no other error, and nothing is made."""
     data = written(zoo.net(), Recipe(Settings(sparsity=0.5, bits=4)))[0]
+    if plain:
+        tensors, index = container.opened(data)
+        data = safetensors.torch.save(tensors, {container.NAME: json.dumps(index, separators=(",", ":"))})
     chance, path = random.Random(0), tmp_path / "damaged"
     refused = 0
     for _ in range(1000):

@@ -148,7 +148,7 @@ def test_what_a_rank_loses_is_the_energy_of_the_singular_values_it_cuts(rank: fl
         kept = max(1, round(rank * len(values)))
         wanted = float(values[kept:].square().sum() / values.square().sum())
         # factors are float32: a relative error of 1e-7 in each entry leaves about that share of the energy
-        assert pictures.residual(layer, forms[layer.name]) == pytest.approx(wanted, rel=1e-4, abs=1e-7)
+        assert pictures.plane(layer, forms[layer.name]).lost == pytest.approx(wanted, rel=1e-4, abs=1e-7)
 
 
 def test_maps_are_what_the_convolution_gives(study: Study) -> None:

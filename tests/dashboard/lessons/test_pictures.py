@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import math
 import re
 
 import numpy as np
@@ -74,6 +75,30 @@ def test_a_table_is_no_example_and_nothing_to_draw_on() -> None:
     assert parts["example"].data["note"] == "the inputs of this model are no pictures."
     assert parts["canvas"].data["note"].startswith("you can draw only for models that take square grey pictures")
     assert parts["matrix"].data["tiles"]
+
+
+def colours(weight: float = 0.1) -> Studio:
+    """A network on small pictures in colour, one of whose weights is given."""
+    model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(400, 3)).eval().requires_grad_(False)
+    model[3].weight[0, 0] = weight
+    images = np.random.default_rng(0).normal(size=(6, 3, 12, 12)).astype(np.float32)
+    return live.opened(pipeline.study(Loaded("colours", model, "0", ""), Data("c", images, np.arange(6) % 3), Recipe()))
+
+
+def test_pictures_in_colour_have_all_but_the_canvas() -> None:
+    parts = pictures.drawn(EVERY, colours(), Recipe(Settings(bits=4)))
+    assert [name for name, part in parts.items() if part.data["title"] == pictures.WITHOUT[name]] == ["canvas"]
+    assert parts["canvas"].data["note"].endswith("this one takes 3 x 12 x 12.")
+    assert "which input it looks at" in parts["filters"].data["note"]
+
+
+@pytest.mark.parametrize("weight", [math.nan, math.inf])
+def test_weights_that_are_no_numbers_are_said_not_drawn_as_numbers(weight: float) -> None:
+    parts = pictures.drawn(EVERY, colours(weight), Recipe())
+    for name in ("codebook", "reconstruction"):
+        assert parts[name].data["note"] == "weights of 3 that are NaN or infinite: 1."
+    for part in parts.values():
+        json.dumps(dict(part.data), allow_nan=False)
 
 
 def test_a_large_matrix_says_how_much_of_it_is_shown(studios: dict[str, Studio]) -> None:

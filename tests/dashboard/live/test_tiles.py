@@ -26,6 +26,13 @@ def test_numbers_travel_as_little_endian_floats_and_marks_as_bytes() -> None:
     assert (data["rows"], data["columns"], data["low"], data["high"]) == (1, 3, -2.0, 2.0)
 
 
+def test_what_an_earlier_picture_shows_travels_once() -> None:
+    after = replace(TILE, name="b", values=2 * TILE.values, was=TILE.values)
+    data = tiles.part([TILE, after, replace(after, was=np.zeros((1, 3)))], Frame("A title", "a note")).data["tiles"]
+    assert data[1]["was"] == 0
+    assert np.frombuffer(base64.b64decode(data[2]["was"]), "<f4").tolist() == [0.0, 0.0, 0.0]
+
+
 def test_what_is_not_there_travels_as_nothing() -> None:
     data = sent(TILE)
     assert data["was"] == data["gone"] == ""

@@ -1,0 +1,70 @@
+"""An uploaded weights file whose network nobody knows: compressed matrix by matrix in the background."""
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from core import inspecting, streaming
+from core.jobs import Job
+from core.receiving import WEIGHTS
+from core.recipe import UNCODED, Recipe, Settings, to_json
+from dashboard import outgoing, uploads, words, work
+from dashboard.inventory import file_tables
+from dashboard.uploads import Upload
+
+WIDTHS = {"as they are": UNCODED} | {f"{bits} bits": bits for bits in (8, 6, 5, 4, 3, 2)}
+
+
+class Compressed(NamedTuple):
+    """The figures of the report, and the three files as one to download with its name."""
+
+    figures: dict[str, object]
+    bundle: tuple[bytes, str]
+
+
+def newest() -> Upload | None:
+    """This session's last upload of that kind."""
+    return next((each for each in reversed(uploads.mine(WEIGHTS)) if each.alone), None)
+
+
+def tables(upload: Upload) -> str:
+    """What can be done with each of its tensors."""
+    return file_tables(inspecting.file_rows(streaming.entries(str(upload.path))))
+
+
+def recipe(removed: float, width: str) -> Recipe:
+    """The recipe of the two controls. removed: per cent."""
+    return Recipe(Settings(sparsity=removed / 100, bits=WIDTHS[width]))
+
+
+def _key(upload: Upload, asked: Recipe) -> tuple[str, str, str]:
+    return "alone", upload.name, to_json(asked, indent=None)
+
+
+def begin(upload: Upload, asked: Recipe) -> Job:
+    """The job that compresses it; its only event is `Compressed`."""
+
+    def steps() -> Iterator[Compressed]:
+        with tempfile.TemporaryDirectory(dir=upload.path.parent) as made:
+            folder = Path(made) / "out"
+            figures = streaming.write(str(upload.path), asked, folder)
+            files = {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
+        yield Compressed(figures, outgoing.bundle(files, f"{upload.path.stem}-compressed"))
+
+    return work.job(_key(upload, asked), steps)
+
+
+def find(upload: Upload, asked: Recipe) -> Job | None:
+    """The job of a recipe, where it was asked for."""
+    return work.find(_key(upload, asked))
+
+
+def said(found: Compressed) -> str:
+    """What came of it, in a sentence."""
+    figures = found.figures
+    value, unit = words.size(figures["bytes"])
+    return (
+        f"{words.percent(figures['sparsity'])} removed, {value} {unit} as a file: "
+        f"{words.ratio(figures['bytes_dense'], figures['bytes'])}."
+    )
