@@ -110,7 +110,7 @@ def deserialize(
     ValueError where the bytes are no such file or do not fit the model. Nothing in them is executed.
     """
     tensors, forms = _opened(data)
-    read = {layer: _layer_form(layer, forms.get(layer.parameter), tensors) for layer in known}
+    read = {layer: layer_form(layer, forms.get(layer.parameter), tensors) for layer in known}
     encoded = {layer.name: form for layer, (form, _) in read.items()}
     decoded = {layer.parameter: layer.parameter_of(matrix) for layer, (_, matrix) in read.items()}
     rest = {name: tensor for name, tensor in tensors.items() if SEPARATOR not in name}
@@ -142,7 +142,7 @@ def _opened(data: bytes) -> tuple[dict[str, Tensor], dict[str, object]]:
         raise ValueError(f"not a file that Prunescope wrote ({error})") from None
 
 
-def _layer_form(layer: Layer, form: Mapping | None, tensors: Mapping[str, Tensor]) -> tuple[Encoded, Tensor]:
+def layer_form(layer: Layer, form: Mapping | None, tensors: Mapping[str, Tensor]) -> tuple[Encoded, Tensor]:
     """The layer's encoded form, and the (out, in) matrix that it decodes to."""
     rows, columns = layer.matrix.shape
     if form is None:

@@ -83,9 +83,15 @@ def require_forms(
 
 def read(folder: Path, loaded: Loaded) -> tuple[dict[str, object], Recipe, bytes]:
     """The report, the recipe and the weights of a folder; ValueError where it was made from another model."""
-    for name in FILES:
-        if not (folder / name).is_file():
-            raise ValueError(f"'{folder}' lacks {name}, expected a folder that 'apply' wrote")
+    promised, recipe = said(folder, loaded.name, loaded.sha256)
+    return promised, recipe, (folder / "model.safetensors").read_bytes()
+
+
+def said(folder: Path, name: str, sha256: str) -> tuple[dict[str, object], Recipe]:
+    """The report and the recipe of a folder; ValueError where it was made from another model than that of the hash."""
+    for file in FILES:
+        if not (folder / file).is_file():
+            raise ValueError(f"'{folder}' lacks {file}, expected a folder that 'apply' wrote")
     try:
         promised = json.loads((folder / "report.json").read_bytes())
         known = promised["format"] == report.FORMAT and isinstance(promised["model"]["sha256"], str)
@@ -96,6 +102,6 @@ def read(folder: Path, loaded: Loaded) -> tuple[dict[str, object], Recipe, bytes
         known = False
     if not known:
         raise ValueError(f"'{folder / 'report.json'}' is no report, expected one in format {report.FORMAT!r}")
-    if promised["model"]["sha256"] != loaded.sha256:
-        raise ValueError(f"'{folder}' was made from another model, {promised['model']}, not from '{loaded.name}'")
-    return promised, recipe, (folder / "model.safetensors").read_bytes()
+    if promised["model"]["sha256"] != sha256:
+        raise ValueError(f"'{folder}' was made from another model, {promised['model']}, not from '{name}'")
+    return promised, recipe

@@ -91,7 +91,7 @@ def apply(path: str, recipe: Recipe, folder: Path) -> dict[str, object]:
     One matrix is held at a time. ValueError where the recipe needs images or names a layer that the file lacks.
     """
     listed = entries(path)
-    _check(recipe, [entry for entry in listed if not entry.why])
+    require_alone(recipe, [entry for entry in listed if not entry.why])
     rows, forms = [], {}
     with tempfile.TemporaryDirectory(dir=folder) as parts:
         spool = _Spool(Path(parts))
@@ -100,12 +100,11 @@ def apply(path: str, recipe: Recipe, folder: Path) -> dict[str, object]:
             if encoded is not None:
                 forms[entry.name] = encoded.form()
             if not entry.why:
-                shaped = _shaped(entry)
-                rows.append(report.layer_row(shaped, encoded or Dense(shaped.matrix), None))
+                rows.append(row_of(entry, encoded))
             del encoded  # before the next one is made
         size = _finish(spool, folder / "model.safetensors", {"format": FORMAT, "forms": forms})
-    made = {"name": Path(path).stem, "sha256": _sha256(path)}
-    figures = _report(rows, (size, Path(path).stat().st_size), made)
+    made = {"name": Path(path).stem, "sha256": file_hash(path)}
+    figures = summary(rows, (size, Path(path).stat().st_size), made)
     (folder / "recipe.json").write_text(to_json(recipe), "utf-8")
     (folder / "report.json").write_text(json.dumps(figures, indent=1, allow_nan=False), "utf-8")
     return figures
@@ -113,9 +112,9 @@ def apply(path: str, recipe: Recipe, folder: Path) -> dict[str, object]:
 
 def _added(spool: "_Spool", path: str, entry: Entry, recipe: Recipe) -> Encoded | None:
     """Adds an entry's tensors to the spool; its encoded form where it has one."""
-    encoded = None if entry.why else _encoded(path, entry, recipe)
+    encoded = None if entry.why else encoded_of(path, entry, recipe)
     if encoded is None:
-        _add(spool, entry.name, _tensor(path, entry))
+        _add(spool, entry.name, tensor_of(path, entry))
         return None
     for part, values in encoded.tensors().items():
         _add(spool, f"{entry.name}{SEPARATOR}{part}", values)
@@ -138,8 +137,9 @@ def write(path: str, recipe: Recipe, folder: Path) -> dict[str, object]:
     return figures
 
 
-def _check(recipe: Recipe, known: list[Entry]) -> None:
-    check(recipe, tuple(map(_shaped, known)))
+def require_alone(recipe: Recipe, known: list[Entry]) -> None:
+    """ValueError where a recipe needs images, or the network, or names a layer that is not among the known."""
+    check(recipe, tuple(map(shaped, known)))
     if any(map(needs_images, (recipe.default, *map(recipe.settings, recipe.layers)))):
         raise ValueError(f"recipe: its settings need calibration images; {UNMEASURED}")
     asked = [name for name in BESIDE if getattr(recipe, name) != "keep"]
@@ -147,15 +147,15 @@ def _check(recipe: Recipe, known: list[Entry]) -> None:
         raise ValueError(f"recipe: {asked[0]} needs the network, which a weights file alone is not; leave it at 'keep'")
 
 
-def _tensor(path: str, entry: Entry) -> Tensor:
+def tensor_of(path: str, entry: Entry) -> Tensor:
     """The file is opened anew for each, so that no more than its pages stay in memory."""
     with safetensors.safe_open(path, "pt") as file:
         return file.get_tensor(entry.name)
 
 
-def _encoded(path: str, entry: Entry, recipe: Recipe) -> Encoded | None:
+def encoded_of(path: str, entry: Entry, recipe: Recipe) -> Encoded | None:
     """The encoded form, None where the matrix is as it was. The weights themselves are let go."""
-    layer = Layer(entry.layer, entry.name, "Weight", _tensor(path, entry), 1)
+    layer = Layer(entry.layer, entry.name, "Weight", tensor_of(path, entry), 1)
     settings = recipe.settings(entry.layer)
     if settings == Settings():
         return None
@@ -163,17 +163,25 @@ def _encoded(path: str, entry: Entry, recipe: Recipe) -> Encoded | None:
     return None if unchanged(layer, encoded) else encoded
 
 
-def _shaped(entry: Entry) -> Layer:
+def shaped(entry: Entry) -> Layer:
     """The layer without its weights."""
     return Layer(entry.layer, entry.name, "Weight", torch.empty(entry.shape, device="meta"), 1)
 
 
-def _sha256(path: str) -> str:
+def row_of(entry: Entry, encoded: Encoded | None) -> report.Row:
+    """The matrix's row of the report. encoded: None where it is as it was."""
+    layer = shaped(entry)
+    return report.layer_row(layer, encoded or Dense(layer.matrix), None)
+
+
+def file_hash(path: str) -> str:
+    """sha256 of a file's bytes."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _report(rows: list[report.Row], sizes: tuple[int, int], made: Mapping[str, str]) -> dict[str, object]:
+def summary(rows: list[report.Row], sizes: tuple[int, int], made: Mapping[str, str]) -> dict[str, object]:
+    """What the report says. sizes: bytes of the written and of the dense file. made: name and sha256 of the latter."""
     written, dense = sizes
     return {
         "format": report.FORMAT,

@@ -66,6 +66,7 @@ FLOORS = {
     "core.slabs": 6,
     "core.sources": 3,
     "core.streaming": 7,
+    "core.rereading": 8,
     "core.inspecting": 8,
     "core.receiving": 8,
     "core.promises": 7,

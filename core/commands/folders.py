@@ -6,7 +6,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from core import behaviour, narrowing, pipeline, report, runs, streaming
+from core import behaviour, narrowing, pipeline, report, rereading, runs, streaming
 from core.commands import given, texts
 from core.metrics import task
 from core.recipe import Recipe, from_json
@@ -102,6 +102,12 @@ def _wiring(study: pipeline.Study, applied: pipeline.Applied) -> str:
 
 def verify(options: argparse.Namespace) -> str:
     """Decode a folder that `apply` or the dashboard wrote, measure it again and hold every figure of its report."""
+    if not options.weights and not options.data and streaming.is_alone(options.model):
+        promised = rereading.verify(Path(options.folder), options.model)
+        return (
+            f"verified: every matrix decodes as its recipe asks, {promised['bytes']} bytes, "
+            f"every figure of report.json holds; {streaming.UNMEASURED}"
+        )
     loaded = given.model(options)
     promised = pipeline.verify(Path(options.folder), loaded, given.data(options, loaded), given.calibration(options))
     metric = promised.get("metric")

@@ -11,6 +11,7 @@ from core.lessons import looking
 from core.pipeline import Study
 from core.recipe import Recipe, to_json
 from core.training import Images, Kept, Options, Task, applied, recover
+from core.training.trainee import answers
 
 STEPS = 30
 BATCH = 64
@@ -50,6 +51,14 @@ def why_not(subject: Study) -> str:
 def trained(subject: Study, recipe: Recipe, options: Options = USUAL) -> Trained:
     """The model made good after a recipe; each training is made once a study."""
     return looking.kept(subject, ("trained", to_json(recipe), options), lambda: _trained(subject, recipe, options))
+
+
+def untrained(subject: Study, recipe: Recipe) -> float:
+    """Percent right of the images that choose, after a recipe and without any training."""
+    change = pipeline.apply(subject, recipe).change
+    held = images(subject)[1]
+    found = answers(subject.model, change.tensors, change.inputs, held.x)
+    return 100 * float((found.argmax(1) == held.y).float().mean())
 
 
 def trained_unheld(subject: Study, recipe: Recipe) -> Trained:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import numpy as np
 import pandas as pd
 
 from core.lessons.format import Plot
@@ -20,13 +21,13 @@ class Look(NamedTuple):
 
     color: str
     dash: str
-    words: str
+    words: tuple[str, str]
 
 
 LOOKS = (
-    Look(COMPRESSED, "solid", "blue, solid"),
-    Look(DENSE, "dash", "grey, dashed"),
-    Look(REMOVED, "dot", "orange, dotted"),
+    Look(COMPRESSED, "solid", ("blue", "solid")),
+    Look(DENSE, "dash", ("grey", "dashed")),
+    Look(REMOVED, "dot", ("orange", "dotted")),
 )
 
 
@@ -42,6 +43,11 @@ def figure(table: pd.DataFrame, plot: Plot, here: float | None = None) -> Figure
     return KINDS[plot.kind](table, plot, here)
 
 
+def counts(plot: Plot, label: str) -> bool:
+    """Whether what a control of that label sets is what lies across the plot."""
+    return plot.x_label.partition(",")[0].strip().lower() == label.strip().lower()
+
+
 def series(table: pd.DataFrame, plot: Plot) -> list[str]:
     """The names of a plot's series, in the order of the table."""
     return [str(name) for name in table[plot.series].unique()] if plot.series else []
@@ -49,13 +55,14 @@ def series(table: pd.DataFrame, plot: Plot) -> list[str]:
 
 def key(table: pd.DataFrame, plot: Plot) -> str:
     """Which series is which, in words; '' where there is one."""
-    names = series(table, plot)
-    return "; ".join(f"{look_of(i).words}: {name}" for i, name in enumerate(names)) if len(names) > 1 else ""
+    names, lines = series(table, plot), plot.kind == "line"
+    told = [(", ".join(look_of(i, name).words[: 1 + lines]), name) for i, name in enumerate(names)]
+    return "; ".join(f"{look}: {name}" for look, name in told) if len(names) > 1 else ""
 
 
-def look_of(place: int) -> Look:
-    """How the series of a place is drawn."""
-    return LOOKS[place % len(LOOKS)]
+def look_of(place: int, name: str) -> Look:
+    """How the series of a place is drawn: what is dense or removed in its own colour."""
+    return LOOKS[MEANT.get(name, place % len(LOOKS))]
 
 
 def _groups(table: pd.DataFrame, plot: Plot) -> list[tuple[str, pd.DataFrame]]:
@@ -85,7 +92,7 @@ def _places(column: pd.Series) -> tuple[list[float], dict]:
 def _scatter(table: pd.DataFrame, plot: Plot, here: float | None) -> Figure:
     places, axis = _places(table[plot.x])
     placed = table.assign(_at=places)
-    data = [_trace(group, plot, (name, look_of(i))) for i, (name, group) in enumerate(_groups(placed, plot))]
+    data = [_trace(group, plot, (name, look_of(i, name))) for i, (name, group) in enumerate(_groups(placed, plot))]
     data += [_ring(group, plot, here) for _, group in _groups(placed, plot)[:1] if here is not None]
     axes = {
         "xaxis": titled(plot.x_label, *_span(places, ""), nticks=7, **axis),
@@ -128,29 +135,74 @@ def _ring(group: pd.DataFrame, plot: Plot, here: float) -> dict:
 
 
 def _bars(table: pd.DataFrame, plot: Plot, here: float | None) -> Figure:
+    """A bar a name, or, of many numbers, the outline of a histogram."""
+    if table[plot.x].nunique() > NAMED and pd.api.types.is_numeric_dtype(table[plot.x]):
+        return _outlines(table, plot)
     kept = table.nlargest(NAMED, plot.y) if len(table) > NAMED else table
-    names = [str(name) if not isinstance(name, float) else f"{name:g}" for name in kept[plot.x]]
-    if plot.series:
-        names = [f"{name}, {of}" for name, of in zip(names, kept[plot.series], strict=True)]
-    lengths = plain(kept[plot.y])
-    low, high = _span([0.0, *lengths], "")
-    data = [
-        {
-            "type": "bar",
-            "orientation": "h",
-            "x": lengths,
-            "y": names,
-            "marker": {"color": COMPRESSED},
-            "text": [_said(row, plot, "") for _, row in kept.iterrows()],
-            "textposition": "none",
-            **SENTENCE,
-        }
-    ]
+    data = [_bar(group, plot, (name, look_of(i, name))) for i, (name, group) in enumerate(_groups(kept, plot))]
+    low, high = _span([0.0, *kept[plot.y]], plot.y_label)
     axes = {
-        "xaxis": titled(plot.y_label, min(0.0, low) if min(lengths) < 0 else 0.0, high, nticks=6),
+        "xaxis": titled(plot.y_label, low if kept[plot.y].min() < 0 else 0.0, high, nticks=6),
         "yaxis": {"autorange": "reversed", "ticks": "", "automargin": True, "type": "category"},
     }
     return drawn(f"lesson {plot.x} {plot.y}", data, axes, barmode="stack", bargap=0.3)
 
 
+def _bar(group: pd.DataFrame, plot: Plot, how: tuple[str, Look]) -> dict:
+    name, look = how
+    called = [f"{each:g}" if isinstance(each, float) else f"{each}" for each in group[plot.x]]
+    return {
+        "type": "bar",
+        "orientation": "h",
+        "x": plain(group[plot.y]),
+        "y": [f"{each}, {name}" if name else each for each in called],
+        "marker": {"color": look.color},
+        "text": [_said(row, plot, name) for _, row in group.iterrows()],
+        "textposition": "none",
+        **SENTENCE,
+    }
+
+
+def _outlines(table: pd.DataFrame, plot: Plot) -> Figure:
+    """Each series as one filled outline over the places of its bins."""
+    groups = _groups(table.sort_values(plot.x, kind="stable"), plot)
+    data = [_outline(group, plot, look_of(i, name)) for i, (name, group) in enumerate(groups)]
+    data += [_points(group, plot, name) for name, group in groups]
+    axes = {
+        "xaxis": titled(plot.x_label, *_span(list(table[plot.x]), ""), nticks=7),
+        "yaxis": titled(plot.y_label, *_span([0.0, *table[plot.y]], plot.y_label), nticks=6),
+    }
+    return drawn(f"lesson {plot.x} {plot.y}", data, axes)
+
+
+def _outline(group: pd.DataFrame, plot: Plot, look: Look) -> dict:
+    at, heights = group[plot.x].to_numpy(), group[plot.y].to_numpy()
+    half = float(np.diff(at).min()) / 2 if len(at) > 1 else 0.5
+    return {
+        "type": "scatter",
+        "x": plain(np.stack([at - half, at + half], 1).ravel()),
+        "y": plain(np.repeat(heights, 2)),
+        "mode": "lines",
+        "line": {"width": 0.5, "color": look.color},
+        "fill": "tozeroy",
+        "fillcolor": look.color,
+        "hoverinfo": "skip",
+    }
+
+
+def _points(group: pd.DataFrame, plot: Plot, name: str) -> dict:
+    """Invisible points that say what is in the bins with anything in them."""
+    seen = group[group[plot.y] != 0]
+    return {
+        "type": "scatter",
+        "x": plain(seen[plot.x]),
+        "y": plain(seen[plot.y]),
+        "mode": "markers",
+        "marker": {"size": 8, "opacity": 0, "color": COMPRESSED},
+        "text": [_said(row, plot, name) for _, row in seen.iterrows()],
+        **SENTENCE,
+    }
+
+
+MEANT = {"dense": 1, "as trained": 1, "goes": 2, "removed": 2}  # series whose colour says what they are
 KINDS = {"line": _scatter, "points": _scatter, "bars": _bars}

@@ -13,6 +13,8 @@ from dashboard import offers, state, work
 from dashboard.lessons.standing import Sitting
 from dashboard.state import Position
 
+WRONG = "wrong"
+
 
 class Found(NamedTuple):
     """start: what a prediction is held against. now: with the control where it stands. Both None until measured."""
@@ -47,12 +49,6 @@ def at(studio: Studio, name: str, value: float) -> Measured:
     return studio.worker.submit(lessons.measured, lessons.lesson(name), studio.study, value).result()
 
 
-@lru_cache(maxsize=32)
-def ran_wrong(studio: Studio, name: str) -> Measured:
-    """What the usual tutorial's version comes to."""
-    return studio.worker.submit(lessons.ran_wrong, lessons.lesson(name), studio.study).result()
-
-
 def found(position: Position, lesson: Lesson, sitting: Sitting) -> Found:
     """What has been measured of what a sitting asked for; starts what has not."""
     if sitting.guess is None:
@@ -64,7 +60,22 @@ def found(position: Position, lesson: Lesson, sitting: Sitting) -> Found:
     return Found(start, start if sitting.value is None else at(studio, lesson.name, sitting.value))
 
 
-def _key(position: Position, lesson: Lesson, value: float | None) -> tuple:
+def wrong(position: Position, lesson: Lesson, sitting: Sitting) -> Found:
+    """What the usual tutorial's version comes to, once it was asked for."""
+    if not sitting.ran:
+        return Found()
+    if lesson.slow:
+        job = _job(position, lesson, WRONG)
+        return Found(now=_result(job), running=job.running, trouble=_trouble(job))
+    return Found(now=_ran_wrong(studio_of(position), lesson.name))
+
+
+@lru_cache(maxsize=32)
+def _ran_wrong(studio: Studio, name: str) -> Measured:
+    return studio.worker.submit(lessons.ran_wrong, lessons.lesson(name), studio.study).result()
+
+
+def _key(position: Position, lesson: Lesson, value: float | str | None) -> tuple:
     weights = offers.arguments().weights if position.model == offers.arguments().model else None
     return "lesson", position.model, weights, position.data, lesson.name, value
 
@@ -86,24 +97,25 @@ def _trouble(job: Job) -> str:
     return job.trouble[0] if job.trouble else ""
 
 
-def _job(position: Position, lesson: Lesson, value: float | None) -> Job:
-    """The job of a lesson; one that has failed is not tried again by itself."""
+def _job(position: Position, lesson: Lesson, value: float | str | None) -> Job:
+    """The job of a lesson, or of its WRONG version; one that has failed is not tried again by itself."""
     key, studio = _key(position, lesson, value), studio_of(position)
     known = work.find(key)
     if known is not None and not known.stopping.is_set():
         return known
 
     def steps() -> Iterator[Measured]:
-        yield lessons.measured(lesson, live.apart(studio), value)
+        study = live.apart(studio)
+        yield lessons.ran_wrong(lesson, study) if value == WRONG else lessons.measured(lesson, study, value)
 
     return work.job(key, steps)
 
 
 def running(position: Position, lesson: Lesson, sitting: Sitting) -> bool:
     """Whether something is being measured for a sitting."""
-    keys = {_key(position, lesson, value) for value in (None, sitting.value)}
-    known = [job for key in keys if (job := work.find(key))]
-    return sitting.guess is not None and any(job.running and not job.stopping.is_set() for job in known)
+    asked = {None, sitting.value} if sitting.guess is not None else set()
+    jobs_asked = [work.find(_key(position, lesson, each)) for each in (*asked, *([WRONG] if sitting.ran else []))]
+    return any(job is not None and job.running and not job.stopping.is_set() for job in jobs_asked)
 
 
 def cancel(position: Position, lesson: Lesson, sitting: Sitting) -> None:

@@ -151,9 +151,10 @@ def plot(on: Scene, found: Found) -> Part:
     table = found.now.table
     here = slider.text(scale(on), shown(on))
     title = f"{scale(on).label}: {here}{_answered(on, found.now)}"
-    under = f"measured on {found.now.figures['images']:,} images"
+    under = f"{found.now.figures['model']}, answers counted on {found.now.figures['images']:,} images"
     note = "; ".join(each for each in (under, drawing.key(table, labels)) if each)
-    return chart.part(drawing.figure(table, labels, shown(on)), drawing.card(title, note, f"{on.subject} {here}"))
+    at = shown(on) if drawing.counts(labels, scale(on).label) else None
+    return chart.part(drawing.figure(table, labels, at), drawing.card(title, note, f"{on.subject} {here}"))
 
 
 def _answered(on: Scene, now: Measured) -> str:
@@ -205,8 +206,12 @@ def mistake(on: Scene) -> Part:
         Block("h2", (Run("What the usual tutorial gets wrong"),)),
         Block("p", telling.runs(wrong.says), "taught"),
     ]
-    if on.sitting.ran:
-        blocks.append(Block("p", telling.runs(wrong.what, measuring.ran_wrong(on.studio, on.lesson.name).figures)))
+    ran = measuring.wrong(on.position, on.lesson, on.sitting)
+    if ran.now is not None:
+        blocks.append(Block("p", telling.runs(wrong.what, ran.now.figures)))
+    elif ran.running or ran.trouble:
+        said = f"This could not be run: {ran.trouble}." if ran.trouble else "Running it in the background …"
+        blocks.append(Block("p", (Run(said),), "soft"))
     return prose.part(blocks)
 
 

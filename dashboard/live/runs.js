@@ -8,12 +8,13 @@ function runOf({ text, kind, meaning }) {
   if (!kind) return document.createTextNode(text);
   const made = document.createElement(TAGS[kind]);
   made.textContent = text;
-  if (made.localName === "button") Object.assign(made, { type: "button", className: `ps-${kind}` });
+  if (STOPS.has(kind)) Object.assign(made, { tabIndex: 0, role: "button", className: `ps-${kind}` });
   if (meaning) made.dataset.meaning = meaning;
   return made;
 }
 
-const TAGS = { code: "code", em: "em", term: "button", again: "span", symbol: "button" };
+const TAGS = { code: "code", em: "em", term: "span", again: "span", symbol: "span" };
+const STOPS = new Set(["term", "symbol"]); // of the Tab key; spans, because a button would not break as words do
 
 // What stays the same is left alone, and with it the focus.
 function fillRuns(node, runs) {

@@ -32,9 +32,9 @@ def learn(beating: bool) -> None:
             st.rerun()
         on = steps.scene(here, stand)
         found = measuring.found(here, on.lesson, on.sitting)
-        if found.running != beating:
-            st.rerun()
         parts = doing.parts(on, stand, found) | doing.control(on, reading, 1e3 * (time.perf_counter() - start))
+        if measuring.running(here, on.lesson, on.sitting) != beating:
+            st.rerun()
     except (ValueError, OSError) as error:
         state.complain(f"{error}.")
         panels.trouble()

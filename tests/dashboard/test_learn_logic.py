@@ -114,6 +114,23 @@ def test_the_ring_stands_where_the_control_stands() -> None:
     assert curve["x"] == [2.0, 4.0, 8.0]
 
 
+def test_many_numbers_are_drawn_as_a_histogram_and_what_goes_is_orange() -> None:
+    bins = pd.DataFrame({"value": range(20), "weights": 20, "what": "stays"})
+    table = pd.concat([bins, bins.assign(what="goes", weights=[*[0] * 15, *[9] * 5])], ignore_index=True)
+    plot = Plot("bars", "value", "weights", "value", "weights", "what")
+    stays, goes, *said = drawing.figure(table, plot)["data"]
+    assert (stays["fillcolor"], goes["fillcolor"]) == (drawing.COMPRESSED, drawing.REMOVED)
+    assert [len(each["text"]) for each in said] == [20, 5]
+    assert (stays["x"][0], stays["x"][-1]) == (-0.5, 19.5)
+    assert drawing.key(table, plot) == "blue: stays; orange: goes"
+
+
+def test_the_ring_is_for_a_control_that_lies_across_the_plot() -> None:
+    plot = Plot("line", "removed", "right", "weights removed, %", "right")
+    assert drawing.counts(plot, "Weights removed")
+    assert not drawing.counts(plot, "Rounds")
+
+
 def test_series_differ_in_words_too() -> None:
     table = pd.DataFrame({"x": [1, 1], "y": [2, 3], "of": ["size", "chance"]})
     plot = Plot("line", "x", "y", "x", "y", "of")

@@ -22,7 +22,8 @@ def fine_tuning(subject: Study, sparsity: float) -> Measured:
     """Accuracy after pruning, and after a few steps of training in which what was removed stays zero."""
     recipe = Recipe(Settings(sparsity=sparsity))
     before, after = looking.accuracy(subject, recipe), school.trained(subject, recipe)
-    table = pd.DataFrame({"step": (0, after.steps[-1]), "accuracy": (before, after.accuracy)})
+    looks = {0: school.untrained(subject, recipe), **dict(zip(after.steps, after.seen, strict=True))}
+    table = pd.DataFrame({"step": list(looks), "accuracy": list(looks.values())})
     dense = looking.dense(subject)
     figures = {
         "before": before,

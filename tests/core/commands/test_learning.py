@@ -4,6 +4,7 @@ import pytest
 
 from core import lessons as learn
 from core.__main__ import main
+from core.lessons import plans
 
 ON = ["--model", "tests.core.plain:model", "--data", "tests.core.plain:data"]
 
@@ -39,3 +40,19 @@ def test_what_does_not_exist_is_refused_in_a_line(capsys, more, said):
     err = capsys.readouterr().err
     assert said in err
     assert err.count("\n") == 1
+
+
+def test_a_hand_out_is_written_for_the_lessons_of_a_plan(tmp_path, capsys):
+    plan, page = tmp_path / "plan.json", tmp_path / "page.html"
+    plan.write_text(plans.text(plans.Plan(("magnitude", "low_rank"), *ON[1::2])), "utf-8")
+    assert main(["lessons", "--plan", str(plan), "--handout", str(page)]) == 0
+    assert "2 lessons on model" in capsys.readouterr().out
+    text = page.read_text("utf-8")
+    assert text.startswith("<!doctype html>")
+    assert learn.lesson("low_rank").title in text
+    assert learn.lesson("quantization").title not in text
+
+
+def test_a_plan_and_a_lesson_are_not_both_given(tmp_path, capsys):
+    assert main(["lessons", *ON, "--plan", "plan.json", "--lesson", "magnitude"]) == 2
+    assert "expected one of the two" in capsys.readouterr().err

@@ -10,6 +10,7 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.browser import DESK, PHONE, faultless, serving
+from tests.dashboard.contrasting import faint
 
 DEMO = Path(__file__).with_name("pictures_demo.py")
 PATIENCE = 20_000
@@ -21,6 +22,20 @@ COLOURS = """it => {
     const pen = it.getContext('2d'), size = it.width / 64;
     const at = (x, y) => [...pen.getImageData(Math.floor(x), Math.floor(y), 1, 1).data].slice(0, 3);
     return [at(size / 2, size / 2), at(size - 1, 0)];
+}"""
+LEAST_CONTRAST = """it => {
+    const linear = (v) => (v <= 10 ? v / 3294.6 : ((v / 255 + 0.055) / 1.055) ** 2.4);
+    const pen = it.getContext('2d'), size = it.width / 16;
+    let least = 21;
+    for (let row = 0; row < 16; row += 1)
+        for (let column = 0; column < 16; column += 1) {
+            const { data } = pen.getImageData(column * size, row * size, size, size), lights = [];
+            for (let i = 0; i < data.length; i += 4)
+                lights.push(0.2126 * linear(data[i]) + 0.7152 * linear(data[i + 1]) + 0.0722 * linear(data[i + 2]));
+            const shade = lights[0], contrast = (l) => (Math.max(l, shade) + 0.05) / (Math.min(l, shade) + 0.05);
+            least = Math.min(least, Math.max(...lights.map(contrast)));
+        }
+    return least;
 }"""
 ORDER = """() => {
     const root = document.querySelector('[data-testid=stBidiComponentIsolated]').shadowRoot;
@@ -269,3 +284,21 @@ def test_a_part_that_becomes_another_kind_is_made_anew_in_its_place(browser: Bro
             assert page.evaluate(ORDER) == before
         stroke(page, SEVEN)
         answered(page, "7")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_all_that_is_read_stands_out_in_both_themes(scheme: str, browser: Browser, pictures: str) -> None:
+    with faultless(browser, pictures, **DESK, color_scheme=scheme) as page:
+        stroke(page, SEVEN)
+        answered(page, "7")
+        assert faint(page) == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_numbers_of_codes_stand_out_on_their_shades(scheme: str, browser: Browser, pictures: str) -> None:
+    """Every cell that bears a number holds its shade and pixels of an ink with 4.5 to 1 or more against it."""
+    with faultless(browser, pictures, **DESK, color_scheme=scheme) as page:
+        prune(page, "0")
+        expect(part(page, "codes").locator(".ps-key")).to_have_text("code 0 to 15", timeout=PATIENCE)
+        least = part(page, "codes").locator("canvas").evaluate(LEAST_CONTRAST)
+        assert least >= 4.4  # an edge that the browser smooths has fewer pixels of the full ink

@@ -1,0 +1,173 @@
+"""The Model view and what names models and data on the page, without a browser."""
+
+import io
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import safetensors.torch
+from streamlit.testing.v1 import AppTest
+
+import sample_models
+from core import receiving, sources
+from core.datasets import load_data
+from core.receiving import DATA, RECIPE, WEIGHTS
+from core.recipe import Recipe, Settings, to_json
+from dashboard import inventory, offers, state, uploads, words
+from dashboard.state import Position
+from dashboard.uploads import Upload
+
+PLACES = {WEIGHTS: 0, DATA: 1, RECIPE: 2}
+
+
+def script() -> None:
+    """The position and the view alone."""
+    from dashboard import panels
+    from dashboard.views import model
+
+    if panels.standing():
+        model.page()
+
+
+@pytest.fixture
+def page() -> AppTest:
+    at = AppTest.from_function(script, default_timeout=60).run()
+    assert not at.exception
+    return at
+
+
+@pytest.fixture
+def command_line(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """What stands behind `--`; empty at first."""
+    monkeypatch.setattr(sys, "argv", ["app.py"])
+    offers.arguments.cache_clear()
+    yield sys.argv
+    offers.arguments.cache_clear()
+
+
+def archive(images: int) -> bytes:
+    data, file = load_data("digits"), io.BytesIO()
+    np.savez(file, x=data.inputs[:images], y=data.targets[:images])
+    return file.getvalue()
+
+
+def hand(at: AppTest, kind: str, name: str, content: bytes) -> AppTest:
+    at.file_uploader[PLACES[kind]].upload(name, content, "application/octet-stream")
+    at.run()
+    assert not at.exception
+    return at
+
+
+def own_weights(factor: float) -> bytes:
+    state_dict = sample_models.load("lenet_300_100").state_dict()
+    return safetensors.torch.save({name: factor * tensor for name, tensor in state_dict.items()})
+
+
+def test_data_are_prepared_and_measured_as_python_m_core_does(command_line: list[str]) -> None:
+    command_line += ["--model", "lenet_300_100", "--preprocess", "mean=0.25", "std=2", "--metric", "top5"]
+    command_line += ["--device", "cpu"]
+    found = offers.load_data("digits")
+    assert np.array_equal(found.inputs, load_data("digits", {"mean": "0.25", "std": "2"}).inputs)
+    assert found.metric == sources.metric_of(sources.Sources("", metric="top5"))
+    assert np.array_equal(offers.load_data("small_digits").inputs, load_data("small_digits").inputs)
+    assert offers.load_model("lenet_300_100").device == "cpu"
+    said = offers.as_options(("lenet_300_100", None), "digits")
+    assert said == ("--model lenet_300_100 --data digits --preprocess mean=0.25 std=2 --metric top5 --device cpu")
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (["--device", "abacus"], "device is 'abacus', expected one of cpu"),
+        (["--preprocess", "mean"], "preprocess: 'mean' is no setting"),
+        (["--metric", "luck"], "metric 'luck' is none of top1"),
+    ],
+)
+def test_an_impossible_option_is_one_sentence_on_the_page(command_line: list[str], given: list[str], said: str) -> None:
+    command_line += ["--model", "digits_cnn", *given]
+    state.studio.clear()
+    try:
+        at = AppTest.from_function(script, default_timeout=60).run()
+        assert not at.exception
+        assert [said in error.value for error in at.error] == [True]
+    finally:
+        state.studio.clear()
+
+
+def test_weights_keep_the_recipe_and_undo_takes_them_away(page: AppTest) -> None:
+    hand(page, RECIPE, "r.json", to_json(Recipe(Settings(sparsity=0.5))).encode())
+    before = page.session_state["position"]
+    assert before.recipe == Recipe(Settings(sparsity=0.5))
+    state_dict = sample_models.load("digits_cnn").state_dict()
+    hand(page, WEIGHTS, "mine.safetensors", safetensors.torch.save(dict(state_dict)))
+    here = page.session_state["position"]
+    assert (here.recipe, here.data) == (before.recipe, before.data)
+    assert uploads.short(here.model) == "mine.safetensors"
+    assert page.session_state["history"][-1] == before
+    assert uploads.linked(here.model) == "upload:mine.safetensors"
+
+
+def test_a_session_keeps_three_uploads_of_a_kind_and_not_the_one_it_stands_at_goes(page: AppTest) -> None:
+    for number in range(5):
+        hand(page, WEIGHTS, f"w{number}.safetensors", own_weights(1 + number / 10))
+        assert page.session_state["position"].model.endswith(f"w{number}.safetensors")
+    kept = [each for each in page.session_state["uploads"] if each.name in uploads.KNOWN]
+    assert len(kept) == uploads.EACH
+    assert kept[-1].title == "w4.safetensors"
+    assert all(each.path.exists() for each in kept)
+    assert not list(kept[0].path.parents[1].glob("*/w0.safetensors"))
+
+
+def test_another_session_has_no_upload_of_this_one(page: AppTest) -> None:
+    hand(page, DATA, "mine.npz", archive(300))
+    name = page.session_state["position"].data
+    other = AppTest.from_function(script, default_timeout=60)
+    other.query_params["data"] = name
+    other.run()
+    assert not other.exception
+    assert "uploaded into the page that made the link" in other.error[0].value
+    assert name not in [option for box in other.selectbox for option in box.options]
+
+
+def test_the_images_of_all_pages_together_are_bounded(page: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(uploads, "ALL", 1000)
+    hand(page, DATA, "mine.npz", archive(300))
+    assert "the uploads of all open pages take" in page.error[0].value
+    assert page.session_state["position"].data == "digits"
+
+
+def test_typed_preparation_is_carried_out_and_told_to_the_command_line(page: AppTest) -> None:
+    page.text_input[0].set_value("mean=0.5 std=2").run()
+    hand(page, DATA, "mine.npz", archive(300))
+    here = page.session_state["position"]
+    plain = load_data("digits").inputs[:300]
+    assert np.allclose(offers.load_data(here.data).inputs, (plain - 0.5) / 2, atol=1e-6)  # float32 of two orders
+    assert "--data mine.npz --preprocess mean=0.5 std=2" in offers.as_options(("digits_cnn", None), here.data)
+    page.text_input[0].set_value("mean").run()
+    hand(page, DATA, "other.npz", archive(300))
+    assert words.plain("preprocess: 'mean' is no setting") in page.error[0].value
+
+
+def test_names_of_a_stranger_s_file_are_text_in_tables_and_sentences() -> None:
+    rows = [{"name": "<img src=x onerror=alert(1)>", "kind": "F32", "shape": "1x2", "weights": 2, "can": ["pruned"]}]
+    assert "<img" not in inventory.file_tables((rows, [{"name": "<b>", "shape": "1", "why": "<i>"}]))
+    upload = Upload("upload:1:x", WEIGHTS, Path("x.safetensors"), alone=True, why="![a](http://far/b.png) <b>")
+    said = inventory.alone(upload)
+    assert "![" not in said
+    assert "](" not in said
+    assert " <b>" not in said
+
+
+def test_a_gone_upload_is_a_sentence() -> None:
+    with pytest.raises(ValueError, match=r"'w.pt' was uploaded and is gone, upload it again"):
+        offers.load_model("upload:0123:w.pt")
+    with pytest.raises(ValueError, match="gone"):
+        state.studio_of(Position("digits_cnn", "upload:0123:w.npz", Recipe()))
+
+
+def test_the_page_states_the_limits_that_are_held(page: AppTest) -> None:
+    labels = [each.label for each in page.file_uploader]
+    for kind, label in zip(PLACES, labels, strict=True):
+        assert f"{receiving.LIMITS[kind] // receiving.MB} MB at most" in label
