@@ -5,9 +5,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from core import behaviour, pipeline, runs
+from core import behaviour, exporting, pipeline, runs
 from core.live import Studio
 from core.loading import Data, Loaded
+from core.pipeline import Applied, Study
+from core.recipe import Recipe
 from core.runs import Run, Store
 from core.statistics import Tally
 
@@ -46,7 +48,15 @@ def keeping(studio: Studio, run: Run, store: Store) -> Iterator[float | Kept]:
         yield tally.images / len(study.bench.targets)
     files = work(pipeline.files, study, run.recipe, applied, tally).result()
     measured = replace(run, report=json.loads(files["report.json"]))
-    yield Kept(runs.record(store, measured, behaviour.joined(parts)))
+    kept = {} if study.trained is None else {runs.WEIGHTS: work(_weights, study, run.recipe, applied).result()}
+    yield Kept(runs.record(store, measured, behaviour.joined(parts), kept))
+
+
+def _weights(study: Study, recipe: Recipe, applied: Applied) -> bytes:
+    """What the run's weights are read from again; ValueError where the model itself became smaller."""
+    if applied.small is not None:
+        raise ValueError("channels of a trained model were removed from its shape, export it instead")
+    return exporting.serialize(study.model, study.known, pipeline.encoded_by(study, recipe), applied.buffers)
 
 
 def all_kept(store: Store, on: On, wanted: Sequence[Run]) -> Iterator[int]:

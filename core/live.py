@@ -186,6 +186,11 @@ class Done(NamedTuple):
 def _compressed(studio: Studio, recipe: Recipe) -> Done:
     study = studio.study
     compress.check(recipe, study.known)
+    if recipe.recovered.get("by") and study.trained is None:
+        raise ValueError(
+            "recipe: it was recovered by training, and the weights are not here; open its run in Compare, or take "
+            "'recovered' out of it"
+        )
     _check_patience(studio, recipe)
     coded = {layer.name: studio.encoders[layer.name](recipe.settings(layer.name)) for layer in study.known}
     encoded = {name: each.encoded for name, each in coded.items()}

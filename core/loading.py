@@ -100,12 +100,12 @@ def load_weights(path: str) -> dict[str, Tensor]:
     reader = safetensors.torch.load_file if path.endswith(".safetensors") else _checkpoint
     try:
         state = reader(path)
-    except pickle.UnpicklingError:
-        raise ValueError(
-            f"weights '{path}': a pickle that holds more than tensors could run code and is not read; "
-            "save model.state_dict() as safetensors"
-        ) from None
     except Exception as error:  # a broken file makes the readers raise almost anything
+        if isinstance(error, pickle.UnpicklingError) or "weights_only" in f"{error}":
+            raise ValueError(
+                f"weights '{path}': a pickle that holds more than tensors could run code and is not read; "
+                "save model.state_dict() as safetensors"
+            ) from None
         line = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise ValueError(f"weights '{path}' cannot be read ({line}); save model.state_dict() as safetensors") from None
     if not isinstance(state, Mapping) or not all(isinstance(tensor, Tensor) for tensor in state.values()):

@@ -13,6 +13,7 @@ from core.encoding import Encoded
 from core.exporting import FORMAT, SEPARATOR, layer_form
 from core.promises import require, said
 from core.recipe import Recipe
+from core.slabs import ROWS
 from core.streaming import Entry
 
 SLACK = 1e-3  # of the squared error: another processor sums in another order
@@ -52,7 +53,7 @@ def _head(path: Path) -> tuple[Mapping[str, object], list[str]]:
             said_of = json.loads((file.metadata() or {})["prunescope"])
             names = list(file.keys())
         if said_of["format"] != FORMAT:
-            raise ValueError(f"its format is {said_of['format']!r}, expected {FORMAT!r}")
+            raise ValueError(f"'{path}': its format is {said_of['format']!r}, expected {FORMAT!r}")
         return dict(said_of["forms"]), names
     except (safetensors.SafetensorError, KeyError, TypeError, RecursionError, json.JSONDecodeError) as error:
         raise ValueError(f"'{path}' is not a file that Prunescope wrote ({error})") from None
@@ -69,23 +70,35 @@ def _encoded(
     """The form that a tensor has in the written file, None where it is as it was; ValueError where it should not."""
     (path, recipe), (form, held) = made, found
     asked = None if entry.why else streaming.encoded_of(path, entry, recipe)
-    if (asked is None) != (form is None):
-        raise ValueError(f"layer '{entry.layer}': model.safetensors holds it in another form than recipe.json asks for")
     own = streaming.tensor_of(path, entry)
+    if (asked is None) != (form is None):
+        raise _otherwise(entry)
     if asked is None:
         if held.keys() != {entry.name} or not _same(held[entry.name], own):
             raise ValueError(f"{entry.name} in model.safetensors is not as it was, expected it unchanged")
         return None
+    wanted, fresh = asked.form(), _error(asked.decode(), own)
+    del asked  # before the next one is made
     encoded, matrix = layer_form(streaming.shaped(entry), form, held)
-    if encoded.form() != asked.form():
-        raise ValueError(f"layer '{entry.layer}': model.safetensors holds it in another form than recipe.json asks for")
-    weight = own.reshape(matrix.shape).float()
-    error, fresh = (float((each - weight).double().square().sum()) for each in (matrix, asked.decode()))
+    if encoded.form() != wanted:
+        raise _otherwise(entry)
+    error = _error(matrix, own)
     if not error <= fresh * (1 + SLACK):
         raise ValueError(
             f"layer '{entry.layer}': its squared error is {error:.6g}, expected {fresh:.6g} as its recipe leaves it"
         )
     return encoded
+
+
+def _otherwise(entry: Entry) -> ValueError:
+    return ValueError(f"layer '{entry.layer}': model.safetensors holds it in another form than recipe.json asks for")
+
+
+def _error(matrix: Tensor, own: Tensor) -> float:
+    """The sum of squared differences, some rows at a time."""
+    rows = max(1, ROWS // matrix.shape[1])
+    pairs = zip(matrix.split(rows), own.reshape(matrix.shape).split(rows), strict=True)
+    return sum(float((one - other.float()).double().square().sum()) for one, other in pairs)
 
 
 def _same(one: Tensor, other: Tensor) -> bool:

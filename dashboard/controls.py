@@ -32,7 +32,7 @@ BESIDE_NAMES = {
     "batchnorm": {"keep": "norms kept", "recalibrate": "norms recalibrated"},
     "shrink": {"keep": "channels kept", "remove": "channels shrunk"},
     "equalize": {"keep": "ranges kept", "ranges": "ranges equalized"},
-    "rest": {name: "biases: 32-bit float" if name == "keep" else f"biases: {name}" for name in REST},
+    "rest": {"keep": "rest: 32-bit"} | {name: f"rest: {name}" for name in REST[1:]},
 }
 INPUTS_NAMES = {str(bits): f"inputs: {bits} bits" for bits in INPUTS_BITS[:-1]} | {str(UNCODED): "inputs: 32-bit"}
 SCALE_NAMES = {"range": "whole range", "percentile": "99.9th percentile", "squared_error": "least squared error"}

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from core.recipe import Recipe
-from core.training import Finished, Opened, Planned, Step
+from core.training import Finished, Opened, Planned, Step, Way
 from dashboard import findings, words
 
 NOTHING = "Start trains the compressed network in the background"
@@ -15,7 +15,9 @@ OF_ENTROPY = "the least that a lossless coder can spend on what is stored"
 
 
 def asked(recipe: Recipe) -> str:
-    """What the network is to be when it is trained."""
+    """What the network is to be when it is trained; nothing is asked of a smaller one."""
+    if recipe == Recipe():
+        return "a smaller network, nothing removed"
     return "; ".join(findings.layers(recipe)) if recipe.layers else f"all layers {findings.settings(recipe.default)}"
 
 
@@ -83,9 +85,33 @@ def plan_titles(steps: Sequence[Planned], sparsity: float) -> dict[str, str]:
     at_once = steps[0].share == steps[-1].share
     removed = f"{much} go at once and stay removed" if at_once else f"In the end {much} are removed"
     return {
-        "share": removed if sparsity else "No weight is removed: codes are learned",
+        "share": removed if sparsity else "No weight is removed",
         "rate": f"{words.count(steps[-1].step)} steps of learning are planned",
     }
+
+
+def ways_title(ways: Sequence[Way], count: int) -> str:
+    """The finding of the ways to another task. count: of all ways."""
+    if not ways:
+        return "No way has ended yet"
+    best = max(ways, key=lambda way: way.accuracy)
+    said = f"Best so far, {len(ways)} of {count} ways" if len(ways) < count else "Best of all ways"
+    return f"{said}: {best.name}, {words.percent(best.accuracy)} right"
+
+
+def ways_note(ways: Sequence[Way], task: str) -> str:
+    """What the table of ways holds."""
+    many = f"{words.count(ways[0].images)} images" if ways else "images"
+    return f"on {many} of {task} that nothing was learned or chosen by; the new last layer stays whole"
+
+
+def way_cells(way: Way) -> tuple[str, ...]:
+    """A row of that table."""
+    figures = (words.percent(way.accuracy), words.percent(way.sparsity), findings.size(way.bytes))
+    return way.name, *figures, words.count(way.steps)
+
+
+WAYS_HEAD = ("way", "right", "weights removed", "file", "steps")
 
 
 def softened_title(label: int, soft: Sequence[float], temperature: float) -> str:

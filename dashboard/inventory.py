@@ -14,13 +14,14 @@ from dashboard.uploads import Upload
 MOST = 500  # rows of a table
 HEAD = {
     "name": "layer",
-    "kind": "kind",
-    "shape": "shape",
+    "can": "what can be done with it",
     "weights": "weights",
     "macs": "multiplications an image",
-    "can": "what can be done with it",
+    "shape": "shape",
+    "kind": "kind",
 }
-LEFT = {"name": "tensor", "shape": "shape", "why": "why it stays as it is"}
+LEFT = {"name": "tensor", "why": "why it stays as it is", "shape": "shape"}
+SIDES = {"weights": "ps-number", "macs": "ps-number", "can": "ps-told", "why": "ps-told"}
 DEEDS = {
     "pruned": "pruned (weights removed)",
     "quantized": "quantized (fewer bits a weight)",
@@ -100,7 +101,7 @@ def _cell(value: object) -> str:
 
 
 def _side(name: str) -> str:
-    return " class='ps-number'" if name in ("weights", "macs") else ""
+    return f" class='{SIDES[name]}'" if name in SIDES else ""
 
 
 def alone(upload: Upload) -> str:

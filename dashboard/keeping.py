@@ -75,7 +75,20 @@ def _subject_soon(position: Position) -> Subject | None:
 
 def run_of(position: Position) -> Run:
     """The run of a position's recipe before it is measured."""
-    return runs.asked(subject(position), _bare(position.recipe))
+    return _asked(subject(position), position)
+
+
+def _asked(known: Subject, position: Position) -> Run:
+    number = runs.number_of(position.model)
+    if number is None:
+        return runs.asked(known, _bare(position.recipe))
+    return runs.further(store(), number, known, _bare(position.recipe))
+
+
+def recipe_of(position: Position) -> Recipe:
+    """The position's recipe, which says how the model was trained where it was."""
+    trained = state.studio_of(position).study.trained
+    return position.recipe if trained is None else replace(position.recipe, recovered=trained.recipe.recovered)
 
 
 def _bare(recipe: Recipe) -> Recipe:
@@ -106,7 +119,8 @@ def inputs(position: Position) -> np.ndarray:
 
 def begin(position: Position, run: Run) -> Job:
     """Measure a run on the position's model and data in the background, and keep it."""
-    kept, studio = store(), state.studio_of(replace(base(position), recipe=run.recipe))
+    there = position if run.recipe.recovered else base(position)
+    kept, studio = store(), state.studio_of(replace(there, recipe=run.recipe))
     job = work.job(_key(position, run.recipe, fresh=True), lambda: keeping.keeping(studio, run, kept))
     _going().append(job)
     return job
@@ -122,7 +136,7 @@ def _study(where: tuple[str, str | None, str], run: Run) -> Study:
 
 def _key(position: Position, recipe: Recipe, fresh: bool = False) -> tuple:
     """Of the last job that keeps the recipe, or of the next: a run may be deleted and measured again."""
-    turn, head = 0, ("keep", *place(position), to_json(_bare(recipe), indent=None))
+    turn, head = 0, ("keep", *place(position), position.model, to_json(_bare(recipe), indent=None))
     while (job := work.find((*head, turn + 1))) and not (fresh and job.running):
         turn += 1
     return (*head, turn + 1 if fresh else turn)
@@ -171,18 +185,17 @@ def share(job: Job) -> float:
 
 def button(position: Position, looked: Look) -> Button:
     """What the button that keeps a position's run says; it can be pressed once all images are measured."""
-    number = runs.number_of(position.model)
-    if number is not None:  # a training's outcome is kept as it ends, with its weights
-        kept = state.studio_of(position).study.trained.whole(position.recipe)
-        return Button(f"{KEPT}: {number}" if kept else KEEP, False)
-    job = job_of(position, position.recipe)
+    trained = state.studio_of(position).study.trained
+    if trained is not None and trained.whole(position.recipe):  # kept as it ended, with its weights
+        return Button(f"{KEPT}: {runs.number_of(position.model)}", False)
+    job = job_of(position, recipe_of(position))
     if job and job.running:
         return Button(f"Keeping {share(job):.0%}", False)
     if looked.tally.images < looked.total:
         return Button(KEEP, False)
     known = _subject_soon(position)
     try:
-        held = known and keeping.held(store(), runs.asked(known, _bare(position.recipe)))
+        held = known and keeping.held(store(), _asked(known, position))
     except ValueError:
         return Button(KEEP, True)  # pressing it says what is wrong
     return Button(f"{KEPT}: {held.number}" if held else KEEP, not held)

@@ -2,13 +2,13 @@
 
 from core.live import Studio
 from core.recipe import Recipe
-from core.training import planned
+from core.training import WAYS, planned
 from dashboard import curves, findings, gains, state, trainings, words
-from dashboard.live import chart, progress, readout, tiles
+from dashboard.live import chart, progress, readout, sheet, tiles
 from dashboard.live.board import Part
 from dashboard.live.row import Item
 from dashboard.live.tiles import Tile
-from dashboard.trainings import HOW, STUDENT, Example, Found, Training
+from dashboard.trainings import HOW, STUDENT, TRANSFER, Example, Found, Training
 
 CARD = {"height": "calc((100vh - 52px - 3 * 16px) / 2)", "phone": "280px"}
 UNKNOWN = "–"
@@ -17,6 +17,8 @@ PLANNED = {"share": "weights removed (%)", "rate": "learning rate (%)"}
 
 def figures(studio: Studio, training: Training | None, found: Found) -> Part:
     """The two large figures: the result once it is measured, else the best look so far."""
+    if training is not None and training.wish.how == TRANSFER:
+        return _of_ways(studio, training, found)
     shown, best = found.finished, found.best
     value, unit = words.size(shown.sizes[0]) if shown else (UNKNOWN, "kB")
     size, dense_unit = words.size(studio.dense_bytes)
@@ -32,6 +34,28 @@ def figures(studio: Studio, training: Training | None, found: Found) -> Part:
             file=value,
             file_unit=unit,
             ratio=words.ratio(shown.sizes[1], shown.sizes[0]) if shown else "",
+            removed=f"{words.percent(best.sparsity)} removed" if best else "",
+            dense=f"dense {size} {dense_unit}",
+            version=_version(training, found),
+        )
+    )
+
+
+def _of_ways(studio: Studio, training: Training, found: Found) -> Part:
+    """The same of the best way to another task so far."""
+    best = max(found.ways, key=lambda way: way.accuracy, default=None)
+    value, unit = words.size(best.bytes) if best else (UNKNOWN, "kB")
+    images, (size, dense_unit) = best.images if best else 0, words.size(studio.dense_bytes)
+    return readout.part(
+        readout.Readout(
+            accuracy=f"{100 * best.accuracy:.1f}" if best else UNKNOWN,
+            interval="",
+            drop=best.name if best else "no way has ended",
+            images=images,
+            images_all=images,
+            file=value,
+            file_unit=unit,
+            ratio=words.ratio(studio.dense_bytes, best.bytes) if best else "",
             removed=f"{words.percent(best.sparsity)} removed" if best else "",
             dense=f"dense {size} {dense_unit}",
             version=_version(training, found),
@@ -57,6 +81,11 @@ def bar(training: Training | None, found: Found) -> Part:
     if not job.running:
         trouble = f"It ended early: {job.trouble[0].rstrip('.')}." if job.trouble else ""
         return progress.part(progress.Progress("training", 1.0 if last else 0.0, "Ended", trouble=trouble))
+    if training.wish.how == TRANSFER and last:
+        way = list(WAYS)[min(len(found.ways), len(WAYS) - 1)]
+        number = f"way {min(len(found.ways) + 1, len(WAYS))} of {len(WAYS)}"
+        share = len(found.ways) / len(WAYS)
+        return progress.part(progress.Progress("training", share, f"{way}: {gains.doing(last)}", number))
     if last is None:
         return progress.part(progress.Progress("training", 0.0, "The model and its images are read"))
     if training.enough.is_set() or last.share == 1:
@@ -79,6 +108,9 @@ def plots(studio: Studio, training: Training | None, found: Found) -> dict[str, 
     """The curves, or what is planned before there are any; where the dense model teaches, its softened answers too."""
     if training is None:
         return _planned(studio)
+    if training.wish.how == TRANSFER:
+        title, note = gains.ways_title(found.ways, len(WAYS)), gains.ways_note(found.ways, training.wish.task)
+        return {"ways": sheet.part([*map(gains.way_cells, found.ways)], sheet.Frame(title, note, gains.WAYS_HEAD))}
     steps, version = found.steps, _version(training, found)
     taught = training.options.alpha == 0
     levels = (("dense", 100 * found.opened.dense), ("before", 100 * found.opened.before)) if found.opened else ()

@@ -13,13 +13,14 @@ from dashboard.live import row, slider
 from dashboard.live.board import Part
 from dashboard.live.row import Item
 from dashboard.live.slider import Scale
-from dashboard.trainings import ALIKE, EXPLORE, HOW, STUDENT, Found, Training, Wish
+from dashboard.trainings import ALIKE, EXPLORE, HOW, STUDENT, TRANSFER, Found, Training, Wish
 
 STEPS = {60: "60 steps: a look", 200: "200 steps", 600: "600 steps", 2000: "2,000 steps", 6000: "6,000 steps"}
 BITS = {UNCODED: "no codes", 8: "8 bits", 4: "4 bits", 3: "3 bits", 2: "2 bits", 1: "1 bit"}
 COUNTS = {3: "3 rounds", 5: "5 rounds", 10: "10 rounds"}
 SCHEDULE_WORDS = {"one_shot": "all at once", "linear": "as much each", "cubic": "much at first"}
 REWIND_WORDS = {"none": "go on", "rate": "rate again", "weights": "weights again"}
+TASKS = {"small_digits": "to scikit-learn's digits", "high_digits": "to the digits 5 to 9"}
 FACTORS = (0.75, 0.5, 0.25, 0.125, 1)
 FIRST_OF = {trainings.AWARE: trainings.CODED, STUDENT: {"sparsity": 0.0, "bits": UNCODED}}
 SOURCES = {EXPLORE: "Explore's recipe", ALIKE: "All layers alike"}
@@ -86,6 +87,8 @@ def _of_the_way(wished: Wish) -> dict[str, tuple[Item, ...]]:
     if "temperature" in fields:
         example = {"example": (Item("button", "another", "Another image as the example"),)}
         return example | (_smaller(wished) if wished.how == STUDENT else {})
+    if wished.how == TRANSFER:
+        return {"smaller": (rows.select("task", "The other task", TASKS, wished.task),)}
     if "rounds" not in fields:
         return {}
     return {
@@ -222,6 +225,7 @@ DEEDS: dict[str, Deed] = {
     "steps": _number,
     "rounds": _number,
     "schedule": _text,
+    "task": _text,
     "rewind": _text,
     "another": _another,
     "width": _factor,

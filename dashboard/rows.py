@@ -22,9 +22,10 @@ def of(studio: Studio, position: Position) -> dict[str, tuple[Item, ...]]:
         "model": models(position),
         "layer": (_layer_item(studio, position),),
         **_of_settings(position),
-        "beside": tuple(_beside_item(name, position) for name in ("bias", "batchnorm", "shrink", "rest")),
+        "beside": tuple(_beside_item(name, position) for name in ("bias", "batchnorm", "shrink")),
         "plot": (
             _beside_item("equalize", position),
+            _beside_item("rest", position),
             select("plot", "What the lower left plot shows", controls.PLOT_NAMES, position.plot),
         ),
         "foot": (
@@ -193,7 +194,7 @@ BESIDE_LABELS = {
     "batchnorm": "Batch norms afterwards",
     "shrink": "Channels that are removed everywhere",
     "equalize": "What comes before all else",
-    "rest": "Biases and norms in the file",
+    "rest": "The rest in the file: biases and norms",
 }
 DEEDS = {
     "model": _model,

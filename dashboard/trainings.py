@@ -2,6 +2,7 @@
 
 import threading
 from collections import OrderedDict
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -12,15 +13,16 @@ import sample_models
 from core import evaluation, jobs, pictures, training
 from core.jobs import Job
 from core.live import Studio
+from core.loading import Data
 from core.recipe import UNCODED, Recipe, Settings, to_json
-from core.training import Aim, Finished, Given, Opened, Options, Step
+from core.training import Aim, Arrival, Finished, Given, Move, Opened, Options, Step, Way
 from core.training.options import FIELDS
 from dashboard import keeping, offers, work
 from dashboard.state import Position
 
 MOST = 6  # trainings kept, with all that they told
 FINE, DISTIL, ROUNDS, MOVEMENT, REGROW, AWARE = "fine", "distil", "rounds", "movement", "regrow", "aware"
-STUDENT = "student"
+STUDENT, TRANSFER = "student", "transfer"
 EXPLORE, ALIKE = "explore", "alike"
 FIRST = {"sparsity": 0.95, "bits": UNCODED}  # what is removed at first where Explore stands dense
 CODED = {"sparsity": 0.0, "bits": 2}  # the same where only codes are learned
@@ -34,7 +36,7 @@ class Wish:
 
     how: one of HOW. what: EXPLORE for the recipe of Explore, ALIKE for sparsity and bits of all layers, '' for the
     first where it does anything. steps: in all. alpha, temperature: of distillation. image: the example. width, depth:
-    factors of a smaller network.
+    factors of a smaller network. task: the data of another task.
     """
 
     how: str = FINE
@@ -50,6 +52,7 @@ class Wish:
     image: int = 0
     width: float = 0.5
     depth: float = 1.0
+    task: str = "small_digits"
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,11 +67,12 @@ class Training:
 
 
 class Found(NamedTuple):
-    """What a training has come to. opened, finished: None before it has."""
+    """What a training has come to. opened, finished: None before it has. ways: to another task, those that ended."""
 
     opened: Opened | None
     steps: tuple[Step, ...]
     finished: Finished | None
+    ways: tuple[Way, ...] = ()
 
     @property
     def best(self) -> Step | None:
@@ -152,12 +156,29 @@ def begin(position: Position, wished: Wish) -> None:
         taught = offers.load_model(*teacher) if teacher else None
         return Given(offers.load_model(model, weights), offers.load_data(data), recipe, options, named, taught)
 
+    def steps() -> Iterator[object]:
+        if wished.how == TRANSFER:
+            return _moved(load(), (offers.load_data(wished.task), enough))
+        return training.whole(load, store, enough.is_set)
+
     key = ("recover", model, weights, data, to_json(recipe, indent=None), options, enough)
-    job = work.job(key, lambda: training.whole(load, store, enough.is_set))
+    job = work.job(key, steps)
     _kept()[place] = Training(wished, recipe, options, job, enough)
     _kept().move_to_end(place)
     while len(_kept()) > MOST:
         end(_kept().popitem(last=False)[1])
+
+
+def _moved(given: Given, where: tuple[Data, threading.Event]) -> Iterator[Step | Way]:
+    """Every look on each way to another task, and where it led. where: the task's data, and what ends it."""
+    new, enough = where
+    for each in training.journeys(Move(given.loaded, given.data, new, given.recipe, given.options)):
+        if isinstance(each, Arrival):
+            yield each.told
+        else:
+            yield each
+        if enough.is_set():
+            return
 
 
 def _depth(wished: Wish, model: str) -> float:
@@ -175,7 +196,8 @@ def found(asked: Training | None) -> Found:
     """What a training has come to by now."""
     events = list(asked.job.events) if asked else []
     steps = tuple(event for event in events if isinstance(event, Step))
-    return Found(_first(events, Opened), steps, _first(events, Finished))
+    ways = tuple(event for event in events if isinstance(event, Way))
+    return Found(_first(events, Opened), steps, _first(events, Finished), ways)
 
 
 def _first(events: list[object], kind: type) -> object:
@@ -207,7 +229,7 @@ def example(studio: Studio, wished: Wish) -> Example:
     return Example(label, *sides, target.tolist(), None if drawn is None or drawn.ndim != 3 else drawn[0])
 
 
-class Way(NamedTuple):
+class How(NamedTuple):
     """A way to train: its words, the options that make it, and the fields of a wish that it asks for."""
 
     words: str
@@ -216,11 +238,12 @@ class Way(NamedTuple):
 
 
 HOW = {
-    FINE: Way("Fine-tune: learn from the labels again", {}),
-    DISTIL: Way("Distil: learn from the dense model", {}, ("alpha", "temperature")),
-    ROUNDS: Way("In rounds: remove a little, learn, again", {}, ("rounds", "schedule", "rewind")),
-    MOVEMENT: Way("Movement: weights that head for 0 go", {"how": "movement"}),
-    REGROW: Way("Regrow: removed weights may come back", {"how": "regrow"}),
-    STUDENT: Way("A smaller network learns from this one", {}, ("alpha", "temperature", "width", "depth")),
-    AWARE: Way("Quantization-aware: learn with few bits", {}),
+    FINE: How("Fine-tune: learn from the labels again", {}),
+    DISTIL: How("Distil: learn from the dense model", {}, ("alpha", "temperature")),
+    ROUNDS: How("In rounds: remove a little, learn, again", {}, ("rounds", "schedule", "rewind")),
+    MOVEMENT: How("Movement: weights that head for 0 go", {"how": "movement"}),
+    REGROW: How("Regrow: removed weights may come back", {"how": "regrow"}),
+    STUDENT: How("A smaller network learns from this one", {}, ("alpha", "temperature", "width", "depth")),
+    TRANSFER: How("Move it to another task, four ways", {}, ("task",)),
+    AWARE: How("Quantization-aware: learn with few bits", {}),
 }

@@ -1,7 +1,7 @@
 """A hand-out to print: sheets to predict on, and behind them what was measured; one HTML file that needs no network."""
 
 import html
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from core import lessons as learn
 from core.lessons import plotting
@@ -28,16 +28,29 @@ blockquote { border-left: 4px solid #6e7781; margin-left: 0; padding-left: 1rem 
 """
 
 
+Section = tuple[str, str]  # of a lesson: its sheet, and what was measured
+
+
 def page(subject: Study, plan: Plan, language: str = "en") -> str:
     """The hand-out of a plan's lessons with the model's own figures, as the text of an HTML file.
 
     Where the plan sets a control, what is shown is measured there; predictions are held against its start.
     """
-    chosen = [learn.lesson(name, language) for name in plan.lessons]
+    return bound(subject, tuple(sections(subject, plan, language)), language)
+
+
+def sections(subject: Study, plan: Plan, language: str = "en") -> Iterator[Section]:
+    """Each lesson of the plan as soon as it is measured, as parts of an HTML page."""
+    for number, name in enumerate(plan.lessons, 1):
+        lesson = learn.lesson(name, language)
+        found = _found(number, lesson, (subject, plan.values.get(name)))
+        yield _sheet(number, lesson, subject), found
+
+
+def bound(subject: Study, made: Sequence[Section], language: str = "en") -> str:
+    """The page of the sections: all sheets first, then all that was measured, then what the words mean."""
     head = f"Lessons on {subject.loaded.name}"
-    sheets = "".join(_sheet(i, lesson, subject) for i, lesson in enumerate(chosen, 1))
-    values = plan.values
-    found = "".join(_found(i, lesson, (subject, values.get(lesson.name))) for i, lesson in enumerate(chosen, 1))
+    sheets, found = ("".join(side) for side in zip(*made, strict=True))
     words = "".join(
         f"<dt>{_plain(term)}</dt><dd>{_marked(meaning, {})}</dd>" for term, meaning in learn.glossary(language).items()
     )

@@ -2,7 +2,7 @@
 
 from core.runs.contrasts import differing, figures, placed
 from core.runs.database import Store, default_path, open_store
-from core.runs.models import WEIGHTS, Origin, model_name, number_of, origin
+from core.runs.models import WEIGHTS, Origin, further, model_name, number_of, origin
 from core.runs.pairs import Pair, answers, dense_of, pair
 from core.runs.records import Run, Subject, asked, described, measured, subject
 from core.runs.shelf import annotate, arrays, delete, files, find, listed, one, record, rename, with_files
@@ -27,6 +27,7 @@ __all__ = [
     "figures",
     "files",
     "find",
+    "further",
     "listed",
     "measured",
     "model_name",

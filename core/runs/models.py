@@ -1,10 +1,12 @@
 """A recovered run as a model: by its name, with the weights that training made."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import NamedTuple
 
 from core.recipe import Recipe
 from core.runs.database import Store
+from core.runs.records import Run, Subject, asked
 from core.runs.shelf import files, one
 
 PREFIX = "recovered: "
@@ -30,6 +32,13 @@ def number_of(name: str) -> int | None:
     digits = name.removeprefix(PREFIX)
     whole = name.startswith(PREFIX) and digits.isascii() and digits.isdigit() and len(digits) < 19  # SQLite's integers
     return int(digits) if whole else None
+
+
+def further(store: Store, number: int, subject: Subject, recipe: Recipe) -> Run:
+    """The run, before it is measured, of a recipe on the weights that the recovered run of a number keeps."""
+    run = one(store, number)
+    trained = replace(recipe, recovered=run.recipe.recovered)
+    return replace(asked(subject, trained, run.kind, {"after": number}), extra={"source": run.extra.get("source")})
 
 
 def origin(store: Store, number: int) -> Origin:

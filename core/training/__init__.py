@@ -6,7 +6,7 @@ from core.training.options import HOW, REWINDS, SCHEDULES, Options, shares
 from core.training.rounds import Phase, Planned, phases, planned
 from core.training.state import Kept, Outcome, Step, applied
 from core.training.task import Images, Task, task, taught_by
-from core.training.transfer import WAYS, Arrival, Move, arrivals, carried, retargeted
+from core.training.transfer import WAYS, Arrival, Move, Way, arrivals, carried, journeys, retargeted
 from core.training.whole import Finished, Given, Opened, Written, beside_teacher, keep, whole, written
 
 __all__ = [
@@ -29,12 +29,14 @@ __all__ = [
     "Planned",
     "Step",
     "Task",
+    "Way",
     "Written",
     "aimed",
     "applied",
     "arrivals",
     "beside_teacher",
     "carried",
+    "journeys",
     "keep",
     "loss",
     "phases",

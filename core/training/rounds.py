@@ -64,7 +64,7 @@ def planned(recipe: Recipe, options: Options) -> tuple[Planned, ...]:
     """What a training is to do, about SHOWN steps of it: the first and the last of each phase among them."""
     found, made, plan = [], 0, phases(recipe, options)
     for phase in plan:
-        count = max(2, SHOWN // len(plan))
+        count = max(2, min(SHOWN // len(plan), phase.steps + 1))
         for part in (number / (count - 1) for number in range(count)):
             begin, end = phase.schedule
             share = phase.share

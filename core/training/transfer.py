@@ -2,8 +2,9 @@
 
 import copy
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass, replace
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import torch
@@ -18,10 +19,12 @@ from core.recipe import Recipe, with_change
 from core.training.course import recover
 from core.training.images import chance
 from core.training.options import Options
-from core.training.state import Kept, Outcome, applied
+from core.training.state import Kept, Outcome, Step, applied
 from core.training.task import Task, task
 from core.training.trainee import answers
 
+Result = TypeVar("Result")
+Journey = Generator[Step, None, Result]  # looks at trainings, and what comes of them
 HEAD = {"sparsity": 0.0, "bits": 32, "rank": 1.0, "inputs_bits": 32}  # a new head stays whole
 
 
@@ -34,6 +37,17 @@ class Move:
     new: Data
     recipe: Recipe
     options: Options
+
+
+class Way(NamedTuple):
+    """A way to another task and where it led, on `images` that nothing was learned or chosen by."""
+
+    name: str
+    accuracy: float
+    sparsity: float
+    bytes: int
+    steps: int
+    images: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,6 +64,12 @@ class Arrival:
     steps: int
     task: Task
     outcome: Outcome
+
+    @property
+    def told(self) -> Way:
+        """Its figures alone, without the networks that they are of."""
+        images = len(self.task.study.bench.targets)
+        return Way(self.way, self.accuracy, self.sparsity, self.bytes, self.steps, images)
 
 
 def head(model: nn.Module, sample: Tensor) -> str:
@@ -87,14 +107,19 @@ def carried(loaded: Loaded, outcome: Outcome) -> Loaded:
 
 def arrivals(move: Move) -> Iterator[Arrival]:
     """Each way of WAYS to the new task, one after the other."""
+    return (each for each in journeys(move) if isinstance(each, Arrival))
+
+
+def journeys(move: Move) -> Iterator[Step | Arrival]:
+    """The same with every look at the trainings on each way, before where it leads."""
     for name, way in WAYS.items():
-        yield way(move, name)
+        arrival = yield from way(move, name)
+        yield arrival
 
 
-def _learned(loaded: Loaded, data: Data, recipe: Recipe, options: Options) -> tuple[Task, Outcome]:
+def _learned(loaded: Loaded, data: Data, recipe: Recipe, options: Options) -> Journey[tuple[Task, Outcome]]:
     made, kept = task(loaded, data, recipe, options), Kept()
-    for _ in recover(made, options, kept):
-        pass
+    yield from recover(made, options, kept)
     return made, kept.best[0]
 
 
@@ -117,37 +142,37 @@ def _steps(move: Move, trainings: int) -> int:
     return move.options.steps * trainings
 
 
-def dense(move: Move, name: str) -> Arrival:
+def dense(move: Move, name: str) -> Journey[Arrival]:
     """Nothing removed."""
     made = retargeted(move.loaded, move.new, move.options.seed)
     once = replace(move.options, rounds=1, custom=())
-    return _arrived(name, _learned(made, move.new, Recipe(), once), _steps(move, 1))
+    return _arrived(name, (yield from _learned(made, move.new, Recipe(), once)), _steps(move, 1))
 
 
-def before(move: Move, name: str) -> Arrival:
+def before(move: Move, name: str) -> Journey[Arrival]:
     """Pruned and made good on the old task, then moved: the masks of the old task are held on the new one."""
     once = replace(move.options, rounds=1, custom=())
     recipe = _headless(move, move.loaded)
-    _, outcome = _learned(move.loaded, _apart(move.old, move.new), recipe, once)
+    _, outcome = yield from _learned(move.loaded, _apart(move.old, move.new), recipe, once)
     made = retargeted(carried(move.loaded, outcome), move.new, move.options.seed)
-    return _arrived(name, _learned(made, move.new, _by_size(recipe), once), _steps(move, 2))
+    return _arrived(name, (yield from _learned(made, move.new, _by_size(recipe), once)), _steps(move, 2))
 
 
-def after(move: Move, name: str) -> Arrival:
+def after(move: Move, name: str) -> Journey[Arrival]:
     """Moved whole, then pruned and made good on the new task."""
     once = replace(move.options, rounds=1, custom=())
     made = retargeted(move.loaded, move.new, move.options.seed)
-    _, outcome = _learned(made, move.new, Recipe(), once)
+    _, outcome = yield from _learned(made, move.new, Recipe(), once)
     moved = carried(made, outcome)
-    return _arrived(name, _learned(moved, move.new, _headless(move, moved), once), _steps(move, 2))
+    return _arrived(name, (yield from _learned(moved, move.new, _headless(move, moved), once)), _steps(move, 2))
 
 
-def during(move: Move, name: str) -> Arrival:
+def during(move: Move, name: str) -> Journey[Arrival]:
     """Moved and pruned at once: a little is removed, the new task is learned, and again, in rounds."""
     made = retargeted(move.loaded, move.new, move.options.seed)
     rounds = max(2, move.options.rounds)
     options = replace(move.options, rounds=rounds, custom=move.options.custom if move.options.rounds > 1 else ())
-    return _arrived(name, _learned(made, move.new, _headless(move, made), options), _steps(move, rounds))
+    return _arrived(name, (yield from _learned(made, move.new, _headless(move, made), options)), _steps(move, rounds))
 
 
 def _apart(old: Data, new: Data) -> Data:
@@ -163,7 +188,7 @@ def _by_size(recipe: Recipe) -> Recipe:
     return replace(recipe, default=replace(recipe.default, **plain), layers=layers)
 
 
-WAYS: Mapping[str, Callable[[Move, str], Arrival]] = {
+WAYS: Mapping[str, Callable[[Move, str], Journey[Arrival]]] = {
     "dense, transfer": dense,
     "prune, transfer": before,
     "transfer, prune": after,

@@ -8,7 +8,7 @@ from dashboard.lessons.measuring import Found
 from dashboard.lessons.pictures import PICTURES, pictures
 from dashboard.lessons.standing import Stand
 from dashboard.lessons.steps import CONTENTS, CONTROL, FOOT, PREDICT, RUN, Scene
-from dashboard.live import contents, predict, row, slider
+from dashboard.live import contents, predict, row, slider, tiles
 from dashboard.live.board import Part
 from dashboard.live.slider import Reading
 from dashboard.state import Position
@@ -103,11 +103,19 @@ def parts(on: Scene, stand: Stand, found: Found) -> dict[str, Part]:
     if measuring.why_not(on.studio, on.lesson.name):
         return made | {"learn-intro": steps.without(on, stand), FOOT: foot}
     made |= {"learn-intro": steps.intro(on, stand), PREDICT: steps.prediction(on, found)}
-    made |= {"learn-plot": steps.plot(on, found), **pictures(on.lesson, on.studio, steps.value_of(on))}
+    made |= {"learn-plot": steps.plot(on, found), **_pictures(on)}
     made |= steps.working(on)
     if on.lesson.wrong is not None:
         made |= {"learn-wrong": steps.mistake(on), RUN: replace(row.part(steps.buttons(on, stand)[RUN]), area="plots")}
     return made | {"learn-quiz": steps.questions(on, found), "learn-reading": steps.reading(on), FOOT: foot}
+
+
+def _pictures(on: Scene) -> dict[str, Part]:
+    """The pictures with the control where it stands; a sentence where the model cannot be made so."""
+    try:
+        return pictures(on.lesson, on.studio, steps.value_of(on))
+    except ValueError as error:
+        return {name: tiles.said("Nothing to show", f"{error}.") for name in on.lesson.pictures[:1]}
 
 
 MODELS = {"model": state.choose_model, "data": state.choose_data}

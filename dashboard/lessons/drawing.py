@@ -24,6 +24,14 @@ class Look(NamedTuple):
     words: tuple[str, str]
 
 
+class Here(NamedTuple):
+    """Where on the x axis a control stands, and between which ends it can."""
+
+    at: float
+    low: float
+    high: float
+
+
 LOOKS = (
     Look(COMPRESSED, "solid", ("blue", "solid")),
     Look(DENSE, "dash", ("grey", "dashed")),
@@ -36,8 +44,8 @@ def card(title: str, note: str, version: str) -> Card:
     return Card(title, note, **CARD, version=version)
 
 
-def figure(table: pd.DataFrame, plot: Plot, here: float | None = None) -> Figure:
-    """The table in the plot's kind. here: where on the x axis the control stands, None where it is no place there."""
+def figure(table: pd.DataFrame, plot: Plot, here: Here | None = None) -> Figure:
+    """The table in the plot's kind. here: None where the control does not lie across it."""
     if table.empty:
         return empty()
     return KINDS[plot.kind](table, plot, here)
@@ -89,13 +97,13 @@ def _places(column: pd.Series) -> tuple[list[float], dict]:
     return [float(names.index(str(name))) for name in column], {"tickvals": list(range(len(names))), "ticktext": names}
 
 
-def _scatter(table: pd.DataFrame, plot: Plot, here: float | None) -> Figure:
+def _scatter(table: pd.DataFrame, plot: Plot, here: Here | None) -> Figure:
     places, axis = _places(table[plot.x])
     placed = table.assign(_at=places)
     data = [_trace(group, plot, (name, look_of(i, name))) for i, (name, group) in enumerate(_groups(placed, plot))]
-    data += [_ring(group, plot, here) for _, group in _groups(placed, plot)[:1] if here is not None]
+    data += [_ring(group, plot, here.at) for _, group in _groups(placed, plot)[:1] if here is not None]
     axes = {
-        "xaxis": titled(plot.x_label, *_span(places, ""), nticks=7, **axis),
+        "xaxis": titled(plot.x_label, *_span([*places, *(here or ())[1:]], ""), nticks=7, **axis),
         "yaxis": titled(plot.y_label, *_span(list(table[plot.y]), plot.y_label), nticks=6),
     }
     return drawn(f"lesson {plot.x} {plot.y}", data, axes)
@@ -134,7 +142,7 @@ def _ring(group: pd.DataFrame, plot: Plot, here: float) -> dict:
     }
 
 
-def _bars(table: pd.DataFrame, plot: Plot, here: float | None) -> Figure:
+def _bars(table: pd.DataFrame, plot: Plot, here: Here | None) -> Figure:
     """A bar a name, or, of many numbers, the outline of a histogram."""
     if table[plot.x].nunique() > NAMED and pd.api.types.is_numeric_dtype(table[plot.x]):
         return _outlines(table, plot)

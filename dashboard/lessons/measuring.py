@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from functools import lru_cache
+from threading import Lock
 from typing import NamedTuple
 
 from core import jobs, lessons, live
@@ -9,6 +10,7 @@ from core.jobs import Job
 from core.lessons import Lesson, Measured
 from core.lessons.filling import Figure
 from core.live import Studio
+from core.pipeline import Study
 from dashboard import offers, state, work
 from dashboard.lessons.standing import Sitting
 from dashboard.state import Position
@@ -56,8 +58,11 @@ def found(position: Position, lesson: Lesson, sitting: Sitting) -> Found:
     if lesson.slow:
         return _in_the_background(position, lesson, sitting.value)
     studio = studio_of(position)
-    start = at(studio, lesson.name, lesson.control.start)
-    return Found(start, start if sitting.value is None else at(studio, lesson.name, sitting.value))
+    try:
+        start = at(studio, lesson.name, lesson.control.start)
+        return Found(start, start if sitting.value is None else at(studio, lesson.name, sitting.value))
+    except ValueError as error:
+        return Found(trouble=f"{error}")
 
 
 def wrong(position: Position, lesson: Lesson, sitting: Sitting) -> Found:
@@ -67,12 +72,22 @@ def wrong(position: Position, lesson: Lesson, sitting: Sitting) -> Found:
     if lesson.slow:
         job = _job(position, lesson, WRONG)
         return Found(now=_result(job), running=job.running, trouble=_trouble(job))
-    return Found(now=_ran_wrong(studio_of(position), lesson.name))
+    try:
+        return Found(now=_ran_wrong(studio_of(position), lesson.name))
+    except ValueError as error:
+        return Found(trouble=f"{error}")
 
 
 @lru_cache(maxsize=32)
 def _ran_wrong(studio: Studio, name: str) -> Measured:
     return studio.worker.submit(lessons.ran_wrong, lessons.lesson(name), studio.study).result()
+
+
+@lru_cache(maxsize=2)
+def aside(studio: Studio) -> tuple[Study, Lock]:
+    """The studio's study with a model of its own, for the background, and whose turn it is: what one job measured of
+    it the next need not."""
+    return live.apart(studio), Lock()
 
 
 def _key(position: Position, lesson: Lesson, value: float | str | None) -> tuple:
@@ -105,8 +120,10 @@ def _job(position: Position, lesson: Lesson, value: float | str | None) -> Job:
         return known
 
     def steps() -> Iterator[Measured]:
-        study = live.apart(studio)
-        yield lessons.ran_wrong(lesson, study) if value == WRONG else lessons.measured(lesson, study, value)
+        study, turn = aside(studio)
+        with turn:
+            made = lessons.ran_wrong(lesson, study) if value == WRONG else lessons.measured(lesson, study, value)
+        yield made
 
     return work.job(key, steps)
 

@@ -153,7 +153,8 @@ def plot(on: Scene, found: Found) -> Part:
     title = f"{scale(on).label}: {here}{_answered(on, found.now)}"
     under = f"{found.now.figures['model']}, answers counted on {found.now.figures['images']:,} images"
     note = "; ".join(each for each in (under, drawing.key(table, labels)) if each)
-    at = shown(on) if drawing.counts(labels, scale(on).label) else None
+    across = drawing.counts(labels, scale(on).label)
+    at = drawing.Here(shown(on), *slider.ends(scale(on))) if across else None
     return chart.part(drawing.figure(table, labels, at), drawing.card(title, note, f"{on.subject} {here}"))
 
 

@@ -8,7 +8,7 @@ from core import lessons
 from core.lessons import plans
 from core.lessons.plans import Plan
 from dashboard import state
-from dashboard.lessons import standing
+from dashboard.lessons import printing, standing
 from dashboard.state import Position
 
 LARGEST = 64_000  # bytes of a plan's file
@@ -56,6 +56,7 @@ def _hand_on(here: Position, order: tuple[str, ...]) -> None:
         if st.button("Follow it here"):
             standing.follow(plan)
             st.rerun()
+    printing.handout(here, plan)
 
 
 def link(plan: Plan) -> str:

@@ -39,7 +39,7 @@ def explore(beating: bool) -> None:
     if keeping.busy() != beating:
         st.rerun()
     studio, position, looked = panels.look(state.position(), READ)
-    keeping.say(position, position.recipe)
+    keeping.say(position, keeping.recipe_of(position))
     parts, plots = rows.parts(studio, position, looked), panels.layer_plots(studio, position, looked)
     state.note_shown(position, looked)
     trail.visit(looked)

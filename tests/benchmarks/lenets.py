@@ -30,15 +30,12 @@ def _trained(rate: float, rounds: int, steps: int, augment: str, alpha: float = 
 
 LENETS: dict[str, tuple[Variant, ...]] = {
     "lenet_300_100": (
-        (_mlp(0.972, 0.965, 0.6), _trained(0.005, 6, 4000, "nudge")),
-        (_mlp(0.979, 0.975, 0.7), _trained(0.005, 6, 5000, "nudge")),
+        (_mlp(0.97, 0.965, 0.6), _trained(0.005, 6, 4000, "nudge")),
+        (_mlp(0.981, 0.977, 0.7), _trained(0.005, 6, 4000, "nudge")),
         (_mlp(0.93, 0.92, 0.4, 4), _trained(0.01, 3, 3000, "nudge")),
-        (_mlp(0.972, 0.965, 0.6), _trained(0.005, 4, 8000, "nudge")),
-        (_mlp(0.979, 0.975, 0.7), _trained(0.003, 6, 5000, "nudge")),
     ),
     "lenet5": (
-        (_conv(0.7, 0.972, 0.998, 0.95), _trained(0.03, 8, 1000, "none", 0.4)),
-        (_conv(0.5, 0.9, 0.97, 0.7, 4), _trained(0.01, 2, 1500, "move")),
         (_conv(0.7, 0.972, 0.998, 0.95), _trained(0.02, 8, 1000, "none")),
+        (_conv(0.5, 0.9, 0.97, 0.7, 4), _trained(0.01, 2, 1500, "move")),
     ),
 }

@@ -3,6 +3,7 @@
 import io
 import json
 import pickle
+import tarfile
 import zipfile
 from pathlib import Path
 
@@ -104,7 +105,7 @@ def test_a_recipe_and_data_are_read_as_they_are(tmp_path):
 def hostile(marker: Path) -> dict[str, tuple[str, bytes]]:
     """Kind and content of files that would do harm; marker: what a pickle would create."""
     harm = {"fc.weight": mutated.Touch(marker)}
-    bomb, huge = io.BytesIO(), io.BytesIO()
+    bomb, huge, old = io.BytesIO(), io.BytesIO(), io.BytesIO()
     with zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED) as file:
         for name in ("x.npy", "y.npy"):
             with file.open(name, "w") as part:
@@ -113,10 +114,14 @@ def hostile(marker: Path) -> dict[str, tuple[str, bytes]]:
     with zipfile.ZipFile(huge, "w", zipfile.ZIP_DEFLATED) as file:
         file.writestr("archive/data.pkl", pickle.dumps({}))
         file.writestr("archive/data/0", b"\0" * 10**8)
+    with tarfile.open(fileobj=old, mode="w") as file:
+        for name in ("../../made", "storages", "tensors", "pickle"):
+            file.addfile(tarfile.TarInfo(name), io.BytesIO())
     head = json.dumps({"w": {"dtype": "F32", "shape": [2**40, 2**10], "data_offsets": [0, 2**52]}}).encode()
     return {
         "a pickle": (WEIGHTS, pickle.dumps(harm)),
         "a checkpoint": (WEIGHTS, saved(harm)),
+        "a checkpoint of old": (WEIGHTS, old.getvalue()),
         "a packed checkpoint": (WEIGHTS, huge.getvalue()),
         "a pickled array": (DATA, archive(x=np.array([mutated.Touch(marker)], dtype=object), y=np.arange(1))),
         "a zip bomb": (DATA, bomb.getvalue()),
@@ -147,4 +152,5 @@ def test_a_hostile_file_is_one_sentence_and_makes_no_file(tmp_path, name):
     assert "\n" not in said
     assert 0 < len(said) < 400
     assert str(tmp_path) not in said
+    assert "weights_only" not in said
     assert not marker.exists()

@@ -1,10 +1,12 @@
 """What a student does on the Learn page and sees there, in Chromium: every lesson, at a desk and on a telephone."""
 
 import re
+from pathlib import Path
 
 from playwright.sync_api import Locator, Page, expect
 
 from core import lessons
+from core.lessons import plans
 from tests.browser import PHONE
 from tests.dashboard.conftest import EDGE, PATIENCE, Visit
 from tests.dashboard.contrasting import faint
@@ -203,6 +205,22 @@ def test_what_a_student_has_done_is_kept_in_the_browser_until_it_is_forgotten(vi
     page.evaluate("localStorage.setItem('prunescope/learn', '[1, {\"magnitude\": 3}]')")
     page.reload()
     expect(row.locator(".ps-done")).to_have_text("", timeout=PATIENCE)
+
+
+def test_a_teacher_saves_an_order_as_a_file_and_opens_it(visit: Visit, app: str, tmp_path: Path) -> None:
+    page = visit("?model=lenet5")
+    page.goto(f"{app}/learn?model=lenet5&lessons=quantization,magnitude")
+    expect(page.locator(".ps-contents li")).to_have_count(2, timeout=PATIENCE)
+    page.get_by_text("For teachers").click()
+    with page.expect_download() as saved:
+        page.get_by_role("button", name="Save as a file").click()
+    saved.value.save_as(tmp_path / "plan.json")
+    assert plans.read((tmp_path / "plan.json").read_text("utf-8")).lessons == ("quantization", "magnitude")
+    page.get_by_role("button", name="Show all lessons").click()
+    expect(page.locator(".ps-contents li")).to_have_count(len(NAMES), timeout=PATIENCE)
+    page.locator("input[type=file]").set_input_files(tmp_path / "plan.json")
+    expect(page.locator(".ps-contents li")).to_have_count(2, timeout=PATIENCE)
+    expect(page.locator(".ps-prose h1")).to_have_text("Store a weight in a few bits")
 
 
 def test_a_term_says_what_it_means_to_the_pointer(visit: Visit) -> None:

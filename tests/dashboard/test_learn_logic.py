@@ -13,6 +13,8 @@ from core import lessons, live, loading
 from core.lessons.format import Plot
 from core.live import Studio
 from dashboard.lessons import drawing, measuring, steps, telling, verdicts
+from dashboard.lessons.drawing import Here
+from dashboard.lessons.standing import Sitting
 from dashboard.live import predict
 from dashboard.live.predict import Field
 from dashboard.live.prose import Run
@@ -97,7 +99,7 @@ def test_the_code_that_is_shown_is_ours(name: str) -> None:
 def test_every_lessons_plot_is_a_figure_of_plotlys(name: str, studio: Studio) -> None:
     lesson = lessons.lesson(name)
     found = measuring.at(studio, name, lesson.control.start)
-    made = drawing.figure(found.table, lesson.plot, lesson.control.start * lesson.control.times)
+    made = drawing.figure(found.table, lesson.plot, Here(lesson.control.start * lesson.control.times, 0, 1))
     go.Figure(made)
     assert made["data"]
     assert drawing.figure(found.table.head(0), lesson.plot) == drawing.empty()
@@ -108,10 +110,17 @@ def test_the_ring_stands_where_the_control_stands() -> None:
         pd.DataFrame({"bits": [2, 4, 8], "right": [10.0, 90.0, 99.0]}),
         Plot("line", "bits", "right", "b", "%"),
     )
-    curve, ring = drawing.figure(table, plot, 4.0)["data"]
+    curve, ring = drawing.figure(table, plot, Here(4.0, 1, 16))["data"]
     assert (ring["x"], ring["y"]) == ([4.0], [90.0])
-    assert drawing.figure(table, plot, 5.0)["data"][1]["x"] == []
+    assert drawing.figure(table, plot, Here(5.0, 1, 16))["data"][1]["x"] == []
     assert curve["x"] == [2.0, 4.0, 8.0]
+
+
+def test_the_axis_holds_all_that_the_control_can_be_set_to() -> None:
+    table, plot = pd.DataFrame({"bits": [2, 4], "right": [10.0, 90.0]}), Plot("line", "bits", "right", "b", "%")
+    ranges = [drawing.figure(table, plot, Here(at, 1, 16))["layout"]["xaxis"]["range"] for at in (1, 4, 16)]
+    assert ranges[0] == ranges[1] == ranges[2]
+    assert ranges[0][0] < 1 < 16 < ranges[0][1]
 
 
 def test_many_numbers_are_drawn_as_a_histogram_and_what_goes_is_orange() -> None:
@@ -187,6 +196,25 @@ def test_a_prediction_is_measured_and_another_lesson_begins_with_none() -> None:
     assert (sitting.guess, sitting.value) == (40.0, 0.3)
     assert lesson.control.start != 0.3
     assert "magnitude" in at.query_params["lesson"]
+
+
+def test_what_cannot_be_measured_says_why_and_leaves_the_lesson_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_: object) -> None:
+        raise ValueError("layer 'fc1': nothing can be made of it, choose another model")
+
+    monkeypatch.setitem(lessons.MEASURES, NAMES[0], fails)
+    monkeypatch.setattr("dashboard.lessons.doing.pictures", fails)
+    at = learn()
+    measuring.at.cache_clear()
+    asked = {"subject": f"lenet5 {DATA} {NAMES[0]}", "guess": 5.0, "n": 1}
+    for sent in ({"learn-predict": {"asked": asked}}, {"learn-predict": {"asked": asked | {"guess": None, "n": 2}}}):
+        at.session_state["board"] = {"sent": sent}
+        at.run()
+        assert not at.exception
+        assert not at.error
+    assert at.session_state["sittings"]["lenet5", DATA, NAMES[0]].guess is None
+    found = measuring.found(at.session_state["position"], lessons.lesson(NAMES[0]), Sitting(guess=5.0))
+    assert found.trouble == "layer 'fc1': nothing can be made of it, choose another model"
 
 
 @pytest.mark.parametrize("raw", [None, 3, [], {"name": [], "n": 1}, {"name": "magic", "n": {}}, {"picked": 3}])

@@ -118,6 +118,9 @@ def test_a_session_keeps_three_uploads_of_a_kind_and_not_the_one_it_stands_at_go
     assert kept[-1].title == "w4.safetensors"
     assert all(each.path.exists() for each in kept)
     assert not list(kept[0].path.parents[1].glob("*/w0.safetensors"))
+    built = {uploads.short(args[0][0]) for args in uploads.BUILT}
+    assert "w0.safetensors" not in built  # or the page would hold the weights of a file that is gone
+    assert "w4.safetensors" in built
 
 
 def test_another_session_has_no_upload_of_this_one(page: AppTest) -> None:

@@ -8,13 +8,14 @@ import plotly.graph_objects as go
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from core import keeping as core_keeping
 from core import loading, pipeline, runs, training
 from core.exporting import write_folder
-from core.recipe import Recipe, Settings
+from core.recipe import Recipe, Settings, to_json
 from core.training import Options, Step
-from dashboard import curves, gains, state, trainings
-from dashboard.trainings import ALIKE, AWARE, DISTIL, EXPLORE, HOW, ROUNDS, STUDENT, Wish
-from tests.dashboard.test_page_logic import pick, sample, send
+from dashboard import curves, gains, keeping, state, trainings
+from dashboard.trainings import ALIKE, AWARE, DISTIL, EXPLORE, HOW, ROUNDS, STUDENT, TRANSFER, Wish
+from tests.dashboard.test_page_logic import APP, pick, sample, send
 
 
 def script() -> None:
@@ -110,6 +111,23 @@ def test_the_result_opens_in_explore_with_its_trained_weights_and_is_verified(pa
     assert pipeline.verify(tmp_path / "made", loaded, data)["accuracy"] == done.figures.accuracy
 
 
+def test_what_was_trained_and_compressed_further_is_kept_with_its_weights(page: AppTest, store: runs.Store) -> None:
+    send(page, {"much": pick("steps", "60", 1)})
+    send(page, {"run": pick("start", "", 2)})
+    until(page, lambda found: not found.job.running)
+    send(page, {"after": pick("explore", "", 3)})
+    here = state.replace(page.session_state["position"], recipe=Recipe(Settings(sparsity=0.97, bits=4)))
+    run = runs.further(store, runs.number_of(here.model), keeping.subject(here), here.recipe)
+    studio = state.studio_of(here)
+    *_, last = core_keeping.keeping(studio, run, store)
+    again = state.replace(here, model=runs.model_name(last.number))
+    look = state.live.look(state.studio_of(again), here.recipe, 60.0)
+    kept = runs.one(store, last.number)
+    assert kept.report["accuracy"] == look.estimate.accuracy
+    assert kept.report["bytes"] == look.written
+    assert keeping.button(again, look).words == f"Kept: {last.number}"
+
+
 def test_before_and_after_lie_side_by_side_in_compare(page: AppTest, store: runs.Store) -> None:
     send(page, {"much": pick("steps", "60", 1)})
     send(page, {"run": pick("start", "", 2)})
@@ -137,6 +155,20 @@ def test_a_smaller_network_learns_from_the_model_and_opens_in_explore(page: AppT
     assert state.as_options(here) == "--model lenet_300_100@0.25 --data digits"
     look = state.live.look(state.studio_of(here), here.recipe, 60.0)
     assert look.estimate.accuracy == done.figures.accuracy > done.untrained.accuracy
+
+
+def test_ways_to_another_task_become_a_table(page: AppTest) -> None:
+    send(page, {"how": pick("how", TRANSFER, 1)})
+    send(page, {"much": pick("steps", "60", 2)})
+    send(page, {"run": pick("start", "", 3)})
+    found = until(page, lambda found: not found.job.running)
+    assert not found.job.trouble
+    ways = trainings.found(found).ways
+    assert [way.name for way in ways] == list(training.WAYS)
+    assert ways[0].sparsity < 0.01 < 0.9 < ways[1].sparsity
+    best = max(ways, key=lambda way: way.accuracy)
+    assert gains.ways_title(ways, 4).startswith(f"Best of all ways: {best.name}, ")
+    assert all(len(gains.way_cells(way)) == len(gains.WAYS_HEAD) for way in ways)
 
 
 def test_a_second_session_sees_the_training_and_can_end_it(page: AppTest) -> None:
@@ -167,6 +199,23 @@ def test_a_training_that_crashes_says_one_sentence_and_the_page_stays(
     send(page, {"much": pick("steps", "60", 2)})
     send(page, {"run": pick("start", "", 3)})
     until(page, lambda found: trainings.found(found).finished is not None)
+
+
+def test_a_link_to_a_trained_recipe_without_its_weights_is_a_sentence(store: runs.Store) -> None:
+    recipe = Recipe(Settings(sparsity=0.9), recovered={"by": "training", "steps": 10, "seed": 0, "images": 3500})
+    at = AppTest.from_file(APP, default_timeout=60)
+    at.query_params["model"], at.query_params["recipe"] = "lenet_300_100", to_json(recipe)
+    at.run()
+    assert not at.exception
+    assert "it was recovered by training, and the weights are not here" in at.error[0].value
+
+
+def test_a_link_to_a_run_that_is_not_there_is_a_sentence(store: runs.Store) -> None:
+    at = AppTest.from_file(APP, default_timeout=60)
+    at.query_params["model"] = "recovered: 77"
+    at.run()
+    assert not at.exception
+    assert "run 77 is not in" in at.error[0].value
 
 
 def test_an_empty_recipe_is_a_sentence(page: AppTest) -> None:

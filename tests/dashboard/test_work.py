@@ -78,3 +78,14 @@ def test_the_latest_of_some_jobs_is_the_one_that_runs_and_was_asked_for_last() -
     for each in running:
         jobs.stop(each)
     gate.set()
+
+
+def test_jobs_whose_key_says_a_name_are_let_go_and_stopped() -> None:
+    gate = threading.Event()
+    named = work.job(("export", "upload:1:x", "digits"), lambda: _forever(gate))
+    other = work.job(("export", "upload:2:x", "digits"), lambda: iter([1]))
+    work.forget("upload:1:x")
+    assert work.find(("export", "upload:1:x", "digits")) is None
+    assert work.find(("export", "upload:2:x", "digits")) is other
+    gate.set()
+    assert named.ended.wait(10)

@@ -77,7 +77,7 @@ def pareto(subject: Study, allowed: float) -> Measured:
             }
             for point in points
         ]
-    )
+    ).sort_values("what", ascending=False, kind="stable")  # those that none beats come first
     dense = points[0]
     within = [point for point in points if point.drop <= allowed * looking.POINT]
     chosen = min(within, key=lambda point: point.bytes)

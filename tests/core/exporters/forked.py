@@ -6,6 +6,8 @@ import runpy
 import sys
 from pathlib import Path
 
+from core.exporters.child import PATIENCE
+
 TOOLS = ("torch", "onnxruntime", "openvino", "compressed_tensors.compressors", "compressed_tensors.quantization")
 
 
@@ -15,7 +17,7 @@ def ran(script: Path, *arguments: Path | str) -> None:
     context.set_forkserver_preload(list(TOOLS))
     process = context.Process(target=_run, args=(str(script), list(map(str, arguments))))
     process.start()
-    process.join(60)
+    process.join(PATIENCE)
     assert process.exitcode == 0, f"{script.name} ended with {process.exitcode}"
 
 

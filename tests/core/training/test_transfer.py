@@ -72,7 +72,8 @@ def test_masks_of_the_old_task_are_held_on_the_new_one():
     kept = training.Kept()
     list(training.recover(task, once, kept))
     old = {name: form.mask for name, form in kept.best[0].encoded.items() if name != "fc"}
-    new = WAYS["prune, transfer"](replace(given, options=once), "prune, transfer").outcome.encoded
+    (arrival,) = (each for each in training.arrivals(replace(given, options=once)) if each.way == "prune, transfer")
+    new = arrival.outcome.encoded
     assert all(torch.equal(new[name].mask, mask) for name, mask in old.items())
 
 

@@ -91,6 +91,14 @@ def test_a_threshold_on_what_was_trained_is_a_sentence(store):
         looked(studio, replace(run.recipe, layers={"fc": {"threshold": 0.1}}))
 
 
+def test_a_trained_recipe_without_its_weights_is_a_sentence(store):
+    asked = given()
+    *_, done = training.whole(lambda: asked, store, never)
+    studio = live.opened(pipeline.study(asked.loaded, asked.data, Recipe()))
+    with pytest.raises(ValueError, match="^recipe: it was recovered by training, and the weights are not here"):
+        looked(studio, runs.one(store, done.after).recipe)
+
+
 def test_the_model_is_never_touched(store):
     asked = given()
     before = {name: tensor.clone() for name, tensor in asked.loaded.model.state_dict().items()}
