@@ -4,6 +4,7 @@ moments: E[x xᵀ] of what multiplies the rows of the matrix, (groups, in, in); 
 """
 
 from collections.abc import Callable
+from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -138,7 +139,7 @@ def sweep(weight: Tensor, mask: Tensor | None, quantize: Quantize, moments: Tens
     2022, arXiv:2210.17323; with a mask Frantar & Alistarh 2023, arXiv:2301.00774, better begun from the `refit` weight.
     """
     groups, columns = len(moments), weight.shape[1]
-    factor = torch.linalg.cholesky(_inverse(damped(moments)), upper=True)  # (groups, in, in)
+    factor = _sweeping(moments)
     rows = weight.double().reshape(groups, -1, columns).clone()
     for first in range(0, columns, LAZY):
         last = min(first + LAZY, columns)
@@ -154,6 +155,12 @@ def sweep(weight: Tensor, mask: Tensor | None, quantize: Quantize, moments: Tens
             rows[:, :, column], errors[:, :, column - first] = stored.view(groups, -1), push
         rows[:, :, last:] -= errors @ factor[:, first:last, last:]
     return rows.reshape(weight.shape).to(weight.dtype)
+
+
+@lru_cache(maxsize=4)
+def _sweeping(moments: Tensor) -> Tensor:
+    """The upper Cholesky factor of each group's inverse, (groups, in, in): the same for every sweep of a layer."""
+    return torch.linalg.cholesky(_inverse(damped(moments)), upper=True)
 
 
 def _inverse(curvature: Tensor) -> Tensor:

@@ -5,7 +5,7 @@ from statistics import NormalDist
 
 from core import pipeline
 from core.pipeline import Study
-from core.search.goal import Goal, Point, margin, safe, worth
+from core.search.goal import Goal, Point, margin, trusted, worth
 from core.search.lab import measured
 
 TRIES = 3  # recipes that are confirmed at most
@@ -13,7 +13,7 @@ SAFER = 0.8  # times the divergence of the one before, at most
 
 
 def confirmed(study: Study, points: Sequence[Point], goal: Goal) -> list[Point]:
-    """The least costly safe recipe measured on the images of `study`, and where its drop does not hold there the next.
+    """The least costly trusted recipe measured on the images of `study`, the next where its drop does not hold there.
 
     The last one holds, or none of up to three does; each has at most 0.8 times the divergence of the one before. Only
     the first is free of any choice made on these images. With a size as the goal it is the one with the least
@@ -21,7 +21,7 @@ def confirmed(study: Study, points: Sequence[Point], goal: Goal) -> list[Point]:
     """
     found: list[Point] = []
     least = float("inf")
-    for point in sorted((point for point in points if safe(point, goal)), key=lambda point: worth(point, goal)):
+    for point in sorted(trusted(points, goal), key=lambda point: worth(point, goal)):
         if len(found) == TRIES or (found and holds(found[-1], goal)):
             break
         if point.divergence <= SAFER * least:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from core.recipe import Recipe
 from core.statistics import Z95
 
+NEAR = 2.0  # times a point's divergence, or that part of it: such points tell its drop
 SURETY = 1.0  # standard errors that a drop must stay below the one allowed
 
 
@@ -77,8 +78,27 @@ def safe(point: Point, goal: Goal) -> bool:
 
 
 def best(points: Sequence[Point], goal: Goal) -> Point | None:
-    """The safe point with the least cost, or with the least divergence where the file's size is the goal."""
-    return min((point for point in points if safe(point, goal)), key=lambda point: worth(point, goal), default=None)
+    """The trusted point with the least cost, or with the least divergence where the file's size is the goal."""
+    return min(trusted(points, goal), key=lambda point: worth(point, goal), default=None)
+
+
+def trusted(points: Sequence[Point], goal: Goal) -> list[Point]:
+    """The safe points whose drop is not luck: what their divergence tells of it is within the one allowed too.
+
+    Of many points that are measured the ones with the least drop have mostly had luck with their images; a divergence
+    rests on every answer and varies less. All safe points where none is left.
+    """
+    found = [point for point in points if safe(point, goal)]
+    if goal.drop is None:
+        return found
+    return [point for point in found if expected(point, points) <= goal.drop] or found
+
+
+def expected(point: Point, points: Sequence[Point]) -> float:
+    """The drop of a point as the points of about its divergence have it together, in proportion; in points."""
+    near = [each for each in points if point.divergence / NEAR <= each.divergence <= NEAR * point.divergence]
+    squares = sum(each.divergence**2 for each in near)
+    return point.divergence * sum(each.drop * each.divergence for each in near) / squares if squares else point.drop
 
 
 def worth(point: Point, goal: Goal) -> tuple[float, float]:

@@ -111,7 +111,7 @@ def measured(study: Study, recipe: Recipe, encoded: Mapping[str, Encoded]) -> Po
     *_, tally = tallies(study.bench, applied.change)
     found = estimate(tally, tally.images)
     rows = [report.layer_row(layer, encoded[layer.name], study.uses[layer.name]) for layer in study.known]
-    size = exporting.file_bytes(study.loaded.model, study.known, encoded)
+    size = exporting.file_bytes(study.loaded.model, study.known, applied.encoded)
     divergence = tally.divergence / tally.images
     macs = report.total_of(rows, "macs")
     return Point(recipe, size, macs, found.accuracy, found.drop, *found.drop_ci95, divergence, tally.images)

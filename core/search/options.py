@@ -75,7 +75,7 @@ def _slope(before: Option, after: Option) -> float:
 
 def first() -> Iterator[Settings]:
     """What every layer is tried with at first, the most telling first."""
-    plain = Settings(group="tensor", compensate="outputs")
+    plain = Settings(group="tensor", compensate="columns")
     yield from (replace(plain, bits=bits) for bits in (4, 3, 2, 6))
     for criterion in ("wanda", "fisher", "magnitude"):
         for bits in (4, 3):

@@ -20,6 +20,8 @@ NEAR = 3.0  # times the best recipe's divergence: up to there it tells how the d
 TRIES = 4  # options between two recipes
 WEARY = 100  # tries without a new option: there are none left
 AROUND = (1.0, 0.9, 1.1, 0.8, 1.2)  # times the divergence sought, in turn
+RESTS = ({"rest": "float16"}, {"rest": "int8"}, {"rest": "int6"})
+HARDLY = 1.02  # times the divergence that biases in fewer bits may make of it
 REPAIRS = ({"bias": "correct"}, {"batchnorm": "recalibrate"}, {"bias": "correct", "batchnorm": "recalibrate"})
 
 
@@ -33,7 +35,7 @@ def search(study: Study, goal: Goal, clock: Callable[[], float] = time.monotonic
     lab = opened(study, goal, clock)
     dense = {name: found[0] for name, found in lab.options.items()}
     yield Progress(lab.share, "the dense model", measure(lab, dense))
-    for stage in (_options, _halved, _repaired, _refined):
+    for stage in (_options, _halved, _repaired, _rested, _refined):
         yield from stage(lab)
 
 
@@ -103,6 +105,22 @@ def _repaired(lab: Lab) -> Iterator[Progress]:
         yield Progress(lab.share, "the same, with biases and batch norms put right", other)
         if other.divergence < nearest.divergence:
             nearest, kept = other, after
+    lab.after.update(kept)
+
+
+def _rested(lab: Lab) -> Iterator[Progress]:
+    """Biases and the like in fewer bits, kept where that costs less and the answers hardly move."""
+    nearest = best(lab.points, lab.goal)
+    if nearest is None or lab.goal.cost != "bytes":
+        return
+    picks, kept = lab.made[id(nearest)], {}
+    for rest in RESTS:
+        if lab.late():
+            break
+        other = measure(replace(lab, after=lab.after | rest), picks)
+        yield Progress(lab.share, "the same, with biases in fewer bits", other)
+        if other.bytes < nearest.bytes and other.divergence <= HARDLY * nearest.divergence:
+            nearest, kept = other, rest
     lab.after.update(kept)
 
 
