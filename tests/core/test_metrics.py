@@ -196,4 +196,7 @@ def test_a_bench_on_a_device_gives_the_same_tally():
         change = pipeline.apply(study, recipe).change
         *_, expected = tallies(study.bench, change)
         *_, found = tallies(evaluation.on(study.bench, "cpu:0"), change)
-        assert found == expected
+        assert (found.images, found.correct, found.lost) == (expected.images, expected.correct, expected.lost)
+        for pair, wanted in zip(found.pairs, expected.pairs, strict=True):
+            assert pair[0] == wanted[0]
+            assert pair[1:] == pytest.approx(wanted[1:], rel=1e-4)  # float32 sums of a device come in another order

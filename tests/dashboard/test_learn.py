@@ -1,4 +1,7 @@
-"""What a student does on the Learn page and sees there, in Chromium: every lesson, at a desk and on a telephone."""
+"""What a student does on the Learn page and sees there, in Chromium: every lesson, at a desk and on a telephone.
+
+What is pressed in every lesson is pressed by keys.
+"""
 
 import re
 from pathlib import Path
@@ -44,7 +47,9 @@ def opened(page: Page, name: str) -> None:
     if choice.is_visible():
         choice.select_option(name)
     else:
-        page.locator(".ps-contents").get_by_role("button", name=re.compile(rf"^\d+\. {re.escape(title)}")).click()
+        page.locator(".ps-contents").get_by_role("button", name=re.compile(rf"^\d+\. {re.escape(title)}")).press(
+            "Enter"
+        )
     expect(page.locator(".ps-prose h1")).to_have_text(title, timeout=PATIENCE)
 
 
@@ -56,14 +61,14 @@ def predict(page: Page) -> None:
     elif box.locator(".ps-dot").count():
         box.locator(".ps-dot").first.press("PageUp")
     elif box.locator(".ps-choices").is_visible():
-        box.get_by_role("radio").first.check()
+        box.get_by_role("radio").first.press("Space")
     else:
         box.locator("select").select_option(index=1)
 
 
 def measure(page: Page) -> None:
     """Asks for the measurement and waits until it stands beside the prediction."""
-    page.get_by_role("button", name="Measure", exact=True).click()
+    page.get_by_role("button", name="Measure", exact=True).press("Enter")
     expect(page.locator(".ps-verdict")).to_have_text(re.compile("and so it is|Measured:|away on average"), timeout=SLOW)
     expect(page.locator("[data-part=learn-plot] .ps-traces path[d^=M]").first).to_be_attached()
 
@@ -76,7 +81,7 @@ def answer(page: Page) -> None:
     """Answers the three questions by their first choice; each is explained."""
     expect(questions(page)).to_have_count(3)
     for question in questions(page).all():
-        question.get_by_role("radio").first.check()
+        question.get_by_role("radio").first.press("Space")
         expect(question.get_by_role("status")).to_have_text(re.compile(r"^(✓ Right\.|✗ Not so\.) .+"))
 
 
@@ -84,7 +89,7 @@ def run_the_wrong_version(page: Page) -> None:
     """Where a lesson has one."""
     button = page.locator("[data-part=learn-run] button")
     if button.is_visible():
-        button.click()
+        button.press("Enter")
         expect(button).to_be_disabled(timeout=PATIENCE)
         expect(page.locator("[data-part=learn-wrong] p:not([role], .ps-soft)")).to_have_count(2, timeout=SLOW)
 

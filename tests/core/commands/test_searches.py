@@ -37,7 +37,7 @@ def test_a_search_writes_the_recipe_that_it_confirmed_and_keeps_it_as_a_run(few,
     assert len({run.key for run in kept}) == len(kept)
     recipe, loaded = from_json(written.read_text()), load_model(MODEL)
     study = pipeline.study(loaded, load_data(few), recipe)
-    size = exporting.file_bytes(study.model, study.known, pipeline.encoded_by(study, recipe))
+    size = exporting.file_bytes(study.model, study.known, pipeline.apply(study, recipe).encoded)
     assert f"{size:,} bytes" in out
     assert size < pipeline.dense_bytes(study) / 4
     assert main(["runs", "show", "1", "--runs", store]) == 0
