@@ -49,8 +49,11 @@ def about(studio: Studio, position: Position) -> str:
     )
     metrics = [metric.name for metric in study.bench.metrics]
     beside = f" and {' and '.join(metrics)}" if metrics else ""
+    told = offers.about(position.model)
+    line = f"{told}  \n" if told else ""
     return (
         f"**Model** {words.plain(origin)}, {value} {unit} as a file, sha256 {study.loaded.sha256[:12]}…  \n"
+        f"{line}"
         f"**Data** {words.plain(uploads.short(position.data))}, {words.count(len(study.bench.targets))} images of "
         f"{shape} numbers; accuracy{beside} measured on {study.bench.device}"
     )

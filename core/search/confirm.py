@@ -8,14 +8,14 @@ from core.pipeline import Study
 from core.search.goal import Goal, Point, margin, trusted, worth
 from core.search.lab import measured
 
-TRIES = 3  # recipes that are confirmed at most
-SAFER = 0.8  # times the divergence of the one before, at most
+TRIES = 4  # recipes that are confirmed at most
+SAFER = 0.9  # times the divergence of the one before, at most
 
 
 def confirmed(study: Study, points: Sequence[Point], goal: Goal) -> list[Point]:
     """The least costly trusted recipe measured on the images of `study`, the next where its drop does not hold there.
 
-    The last one holds, or none of up to three does; each has at most 0.8 times the divergence of the one before. Only
+    The last one holds, or none of up to four does; each has at most 0.9 times the divergence of the one before. Only
     the first is free of any choice made on these images. With a size as the goal it is the one with the least
     divergence.
     """

@@ -22,7 +22,7 @@ WEARY = 100  # tries without a new option: there are none left
 AROUND = (1.0, 0.9, 1.1, 0.8, 1.2)  # times the divergence sought, in turn
 RESTS = ({"rest": "float16"}, {"rest": "int8"}, {"rest": "int6"})
 HARDLY = 1.02  # times the divergence that biases in fewer bits may make of it
-SAFER = (0.75, 0.6, 0.45)  # of the best recipe's harm
+SAFER = (0.9, 0.8, 0.7, 0.65, 0.6, 0.5)  # of the best recipe's harm
 REPAIRS = ({"bias": "correct"}, {"batchnorm": "recalibrate"}, {"bias": "correct", "batchnorm": "recalibrate"})
 
 
