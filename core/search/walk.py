@@ -36,7 +36,7 @@ def search(study: Study, goal: Goal, clock: Callable[[], float] = time.monotonic
     lab = opened(study, goal, clock)
     dense = {name: found[0] for name, found in lab.options.items()}
     yield Progress(lab.share, "the dense model", measure(lab, dense))
-    for stage in (_options, _halved, _repaired, _rested, _refined, _safer):
+    for stage in (_options, _halved, _repaired, _rested, _safer, _refined, _safer):
         yield from stage(lab)
 
 
