@@ -197,17 +197,6 @@ def _plain(kind: object) -> Callable[[Value, str, str], object]:
     return read
 
 
-def _all(kind: object) -> Callable[[Value, str, str], tuple]:
-    read = _plain(kind)
-
-    def each(value: Value, key: str, where: str) -> tuple:
-        if not isinstance(value, list):
-            raise ValueError(f"{where}: {key} is {value!r}, expected a list")
-        return tuple(read(item, key, where) for item in value)
-
-    return each
-
-
 def _record(kind: type) -> Callable[[Value, str, str], object]:
     def read(value: Value, key: str, where: str) -> object:
         if not isinstance(value, dict):
@@ -217,12 +206,20 @@ def _record(kind: type) -> Callable[[Value, str, str], object]:
     return read
 
 
+def _all(kind: object) -> Callable[[Value, str, str], tuple]:
+    return _each(_plain(kind), "a list")
+
+
 def _records(kind: type) -> Callable[[Value, str, str], tuple]:
-    read = _record(kind)
+    return _each(_record(kind), "tables")
+
+
+def _each(read: Callable[[Value, str, str], object], called: str) -> Callable[[Value, str, str], tuple]:
+    """Reads every item of a list."""
 
     def each(value: Value, key: str, where: str) -> tuple:
         if not isinstance(value, list):
-            raise ValueError(f"{where}: {key} is {value!r}, expected tables")
+            raise ValueError(f"{where}: {key} is {value!r}, expected {called}")
         return tuple(read(item, key, where) for item in value)
 
     return each
