@@ -101,6 +101,9 @@ def after_training(study: Study, recipe: Recipe, data: bytes) -> Study:
     return replace(study, known=known, seen=seen, trained=made)
 
 
+CALIBRATED = Recipe(batchnorm="recalibrate")  # stands for every recipe that rests on images
+
+
 def calibrates(recipe: Recipe) -> bool:
     """Whether a recipe rests on images that its accuracy is then not measured on."""
     settings = (recipe.default, *map(recipe.settings, recipe.layers))
@@ -110,8 +113,7 @@ def calibrates(recipe: Recipe) -> bool:
 def basis(recipe: Recipe) -> Recipe:
     """What of a recipe its study rests on: recipes of equal bases can share one."""
     parts = {name: recipe.recovered[name] for name in ("images", "seed") if name in recipe.recovered}
-    calibrated = "recalibrate" if calibrates(recipe) else "keep"
-    return Recipe(batchnorm=calibrated, equalize=recipe.equalize, recovered=parts)
+    return replace(CALIBRATED if calibrates(recipe) else Recipe(), equalize=recipe.equalize, recovered=parts)
 
 
 def encoded_by(study: Study, recipe: Recipe) -> dict[str, Encoded]:

@@ -14,7 +14,7 @@ from core.factoring import Decomposed
 from core.layer import Layer
 from core.live import Look, Studio
 from core.pipeline import Study
-from core.recipe import Recipe, Settings, from_json, to_json
+from core.recipe import Recipe, from_json, to_json
 from dashboard import offers, uploads
 
 START = "digits_cnn"
@@ -40,9 +40,6 @@ class Position:
     plot: str = SPECTRUM
 
 
-CALIBRATED = Recipe(Settings(compensate="outputs", bits=1))  # stands for every recipe that rests on other images
-
-
 @st.cache_resource(max_entries=4, show_spinner="Loading the model and its images …")
 def studio(named: tuple[str, str | None], data: str, calibrated: bool, equalize: str) -> Studio:
     """The model on its data, ready to be measured. Shared by all sessions, which take turns.
@@ -50,7 +47,7 @@ def studio(named: tuple[str, str | None], data: str, calibrated: bool, equalize:
     named: the model and its weights file. calibrated: the first images are what the layers see, and are left out of the
     measurement. equalize: as in a recipe.
     """
-    basis = replace(CALIBRATED if calibrated else Recipe(), equalize=equalize)
+    basis = replace(pipeline.CALIBRATED if calibrated else Recipe(), equalize=equalize)
     number = runs.number_of(named[0])
     study = _study(named, data, basis) if number is None else _recovered(number, data, basis)
     uploads.note_built(named, data, calibrated, equalize)

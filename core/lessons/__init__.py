@@ -12,14 +12,13 @@ from pathlib import Path
 from core.lessons import format, looking
 from core.lessons.filling import Figure, filled, plain, right
 from core.lessons.format import Lesson
-from core.lessons.looking import BASIS, Measured, study
+from core.lessons.looking import Measured, study
 from core.lessons.measures import MEASURES
 from core.lessons.needs import NEEDS, why_not
 from core.lessons.wrong import WRONG
 from core.pipeline import Study
 
 __all__ = [
-    "BASIS",
     "MEASURES",
     "WRONG",
     "Lesson",

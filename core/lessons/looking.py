@@ -15,12 +15,11 @@ from core.layer import Layer
 from core.lessons.filling import Figure
 from core.loading import Data, Loaded
 from core.pipeline import Study
-from core.recipe import Recipe, Settings, to_json
+from core.recipe import Recipe, to_json
 from core.statistics import Estimate, estimate
 
 POINT = 1 + 1e-9  # of accuracy that may go: a difference of percentages is exact to a few float64 steps
 IMAGES = 500  # that a lesson measures on
-BASIS = Recipe(Settings(compensate="outputs", bits=1))  # lessons look at calibration images, which are left out
 KEPT: WeakKeyDictionary[Study, dict[Hashable, object]] = WeakKeyDictionary()
 Found = TypeVar("Found")
 
@@ -40,7 +39,7 @@ class Measured:
 
 def study(loaded: Loaded, data: Data) -> Study:
     """The subject of lessons: a model on its data, the first images left to calibrate on."""
-    return pipeline.study(loaded, data, BASIS)
+    return pipeline.study(loaded, data, pipeline.CALIBRATED)
 
 
 def looked_at(subject: Study) -> int:

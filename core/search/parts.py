@@ -8,9 +8,7 @@ from core import evaluation, pipeline
 from core.calibration import calibration_images
 from core.loading import Data, Loaded
 from core.pipeline import Study
-from core.recipe import Recipe, Settings
 
-CALIBRATED = Recipe(Settings(compensate="outputs", bits=4))  # stands for every recipe that rests on images
 FEWEST = 20  # images that each part needs
 
 
@@ -29,7 +27,7 @@ def parts(loaded: Loaded, data: Data, calibration_data: Data | None = None, seed
         )
     seen = calibration_data or _of(data, np.arange(left_out))
     searched, confirmed = (_of(data, np.sort(part)) for part in np.array_split(others, 2))
-    study = pipeline.study(loaded, searched, CALIBRATED, seen)
+    study = pipeline.study(loaded, searched, pipeline.CALIBRATED, seen)
     return study, replace(study, bench=evaluation.bench(loaded.model, confirmed.inputs, confirmed.targets))
 
 
