@@ -74,6 +74,7 @@ def controls(search: Search | None) -> dict[str, tuple[Item, ...]]:
     going = last is not None and last.job.running
     paused = going and last.job.paused
     seconds = {f"{each:g}": said for each, said in SECONDS.items()}
+    seconds.setdefault(f"{wished.seconds:g}", f"for {wished.seconds:g} seconds")
     costs = COSTS if wished.kind == DROP else LOSS
     start = Item(
         "button", "start", "Start", main=True, disabled=search is not None and searches.timing(search) is not None
