@@ -3,6 +3,7 @@
 import math
 from collections import Counter
 from collections.abc import Sequence
+from datetime import datetime
 
 import pandas as pd
 
@@ -85,9 +86,25 @@ def ended(trouble: str) -> str:
     return f"It ended early: {trouble.rstrip('.')}. What was measured until then stays."
 
 
-def ended_with(count: int) -> str:
-    """What a search that is over has done."""
-    return f"Ended: {count} recipe{'' if count == 1 else 's'} measured"
+def ended_with(count: int, known: int) -> str:
+    """What a search that is over has done. known: recipes that an earlier one had measured."""
+    before = f", {known} of them by earlier searches" if known else ""
+    return f"Ended: {count} recipe{'' if count == 1 else 's'} measured{before}"
+
+
+def unkept(why: str) -> str:
+    """What keeps a search out of the store, as a sentence."""
+    return f"What is measured is shown here and not kept for later: {why.rstrip('.')}."
+
+
+def earlier(at: datetime, drop: object, size: object, count: int) -> str:
+    """A search of the store, as an option."""
+    limit = f"at most {drop:g} points lost" if isinstance(drop, int | float) else f"in {_bytes(size)}"
+    return f"{at.day} {at:%b %Y, %H:%M}: {limit}, {count} recipe{'' if count == 1 else 's'}"
+
+
+def _bytes(written: object) -> str:
+    return size(written) if isinstance(written, int) else "an unknown size"
 
 
 def keeping(done: int, count: int) -> tuple[float, str]:
@@ -194,6 +211,12 @@ def division(searched: int, others: int, calibration: int) -> str:
     )
 
 
+def divided(searched: int, others: int) -> str:
+    """The same of a search that was kept. others: 0 where none of its recipes were confirmed."""
+    told = f", confirmed on {words.count(others)} others that nothing was chosen by" if others else ", none confirmed"
+    return f"Found with {words.count(searched)} images{told}. Explore measures on both parts together."
+
+
 def confirmed(points: tuple[Point, ...], goal: Goal) -> str:
     """What the other images said of the result."""
     if not points:
@@ -214,4 +237,5 @@ def left(seconds: float) -> str:
     return f"{whole} s left" if whole < 100 else f"{math.ceil(whole / 60)} min left"
 
 
+EARLIER = ("No search yet; {} earlier", "The search that runs; {} earlier", "The last search; {} earlier")
 ORDINALS = ("", "first", "second", "third")

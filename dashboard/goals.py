@@ -7,7 +7,7 @@ from core import jobs
 from core.live import Studio
 from core.recipe import Recipe
 from core.search import Point, front_of
-from dashboard import findings, keeping, pareto, rows, searches, state
+from dashboard import earlier, findings, keeping, pareto, rows, searches, state
 from dashboard.live import chart, row, slider, table
 from dashboard.live.board import Part
 from dashboard.live.row import Item
@@ -69,23 +69,27 @@ def _limited(studio: Studio, wished: Wish, value: float) -> Wish:
 
 def controls(search: Search | None) -> dict[str, tuple[Item, ...]]:
     """Row name -> its controls."""
-    wished, going = searches.wish(), search is not None and search.job.running
-    paused = going and search.job.paused
+    here = state.position()
+    wished, last, known = searches.wish(), searches.current(here), earlier.options(here)
+    going = last is not None and last.job.running
+    paused = going and last.job.paused
     seconds = {f"{each:g}": said for each, said in SECONDS.items()}
+    seconds.setdefault(f"{wished.seconds:g}", f"for {wished.seconds:g} seconds")
     costs = COSTS if wished.kind == DROP else LOSS
     start = Item(
         "button", "start", "Start", main=True, disabled=search is not None and searches.timing(search) is not None
     )
     hold = Item("button", "hold", "Go on" if paused else "Pause", main=True)
     return {
-        "model": rows.models(state.position()),
+        "model": rows.models(here),
+        "shown": (rows.select("earlier", "Which search is shown", known, earlier.chosen(here)),),
         "kind": (Item("segments", "kind", "What is limited", tuple(KINDS.items()), wished.kind),),
         "time": (
             rows.select("seconds", "How long to search", seconds, f"{wished.seconds:g}"),
             rows.select("cost", "What is to be small", costs, wished.cost if wished.kind == DROP else "bytes"),
         ),
         "run": (
-            Item("button", "cancel", "Cancel, keep what was found", disabled=not going or search.enough.is_set()),
+            Item("button", "cancel", "Cancel, keep what was found", disabled=not going or last.enough.is_set()),
             hold if going else start,
         ),
         "axes": (
@@ -142,14 +146,20 @@ def _start(studio: Studio, search: Search | None, choice: row.Picked) -> None:
         state.complain("A search begins at a model as it was loaded: choose one that is not recovered.")
         return
     searches.begin(state.position(), searches.goal_of(searches.wish(), studio.dense_bytes))
+    earlier.choose(state.position(), earlier.LAST)
 
 
-def _hold(studio: Studio, search: Search, choice: row.Picked) -> None:
-    (jobs.go_on if search.job.paused else jobs.pause)(search.job)
+def _hold(studio: Studio, search: Search | None, choice: row.Picked) -> None:
+    last = searches.current(state.position())
+    (jobs.go_on if last.job.paused else jobs.pause)(last.job)
 
 
-def _cancel(studio: Studio, search: Search, choice: row.Picked) -> None:
-    searches.end(search)
+def _cancel(studio: Studio, search: Search | None, choice: row.Picked) -> None:
+    searches.end(searches.current(state.position()))
+
+
+def _earlier(studio: Studio, search: Search | None, choice: row.Picked) -> None:
+    earlier.choose(state.position(), choice.value)
 
 
 def _time(studio: Studio, search: Search, choice: row.Picked) -> None:
@@ -193,6 +203,7 @@ Deed = Callable[[Studio, Search | None, row.Picked], None]
 DEEDS: dict[str, Deed] = {
     "model": _model,
     "data": _data,
+    "earlier": _earlier,
     "kind": _wish,
     "seconds": _wish,
     "cost": _wish,

@@ -66,11 +66,10 @@ def _subject(model: str, weights: str | None, data: str) -> Subject:
     return runs.subject(offers.load_model(model, weights), offers.load_data(data))
 
 
-def _subject_soon(position: Position) -> Subject | None:
-    """The same once a job has found it: reading and hashing all images would hold up a hand."""
+def subject_job(position: Position) -> Job:
+    """The job whose event is the same: reading and hashing all images would hold up a hand."""
     where = place(position)
-    job = work.job(("subject", *where), lambda: iter([_subject(*where)]))
-    return job.events[0] if job.events else None
+    return work.job(("subject", *where), lambda: iter([_subject(*where)]))
 
 
 def run_of(position: Position) -> Run:
@@ -193,9 +192,9 @@ def button(position: Position, looked: Look) -> Button:
         return Button(f"Keeping {share(job):.0%}", False)
     if looked.tally.images < looked.total:
         return Button(KEEP, False)
-    known = _subject_soon(position)
+    known = subject_job(position).events
     try:
-        held = known and keeping.held(store(), _asked(known, position))
+        held = keeping.held(store(), _asked(known[0], position)) if known else None
     except ValueError:
         return Button(KEEP, True)  # pressing it says what is wrong
     return Button(f"{KEPT}: {held.number}" if held else KEEP, not held)

@@ -7,7 +7,7 @@ import pandas as pd
 from core.live import Studio
 from core.recipe import to_json
 from core.search import Point, front_of
-from dashboard import findings, keeping, pareto, searches, state, trail, words
+from dashboard import earlier, findings, keeping, pareto, searches, state, trail, words
 from dashboard.live import chart, progress, readout, table
 from dashboard.live.board import Part
 from dashboard.live.row import Item
@@ -62,7 +62,7 @@ def _fewer(found: Found, point: Point | None) -> str:
 
 
 def _version(found: Found) -> str:
-    return f"{len(found.points)} {found.confirmed is not None}"
+    return f"{len(found.points)} {found.confirmed is not None} {earlier.chosen(state.position())}"
 
 
 def bar(search: Search | None, found: Found) -> Part:
@@ -82,14 +82,16 @@ def bar(search: Search | None, found: Found) -> Part:
             for job in (search.job, *search.timings, *([front.job] if front else []))
             for said in job.trouble
         ),
-        "",
+        findings.unkept(found.noted.why) if found.noted and found.noted.why else "",
     )
     if not search.job.running:
-        ended = findings.ended_with(len(found.points)) + findings.kept(list(front.job.events) if front else [])
+        ended = findings.ended_with(len(found.points), found.noted.known if found.noted else 0) + findings.kept(
+            list(front.job.events) if front else []
+        )
         return progress.part(progress.Progress("search", 1.0, ended, trouble=trouble))
     paused, ending = search.job.paused, search.enough.is_set()
     left = "paused" if paused else "ending" if ending else findings.left(searches.seconds_left(search, found.step))
-    return progress.part(progress.Progress("search", found.step.share, found.step.doing, left))
+    return progress.part(progress.Progress("search", found.step.share, found.step.doing, left, trouble))
 
 
 def notes(search: Search | None, found: Found) -> dict[str, tuple[Item, ...]]:
@@ -99,6 +101,8 @@ def notes(search: Search | None, found: Found) -> dict[str, tuple[Item, ...]]:
         study, others = found.opened
         images = (len(study.bench.targets), len(others.bench.targets), len(study.calibration))
         division = findings.division(*images)
+    elif found.points:
+        division = findings.divided(found.points[0].images, found.confirmed.points[0].images if found.confirmed else 0)
     if search and found.confirmed:
         told = f"{findings.confirmed(found.confirmed.points, search.goal)} {findings.time_note(found.table)}"
     return {"told": (Item("note", "told", told),), "division": (Item("note", "division", division),)}
@@ -142,7 +146,7 @@ def _row(found: Found, row: pd.Series) -> table.Row:
         findings.milliseconds(row),
         "; ".join(findings.layers(point.recipe)),
     )
-    loaded = found.opened.study.loaded
+    loaded = state.studio_of(state.position()).study.loaded
     named = replace(point.recipe, model={"name": loaded.name, "sha256": loaded.sha256})
     file = f"recipe-{point.bytes}-bytes.json"
     number, best = int(row["number"]), bool(row["best"])

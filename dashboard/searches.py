@@ -2,20 +2,21 @@
 
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import pandas as pd
 import streamlit as st
 
-from core import jobs, pipeline
+from core import jobs, pipeline, remembering
 from core.jobs import Job
+from core.keeping import On
 from core.latency import Clock, Fastest, fastest
-from core.pipeline import Study
 from core.recipe import Recipe, to_json
-from core.search import Confirmed, Goal, Opened, Point, Progress, Told, parts, table, whole
-from dashboard import offers, state, work
+from core.remembering import Noted
+from core.search import Confirmed, Goal, Opened, Point, Progress, Told, parts, table
+from dashboard import keeping, offers, state, work
 from dashboard.state import Position
 
 MOST = 6  # searches kept, with all that they measured
@@ -43,25 +44,27 @@ class Wish:
 
 @dataclass(frozen=True, eq=False)
 class Search:
-    """A search that runs or has run. enough: set to end it with what it has. timings: jobs that time its recipes, and
-    counts: how many each."""
+    """A search that runs or has run. enough: set to end it with what it has. load: reads its model and data. timings:
+    jobs that time its recipes, and counts: how many each."""
 
     key: tuple
     goal: Goal
     job: Job
     enough: threading.Event
+    load: Callable[[], On]
     timings: list[Job] = field(default_factory=list)
     counts: list[int] = field(default_factory=list)
 
 
 class Found(NamedTuple):
-    """What a search has come to. opened, confirmed: None before it has. table: of `core.search.table`."""
+    """What a search has come to. opened, confirmed, noted: None before it has. table: of `core.search.table`."""
 
     opened: Opened | None
     points: tuple[Point, ...]
     table: pd.DataFrame
     step: Progress
     confirmed: Confirmed | None
+    noted: Noted | None = None
 
 
 @st.cache_resource
@@ -73,10 +76,14 @@ def wish() -> Wish:
     """What this session would search for; at first what its model was searched for last."""
     here = current(state.position())
     if "wish" not in st.session_state and here:
-        goal = here.goal
-        named = {"kind": DROP, "drop": goal.drop} if goal.drop is not None else {"kind": BYTES, "size": goal.bytes}
-        want(replace(Wish(), **named, seconds=goal.seconds, cost=goal.cost))
+        want_again(here.goal)
     return st.session_state.get("wish", Wish())
+
+
+def want_again(goal: Goal) -> None:
+    """Let this session search for what was searched for before."""
+    named = {"kind": DROP, "drop": goal.drop} if goal.drop is not None else {"kind": BYTES, "size": goal.bytes}
+    want(replace(st.session_state.get("wish", Wish()), **named, seconds=goal.seconds, cost=goal.cost))
 
 
 def want(wished: Wish) -> None:
@@ -119,22 +126,23 @@ def _place(position: Position) -> tuple:
 
 
 def begin(position: Position, goal: Goal) -> None:
-    """Search anew, by other chances than the last time; the search before it ends."""
+    """Search from what is known of the model on; the search before it ends."""
     before, place = current(position), _place(position)
     if before:
         end(before)
-        goal = replace(goal, seed=before.goal.seed + 1)
-    key, enough = ("search", *place, goal), threading.Event()
-    model, weights, data = place
-
-    def load() -> tuple[Study, Study]:
-        return parts(offers.load_model(model, weights), offers.load_data(data))
-
-    job = work.job(key, lambda: whole(load, goal, enough.is_set))
-    _kept()[place] = Search(key, goal, job, enough)
+    turn = before.key[-1] + 1 if before else 0
+    key, enough, load = ("search", *place, goal, turn), threading.Event(), loader(place)
+    job = work.job(key, lambda: remembering.searching(load, goal, keeping.store, enough.is_set))
+    _kept()[place] = Search(key, goal, job, enough, load)
     _kept().move_to_end(place)
     while len(_kept()) > MOST:
         end(_kept().popitem(last=False)[1])
+
+
+def loader(place: tuple[str, str | None, str]) -> Callable[[], On]:
+    """What reads a model with its weights, and its data."""
+    model, weights, data = place
+    return lambda: (offers.load_model(model, weights), offers.load_data(data), None)
 
 
 def end(search: Search) -> None:
@@ -152,14 +160,16 @@ def timing(search: Search) -> Job | None:
 
 def time_recipes(search: Search, recipes: Sequence[Recipe]) -> None:
     """Time recipes that were not yet, in the background."""
-    opened, known = _opened(search), _times(search)
+    known = _times(search)
     wanted = {key: recipe for recipe in recipes if (key := to_json(recipe, indent=None)) not in known}
-    if opened is None or not wanted or timing(search):
+    if not wanted or timing(search):
         return
 
     def steps() -> Iterator[tuple[str, Fastest]]:
+        opened = _opened(search)
+        study = opened.study if opened else parts(*search.load(), search.goal.seed)[0]
         for key, recipe in wanted.items():
-            yield key, fastest(opened.study, pipeline.apply(opened.study, recipe), CLOCK)
+            yield key, fastest(study, pipeline.apply(study, recipe), CLOCK)
 
     search.counts.append(len(wanted))
     search.timings.append(work.job((*search.key, "times", *wanted), steps))
@@ -190,7 +200,8 @@ def found(search: Search | None) -> Found:
     result = confirmed.points[-1].recipe if confirmed and confirmed.points else None
     made = table(points, goal, Told(result, _times(search) if search else {}))
     opened = _opened(search) if search else None
-    return Found(opened, points, made, steps[-1] if steps else Progress(0.0, ""), confirmed)
+    noted = next((event for event in reversed(events) if isinstance(event, Noted)), None)
+    return Found(opened, points, made, steps[-1] if steps else Progress(0.0, ""), confirmed, noted)
 
 
 def seconds_left(search: Search, step: Progress) -> float:

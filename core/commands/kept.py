@@ -1,10 +1,13 @@
-"""`runs`: the runs that were kept, listed, shown, named, exported, deleted."""
+"""`runs`: the runs and the searches that were kept, listed, shown, named, exported, deleted."""
 
 import argparse
 
-from core import runs
+from core import remembering, runs
 from core.commands import given, texts
 from core.runs import Run
+from core.runs import searches as shelf
+from core.runs.searches import Searched
+from core.search import CONFIRMED, SEARCHED
 
 
 def list_runs(options: argparse.Namespace) -> str:
@@ -58,9 +61,49 @@ def note(options: argparse.Namespace) -> str:
     return f"noted at run {options.number}"
 
 
+def searches(options: argparse.Namespace) -> str:
+    """A line for each kept search: number, when, model, data, what was asked, how many recipes it measured."""
+    found = shelf.listed(given.store(options))
+    rows = [_searched(search) for search in found]
+    return texts.aligned([dict(zip(rows[0], rows[0], strict=True)), *rows]) if rows else "no searches yet"
+
+
+def _searched(search: Searched) -> dict[str, object]:
+    goal = search.goal
+    asked = f"{goal.get('drop')} points" if goal.get("bytes") is None else f"{goal['bytes']} bytes"
+    return {
+        "number": search.number,
+        "at": search.at,
+        "model": search.subject.model,
+        "data": search.subject.data,
+        "at most": asked,
+        "seconds": goal.get("seconds"),
+        "seed": search.seed,
+        "recipes": search.count.get(SEARCHED, 0),
+        "confirmed": search.count.get(CONFIRMED, 0),
+    }
+
+
+def points(options: argparse.Namespace) -> str:
+    """Write every recipe that a search measured to a file, as JSON or CSV, with the images it was measured on."""
+    found = remembering.past(given.store(options), options.number)
+    texts.write(options.output, (remembering.to_csv if options.csv else remembering.as_json)(found).rstrip("\n"))
+    return (
+        f"wrote {len(found.points)} recipes measured on the searching images and {len(found.confirmed)} confirmed on "
+        f"others to {options.output}"
+    )
+
+
+def forget(options: argparse.Namespace) -> str:
+    """Delete a search and the recipes that no other search measured."""
+    shelf.forget(given.store(options), options.number)
+    return f"deleted search {options.number}"
+
+
 HEADER = {key: key for key in ("number", "kind", "model", "data", "accuracy", "drop", "bytes", "recipe", "name")}
 OPTIONS = {
     "number": (("number",), {"type": int, "help": "a run's number, as 'runs list' shows it"}),
+    "search": (("number",), {"type": int, "help": "a search's number, as 'runs searches' shows it"}),
     "text": (("text",), {"help": "the words"}),
     "csv": (("--csv",), {"action": "store_true", "help": "as CSV"}),
 }
@@ -71,4 +114,7 @@ COMMANDS = {
     "runs delete": (delete, ("number", "runs")),
     "runs name": (name, ("number", "text", "runs")),
     "runs note": (note, ("number", "text", "runs")),
+    "runs searches": (searches, ("runs",)),
+    "runs points": (points, ("search", "csv", "output", "runs")),
+    "runs forget": (forget, ("search", "runs")),
 }

@@ -1,25 +1,21 @@
 """`sensitivity` and `search`: what each layer bears, and the recipe that bears most within a goal."""
 
 import argparse
-import signal
 import sys
-import threading
-from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 
 import pandas as pd
 import torch
 
-from core import keeping, pipeline, runs
+from core import keeping, pipeline, remembering, runs
 from core import sensitivity as each
-from core.commands import folders, given, texts
+from core.commands import folders, given, interrupts, texts
 from core.fitting import require_answers
 from core.keeping import On
 from core.loading import Data, Loaded
-from core.pipeline import Study
 from core.recipe import Settings, merged, to_json
-from core.search import Confirmed, Goal, Point, Progress, best, front, holds, parts, spread, whole
+from core.remembering import Noted
+from core.search import Confirmed, Goal, Point, Progress, best, front, holds, spread
 
 
 def sensitivity(options: argparse.Namespace) -> str:
@@ -73,7 +69,7 @@ def search(options: argparse.Namespace) -> str:
     goal = Goal(options.drop, options.bytes, options.seconds, options.cost, options.seed)
     loaded, data = _answering(options, "search")
     calibration = given.calibration(options)
-    points, found = _searched(partial(parts, loaded, data, calibration, options.seed), goal)
+    points, found, noted = _searched(options, (loaded, data, calibration), goal)
     if not found:
         raise ValueError(f"no recipe keeps to {_asked(goal)}: allow more, or more than {goal.seconds:g} seconds")
     texts.write(
@@ -81,7 +77,7 @@ def search(options: argparse.Namespace) -> str:
     )
     return "\n".join(
         [
-            f"{len(points)} recipes measured on {points[0].images} images; the front of them:",
+            f"{len(points)} recipes measured on {points[0].images} images{_noted(noted)}; the front of them:",
             _front(points, goal),
             f"on {found[0].images} other images:",
             *(_said(point, points[0], goal) for point in found),
@@ -91,35 +87,32 @@ def search(options: argparse.Namespace) -> str:
     )
 
 
-def _searched(load: Callable[[], tuple[Study, Study]], goal: Goal) -> tuple[list[Point], tuple[Point, ...]]:
-    """Every recipe measured, and those confirmed; an interrupt ends the search and keeps what was found until then.
+def _searched(options: argparse.Namespace, on: On, goal: Goal) -> tuple[list[Point], tuple[Point, ...], Noted]:
+    """Every recipe measured, those confirmed, and how they are kept; an interrupt ends the search with what it has.
 
     A second interrupt ends it at once.
     """
     points: list[Point] = []
-    enough = threading.Event()
-
-    def interrupted(*_: object) -> None:
-        if enough.is_set():
-            raise KeyboardInterrupt
-        enough.set()
-
-    before = signal.signal(signal.SIGINT, interrupted) if _in_main_thread() else None
-    try:
-        for step in whole(load, goal, enough.is_set):
-            if isinstance(step, Confirmed):
-                return points, step.points
+    found: tuple[Point, ...] = ()
+    noted = Noted(0, 0)
+    with interrupts.heard(grace=1) as heard:
+        for step in remembering.searching(lambda: on, goal, lambda: given.store(options), lambda: bool(heard)):
             if isinstance(step, Progress):
                 points += [step.point] if step.point else []
                 _tell(f"{step.share:4.0%} {step.doing}{_so_far(best(points, goal))}")
-    finally:
-        if before is not None:
-            signal.signal(signal.SIGINT, before)
-    return points, ()
+            elif isinstance(step, Confirmed):
+                found = step.points
+            elif isinstance(step, Noted):
+                noted = step
+    if noted.why:
+        print(f"note: what was measured is not kept, {noted.why}", file=sys.stderr)
+    return points, found, noted
 
 
-def _in_main_thread() -> bool:
-    return threading.current_thread() is threading.main_thread()
+def _noted(noted: Noted) -> str:
+    """Where the recipes are kept, and how many were known."""
+    kept = f", kept as search {noted.number}" if noted.number else ""
+    return f"{kept}, {noted.known} of them known from before" if noted.known else kept
 
 
 def _kept(options: argparse.Namespace, given_to: On, outcome: tuple[Point, Goal]) -> str:

@@ -2,14 +2,10 @@
 
 import argparse
 import os
-import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
-from types import FrameType
 
 from core import runs
-from core.commands import given, texts
+from core.commands import given, interrupts, texts
 from core.compress import check
 from core.grid import read_grid
 from core.layer import layers
@@ -27,7 +23,7 @@ def sweep(options: argparse.Namespace) -> str:
     place = Place(given.store(options), _parcel(options, loaded), _workers(options))
     outcomes: list[Outcome] = []
     try:
-        with _interruptible() as heard:
+        with interrupts.heard() as heard:
             for outcome in swept(place, recipes):
                 outcomes.append(outcome)
                 print(f"{len(outcomes)} of {len(recipes)}: {_line(outcome)}", flush=True)
@@ -42,22 +38,6 @@ def sweep(options: argparse.Namespace) -> str:
         raise ValueError(f"{len(failed)} of {len(recipes)} recipes have no figures: {'; '.join(failed)}")
     measured = sum(outcome.fresh for outcome in outcomes)
     return f"{measured} measured, {len(outcomes) - measured} kept from before, in {place.store.path}"
-
-
-@contextmanager
-def _interruptible() -> Iterator[list[int]]:
-    """A list that notes every interrupt, beside the exception: one that is raised in a finalizer is lost."""
-    heard: list[int] = []
-
-    def note(number: int, frame: FrameType | None) -> None:
-        heard.append(number)
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGINT, note)
-    try:
-        yield heard
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 def _check(recipes: list[Recipe], loaded: Loaded) -> None:

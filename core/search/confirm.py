@@ -1,18 +1,21 @@
 """What a search found, on images that it never saw."""
 
 from collections.abc import Sequence
+from functools import partial
 from statistics import NormalDist
 
 from core import pipeline
 from core.pipeline import Study
+from core.recipe import Recipe
 from core.search.goal import Goal, Point, margin, trusted, worth
 from core.search.lab import measured
+from core.search.recall import CONFIRMED, Recall, afresh
 
 TRIES = 4  # recipes that are confirmed at most
 SAFER = 0.9  # times the divergence of the one before, at most
 
 
-def confirmed(study: Study, points: Sequence[Point], goal: Goal) -> list[Point]:
+def confirmed(study: Study, points: Sequence[Point], goal: Goal, recall: Recall = afresh) -> list[Point]:
     """The least costly trusted recipe measured on the images of `study`, the next where its drop does not hold there.
 
     The last one holds, or none of up to four does; each has at most 0.9 times the divergence of the one before. Only
@@ -26,8 +29,12 @@ def confirmed(study: Study, points: Sequence[Point], goal: Goal) -> list[Point]:
             break
         if point.divergence <= SAFER * least:
             least = point.divergence
-            found.append(measured(study, point.recipe, pipeline.encoded_by(study, point.recipe)))
+            found.append(recall(CONFIRMED, point.recipe, partial(_measured, study, point.recipe)))
     return found
+
+
+def _measured(study: Study, recipe: Recipe) -> Point:
+    return measured(study, recipe, pipeline.encoded_by(study, recipe))
 
 
 def surety(point: Point, goal: Goal) -> float:

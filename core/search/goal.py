@@ -108,10 +108,15 @@ def worth(point: Point, goal: Goal) -> tuple[float, float]:
 
 def front(points: Sequence[Point], cost: str = "bytes") -> list[Point]:
     """The points that no other beats in cost and accuracy at once, from the least cost on."""
-    kept: list[Point] = []
-    for point in sorted(points, key=lambda point: (COSTS[cost](point), -point.accuracy)):
-        if not kept or point.accuracy > kept[-1].accuracy:
-            kept.append(point)
+    return [points[i] for i in unbeaten([(COSTS[cost](point), -point.accuracy) for point in points])]
+
+
+def unbeaten(costs: Sequence[tuple[float, float]]) -> list[int]:
+    """Which pairs no other beats in both costs at once, from the least first cost on; of equal ones the first."""
+    kept: list[int] = []
+    for i in sorted(range(len(costs)), key=lambda i: costs[i]):
+        if not kept or costs[i][1] < costs[kept[-1]][1]:
+            kept.append(i)
     return kept
 
 

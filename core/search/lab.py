@@ -11,12 +11,13 @@ from core.evaluation import tallies
 from core.layer import Layer, require_finite
 from core.pipeline import Study, put_right
 from core.recipe import Recipe, Settings
-from core.search.goal import Goal, Point
+from core.search.goal import COSTS, Goal, Point
 from core.search.options import Option, Picks
+from core.search.recall import ALONE, SEARCHED, Recall, afresh
 from core.sensitivity import alone, differing
-from core.statistics import estimate
+from core.statistics import Tally, estimate
 
-ALONE = 1000  # images that an option is measured on
+FIRST = 1000  # images that an option is measured on
 HELD = 2**29  # bytes of encoded layers that are kept
 PATIENCE = 2e10  # operations of an exact refit; above that the column sweep takes its place
 
@@ -28,12 +29,13 @@ class Lab:
     options: by layer name, those that worked. tried: (layer name, Settings), those that did not too. points: whole
     recipes, and `made` of which options, by id. took: the seconds of the last measurement by layer name, of a whole
     recipe by ''. forms: the latest encoded layers, `held` the bytes of each. after: what
-    every recipe puts right afterwards.
+    every recipe puts right afterwards. recall: what is known of a recipe, asked before it is measured.
     """
 
     study: Study
     goal: Goal
     clock: Callable[[], float] = time.monotonic
+    recall: Recall = afresh
     options: dict[str, list[Option]] = field(default_factory=dict)
     tried: set[tuple[str, Settings]] = field(default_factory=set)
     points: list[Point] = field(default_factory=list)
@@ -56,12 +58,13 @@ class Lab:
         return min(1.0, (self.clock() - self.begun[0]) / self.goal.seconds)
 
 
-def opened(study: Study, goal: Goal, clock: Callable[[], float] = time.monotonic) -> Lab:
+def opened(study: Study, goal: Goal, clock: Callable[[], float] = time.monotonic, recall: Recall = afresh) -> Lab:
     """A lab in which every layer has one option: as it is. ValueError where a layer's weights are not finite."""
-    lab = Lab(study, goal, clock)
+    lab = Lab(study, goal, clock, recall)
     for layer in study.known:
         require_finite(layer)
-        lab.options[layer.name] = [Option(Settings(), _cost(lab, layer, compress.encode(layer, Settings())), 0.0)]
+        dense = report.layer_row(layer, compress.encode(layer, Settings()), study.uses[layer.name])
+        lab.options[layer.name] = [Option(Settings(), float(dense[goal.cost] or 0), 0.0)]
         lab.tried.add((layer.name, Settings()))
     return lab
 
@@ -77,30 +80,43 @@ def measure_alone(lab: Lab, layer: Layer, settings: Settings) -> Option | None:
     if key in lab.tried:
         return None
     lab.tried.add(key)
-    begun = lab.clock()
+    recipe = Recipe(layers={layer.name: differing(settings)})
     try:
-        encoded = _form(lab, layer, settings)
+        point = lab.recall(ALONE, recipe, lambda: _alone(lab, layer, settings))
     except ValueError:
         return None
-    tally = alone(lab.study, layer, settings, (encoded, min(ALONE, len(lab.study.bench.targets))))
-    option = Option(settings, _cost(lab, layer, encoded), max(0.0, tally.divergence / tally.images))
+    option = Option(settings, float(COSTS[lab.goal.cost](point)), max(0.0, point.divergence))
     lab.options[layer.name].append(option)
-    lab.took[layer.name] = lab.clock() - begun
     return option
+
+
+def _alone(lab: Lab, layer: Layer, settings: Settings) -> Point:
+    """One layer's figures: its own bytes and MACs, and the answers of the model in which it alone is so stored."""
+    begun, study = lab.clock(), lab.study
+    encoded = _form(lab, layer, settings)
+    tally = alone(study, layer, settings, (encoded, min(FIRST, len(study.bench.targets))))
+    row = report.layer_row(layer, encoded, study.uses[layer.name])
+    lab.took[layer.name] = lab.clock() - begun
+    return _point(Recipe(layers={layer.name: differing(settings)}), (row["bytes"], row["macs"]), tally)
 
 
 def measure(lab: Lab, picks: Picks) -> Point:
     """A whole recipe, measured on all images of the study."""
-    study = lab.study
     recipe = Recipe(layers={name: differing(option.settings) for name, option in picks.items()}, **lab.after)
     known = next((point for point in lab.points if point.recipe == recipe), None)
     if known:
         return known
-    begun = lab.clock()
-    encoded = {layer.name: _form(lab, layer, picks[layer.name].settings) for layer in study.known}
-    point = measured(study, recipe, encoded)
+    point = lab.recall(SEARCHED, recipe, lambda: _whole(lab, recipe, picks))
     lab.points.append(point)
     lab.made[id(point)] = picks
+    return point
+
+
+def _whole(lab: Lab, recipe: Recipe, picks: Picks) -> Point:
+    begun = lab.clock()
+    point = measured(
+        lab.study, recipe, {layer.name: _form(lab, layer, picks[layer.name].settings) for layer in lab.study.known}
+    )
     lab.took[""] = lab.clock() - begun
     return point
 
@@ -109,12 +125,16 @@ def measured(study: Study, recipe: Recipe, encoded: Mapping[str, Encoded]) -> Po
     """A recipe's figures on all images of a study, from its encoded layers."""
     applied = put_right(study, recipe, encoded)
     *_, tally = tallies(study.bench, applied.change)
-    found = estimate(tally, tally.images)
     rows = [report.layer_row(layer, encoded[layer.name], study.uses[layer.name]) for layer in study.known]
     size = exporting.file_bytes(study.loaded.model, study.known, applied.encoded)
+    return _point(recipe, (size, report.total_of(rows, "macs")), tally)
+
+
+def _point(recipe: Recipe, costs: tuple[int, int | None], tally: Tally) -> Point:
+    """costs: bytes and MACs."""
+    found = estimate(tally, tally.images)
     divergence = tally.divergence / tally.images
-    macs = report.total_of(rows, "macs")
-    return Point(recipe, size, macs, found.accuracy, found.drop, *found.drop_ci95, divergence, tally.images)
+    return Point(recipe, *costs, found.accuracy, found.drop, *found.drop_ci95, divergence, tally.images)
 
 
 def _form(lab: Lab, layer: Layer, settings: Settings) -> Encoded:
@@ -129,8 +149,3 @@ def _form(lab: Lab, layer: Layer, settings: Settings) -> Encoded:
         gone, _ = lab.forms.popitem(last=False)
         del lab.held[gone]
     return encoded
-
-
-def _cost(lab: Lab, layer: Layer, encoded: Encoded) -> float:
-    row = report.layer_row(layer, encoded, lab.study.uses[layer.name])
-    return float(row[lab.goal.cost] or 0)

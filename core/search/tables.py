@@ -8,7 +8,7 @@ import pandas as pd
 
 from core.latency import Fastest
 from core.recipe import Recipe, to_json
-from core.search.goal import Goal, Point, best, safe
+from core.search.goal import Goal, Point, best, safe, unbeaten
 
 
 class Axis(NamedTuple):
@@ -77,12 +77,7 @@ def front_of(found: pd.DataFrame, across: str, up: str) -> pd.DataFrame:
     known = found.dropna(subset=[across, up])
     signs = [-1 if AXES[name].more else 1 for name in (across, up)]
     costs = known[[across, up]].to_numpy(float) * signs
-    kept, least = [], np.inf
-    for row in np.lexsort((costs[:, 1], costs[:, 0])):
-        if costs[row, 1] < least:
-            kept.append(row)
-            least = costs[row, 1]
-    return known.iloc[kept].sort_values(across)
+    return known.iloc[unbeaten([*map(tuple, costs)])].sort_values(across)
 
 
 COLUMNS = (

@@ -12,6 +12,7 @@ from core.recipe import Settings
 from core.search.goal import SURETY, Goal, Progress, best, margin, safe
 from core.search.lab import Lab, affordable, measure, measure_alone, opened
 from core.search.options import Option, Picks, afforded, first, fitted, hull, neighbours
+from core.search.recall import Recall, afresh
 
 FIRST = 0.35  # share of the time for the options that every layer is tried with at first
 ALWAYS = 3  # options that every layer gets, unless the whole time goes with them
@@ -26,18 +27,24 @@ SAFER = (0.9, 0.8, 0.7, 0.65, 0.6, 0.5)  # of the best recipe's harm
 REPAIRS = ({"bias": "correct"}, {"batchnorm": "recalibrate"}, {"bias": "correct", "batchnorm": "recalibrate"})
 
 
-def search(study: Study, goal: Goal, clock: Callable[[], float] = time.monotonic) -> Iterator[Progress]:
+def search(
+    study: Study, goal: Goal, clock: Callable[[], float] = time.monotonic, recall: Recall = afresh
+) -> Iterator[Progress]:
     """Every step of a search for the goal, and with it each recipe that was measured, as it goes.
 
     It may be left at any step: what came until then is all there is. Layers are measured alone, at settings of every
     technique; the divergence from the dense answers, which nearly adds up over layers, tells which to combine (a
     knapsack); every combination is measured, and the layers' options are refined around the best. clock: in seconds.
+    recall: asked for every point, which it may know.
     """
-    lab = opened(study, goal, clock)
+    lab = opened(study, goal, clock, recall)
     dense = {name: found[0] for name, found in lab.options.items()}
     yield Progress(lab.share, "the dense model", measure(lab, dense))
+    told = len(lab.points)
     for stage in (_options, _halved, _repaired, _rested, _safer, _refined, _safer):
-        yield from stage(lab)
+        for step in stage(lab):
+            yield step if len(lab.points) > told else step._replace(point=None)  # each recipe once
+            told = len(lab.points)
 
 
 def _options(lab: Lab) -> Iterator[Progress]:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from core.pipeline import Study
 from core.search.confirm import confirmed
 from core.search.goal import Goal, Point, Progress
+from core.search.recall import Recall, afresh
 from core.search.walk import search
 
 
@@ -24,7 +25,7 @@ class Confirmed(NamedTuple):
 
 
 def whole(
-    load: Callable[[], tuple[Study, Study]], goal: Goal, enough: Callable[[], bool]
+    load: Callable[[], tuple[Study, Study]], goal: Goal, enough: Callable[[], bool], recall: Recall = afresh
 ) -> Iterator[Opened | Progress | Confirmed]:
     """The studies that `load` makes, every step of the search until `enough` says so, and what was confirmed.
 
@@ -35,7 +36,7 @@ def whole(
     yield Opened(study, others)
     points: list[Point] = []
     away = [0.0]
-    for step in search(study, goal, lambda: time.monotonic() - away[0]):
+    for step in search(study, goal, lambda: time.monotonic() - away[0], recall):
         points += [step.point] if step.point else []
         left = time.monotonic()
         yield step
@@ -43,4 +44,4 @@ def whole(
         if enough():
             break
     yield Progress(1.0, "the result is confirmed on the other images")
-    yield Confirmed(tuple(confirmed(others, points, goal)))
+    yield Confirmed(tuple(confirmed(others, points, goal, recall)))

@@ -4,13 +4,13 @@ from dataclasses import replace
 
 import streamlit as st
 
-from dashboard import goals, keeping, outcome, panels, searches, state
+from dashboard import earlier, goals, keeping, outcome, panels, searches, state
 from dashboard.live import row
 from dashboard.live.board import board
 from dashboard.state import EACH, Position
 
 BEAT = 0.7  # seconds between two looks at a search that runs
-SIDE = ("model", "figures", "kind", "limit", "time", "run", "bar", "axes", "timing", "division", "told")
+SIDE = ("model", "shown", "figures", "kind", "limit", "time", "run", "bar", "axes", "timing", "division", "told")
 
 
 def page() -> None:
@@ -21,7 +21,13 @@ def page() -> None:
 
 def _busy(position: Position) -> bool:
     front = keeping.front(position)
-    return searches.running(position) or (front is not None and front.job.running)
+    timed = earlier.shown(position)
+    return (
+        searches.running(position)
+        or earlier.waiting(position)
+        or (timed is not None and searches.timing(timed) is not None)
+        or (front is not None and front.job.running)
+    )
 
 
 def tradeoffs(beating: bool) -> None:
@@ -29,15 +35,15 @@ def tradeoffs(beating: bool) -> None:
     before = state.position()
     studio = state.studio_of(before)
     reading = goals.read(studio)
-    goals.carry_out(studio, searches.current(before))
+    goals.carry_out(studio, earlier.shown(before))
     here = state.position()
     if (here.model, here.data) != (before.model, before.data) or _busy(here) != beating:
         st.rerun()
-    search = searches.current(here)
+    search = earlier.shown(here)
     found = searches.found(search)
     recipe = goals.chosen(found.points)
     if recipe is not None:
-        state.settle(replace(here, recipe=recipe, layer="", mode=EACH))
+        state.settle(replace(keeping.base(here), recipe=recipe, layer="", mode=EACH))
         state.turn_to("Explore")
         st.rerun()
     parts = {name: row.part(items) for name, items in goals.controls(search).items()}

@@ -10,8 +10,9 @@ from streamlit.testing.v1 import AppTest
 
 from core import runs
 from core.recipe import Recipe, Settings
+from core.runs import searches as shelf
 from core.search import AXES, Goal, Point, table
-from dashboard import findings, keeping, pareto, searches, state
+from dashboard import earlier, findings, keeping, pareto, searches, state
 from dashboard.live import chart
 from dashboard.pareto import Plane
 from dashboard.searches import BYTES, DROP, Wish
@@ -76,6 +77,7 @@ def test_a_search_is_started_paused_resumed_and_cancelled_and_its_result_confirm
     assert found.confirmed.points
     assert found.table["best"].sum() == 1
     keeps_the_line(page, found)
+    is_shown_again_the_next_day(search)
     number = int(found.table.index[found.table["best"]][0])
     send(page, {"front": {"opened": {"number": number, "n": 9}}})
     assert not page.exception
@@ -86,6 +88,40 @@ def test_a_search_is_started_paused_resumed_and_cancelled_and_its_result_confirm
         if changes
     }
     assert page.session_state["bound"] == "Explore"
+
+
+def is_shown_again_the_next_day(search: searches.Search) -> None:
+    """A server that has forgotten the search shows it again, to the point, and opens any of them in Explore."""
+    expected = searches.found(search)
+    searches._kept().clear()
+    other = AppTest.from_function(script, default_timeout=60)
+    other.query_params["model"] = "lenet_300_100"
+    other.run()
+    here = other.session_state["position"]
+    for _ in range(100):
+        if not earlier.waiting(here):
+            break
+        time.sleep(0.1)
+    number = str(expected.noted.number)
+    assert earlier.options(here)[number].endswith(f"at most 2 points lost, {len(expected.points)} recipes")
+    send(other, {"shown": pick("earlier", number, 1)})
+    assert not other.exception
+    assert other.session_state["wish"].drop == 2.0
+    again = earlier._past(*_asked(number), keeping.place(here))
+    assert searches.found(again).points == expected.points
+    assert searches.found(again).confirmed == expected.confirmed
+    assert searches.found(again).table.equals(expected.table)
+    send(other, {"front": {"opened": {"number": 1, "n": 1}}})
+    opened = other.session_state["position"].recipe
+    assert opened.layers == {name: own for name, own in expected.points[1].recipe.layers.items() if own}
+    assert other.session_state["bound"] == "Explore"
+    searches._kept()[keeping.place(here)] = search
+
+
+def _asked(number: str) -> tuple:
+    store = keeping.store()
+    kept = next(each for each in shelf.listed(store) if str(each.number) == number)
+    return store.path, kept.number, (kept.mark, *kept.count.values())
 
 
 def keeps_the_line(page: AppTest, found: searches.Found) -> None:
@@ -124,7 +160,7 @@ def test_a_search_that_fails_is_a_sentence_on_a_page_that_stays(page: AppTest, m
     def fails(*given: object) -> None:
         raise RuntimeError("no such luck")
 
-    monkeypatch.setattr(searches, "parts", fails)
+    monkeypatch.setattr(searches.remembering, "parts", fails)
     send(page, {"run": pick("start", "", 1)})
     search = until(page, lambda search: not search.job.running)
     assert not page.exception

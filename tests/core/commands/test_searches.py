@@ -42,6 +42,26 @@ def test_a_search_writes_the_recipe_that_it_confirmed_and_keeps_it_as_a_run(few,
     assert size < pipeline.dense_bytes(study) / 4
     assert main(["runs", "show", "1", "--runs", store]) == 0
     assert f'"bytes": {size}' in json.dumps(json.loads(capsys.readouterr().out))
+    the_recipes_it_measured_are_kept(out, store, tmp_path, capsys)
+
+
+def the_recipes_it_measured_are_kept(said: str, store: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """They are listed, and written out with the images that each was measured on."""
+    told = re.search(r"^(\d+) recipes measured on (\d+) images, kept as search (\d+);", said, re.M)
+    count, images, number = map(int, told.groups())
+    assert main(["runs", "searches", "--runs", store]) == 0
+    line = capsys.readouterr().out.splitlines()[1]
+    assert re.search(rf"^{number} .* {MODEL} .* 10.0 points .* {count} ", line)
+    assert main(["runs", "points", str(number), "--csv", "-o", str(folder / "points.csv"), "--runs", store]) == 0
+    assert f"wrote {count} recipes" in capsys.readouterr().out
+    rows = list(csv.DictReader((folder / "points.csv").read_text().splitlines()))
+    assert {row["images"] for row in rows if row["measured_on"] == "the searching images"} == {str(images)}
+    assert sum(row["measured_on"] == "the searching images" for row in rows) == count
+    assert main(["runs", "points", str(number), "-o", str(folder / "points.json"), "--runs", store]) == 0
+    assert len(json.loads((folder / "points.json").read_text())["measured on"]["the searching images"]) == count
+    assert main(["runs", "forget", str(number), "--runs", store]) == 0
+    assert main(["runs", "points", str(number), "-o", str(folder / "none.json"), "--runs", store]) == 2
+    assert "expected a number that 'runs searches' shows" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
