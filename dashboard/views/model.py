@@ -3,7 +3,7 @@
 import streamlit as st
 
 from core.receiving import DATA, LIMITS, MB, RECIPE, SUFFIXES, UNPACKED, WEIGHTS
-from dashboard import incoming, inventory, lonely, offers, panels, state, words
+from dashboard import incoming, inventory, lonely, offers, panels, state, terms, words
 from dashboard.incoming import Handed
 from dashboard.uploads import Upload
 
@@ -60,7 +60,7 @@ def _uploader(kind: str) -> None:
     """One file of a kind: as soon as it is there it is taken or refused, and the place for the next is empty."""
     label, about = KINDS[kind]
     base = offers.base_of(state.named(state.position().model)[0])
-    st.markdown(f"**{label}**  \n{about.format(base=base, unpacked=UNPACKED // MB)}")
+    st.html(f"<p><b>{label}</b><br>{terms.marked(about.format(base=base, unpacked=UNPACKED // MB))}</p>")
     typed = st.text_input("How images are prepared, before you choose the file", "", **PREPARE) if kind == DATA else ""
     turn = st.session_state.setdefault("turns of uploads", 0)
     most = max(1, LIMITS[kind] // MB)
