@@ -15,6 +15,7 @@ from core.exporting import write_folder
 from core.metrics import task
 
 LISTED = 3  # layers, before the rest is counted
+LONGEST = 200  # letters of a tool's complaint
 NEAR = 1e-2
 LIKE = 0.9  # of the images, answered alike where numbers may be rounded either way
 FLOAT = 1e-4  # of the largest logit: another order of float32 sums
@@ -86,11 +87,20 @@ def export(exporter: Exporter, subject: Subject, target: Path | None = None) -> 
     files = exporter.write(subject)
     with tempfile.TemporaryDirectory() as place:
         path = put(files, Path(place) / exporter.name)
-        checked = _checked(exporter, subject, exporter.answers(subject, path), sum(map(len, files.values())))
+        checked = _checked(exporter, subject, _answers(exporter, subject, path), sum(map(len, files.values())))
     _hold(exporter, subject, checked)
     if target is not None:
         put(files, target)
     return files, checked
+
+
+def _answers(exporter: Exporter, subject: Subject, path: Path) -> Tensor | tuple[Tensor, ...]:
+    """What the tool answers; ValueError where the tensors that it read are not the model's, as of a name with a NUL."""
+    try:
+        return exporter.answers(subject, path)
+    except (KeyError, RuntimeError) as error:
+        line = " ".join(f"{error}".split())
+        raise ValueError(f"read back, it does not fit the model ({line[:LONGEST]}); nothing is written") from None
 
 
 def _hold(exporter: Exporter, subject: Subject, checked: Checked) -> None:
