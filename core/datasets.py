@@ -22,13 +22,15 @@ class Data:
     """inputs: (N, ...) float32, or int64 where a file holds whole numbers in rows, as token ids are.
 
     targets: class labels (N,) int64, token labels (N, length) int64 with IGNORED where none is asked for, or numbers
-    (N, ...) float32. metric: to be taken beside what the targets ask for, or None.
+    (N, ...) float32. metric: to be taken beside what the targets ask for, or None. classes: what each label is
+    called, () where they have numbers alone.
     """
 
     name: str
     inputs: np.ndarray
     targets: np.ndarray
     metric: Metric | None = None
+    classes: tuple[str, ...] = ()
 
 
 def load_data(spec: str, options: Mapping[str, str] | None = None, most: int = MOST) -> Data:
@@ -38,15 +40,17 @@ def load_data(spec: str, options: Mapping[str, str] | None = None, most: int = M
     images; target and targets of a CSV. Without y, rows of whole numbers are token ids, each followed by its target.
     most: bytes that the arrays of an .npz may take.
     """
-    left = dict(options or {})
+    left, classes = dict(options or {}), ()
     if spec in sample_models.DATA:
         inputs, targets = sample_models.DATA[spec].load()
+        classes = sample_models.DATA[spec].classes
     elif spec.endswith(".npz"):
         inputs, targets = _archive(spec, most)
     elif spec.endswith(".csv"):
         inputs, targets = tables.read(spec, left)
     elif Path(spec).is_dir():
         inputs, targets = imagefolders.read(spec, left)
+        classes = imagefolders.classes(spec)
     elif ":" in spec:
         inputs, targets = _pairs(called(imported(spec), spec), spec)
     else:
@@ -56,7 +60,7 @@ def load_data(spec: str, options: Mapping[str, str] | None = None, most: int = M
             f"{known}"
         )
     name = Path(spec).stem if spec.endswith((".npz", ".csv")) or Path(spec).is_dir() else spec
-    return _normalised(checked(name, inputs, targets), left)
+    return replace(_normalised(checked(name, inputs, targets), left), classes=classes)
 
 
 def data_fingerprint(data: Data) -> str:

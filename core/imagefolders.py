@@ -33,9 +33,18 @@ def read(path: str, options: dict[str, str]) -> tuple[np.ndarray, np.ndarray]:
     return np.stack(images), np.array([files[place][1] for place in order], dtype=np.int64)
 
 
+def classes(path: str) -> tuple[str, ...]:
+    """What each label is called: the names of the sub-folders."""
+    return tuple(each.name for each in _classes(Path(path)))
+
+
+def _classes(folder: Path) -> list[Path]:
+    return sorted(entry for entry in folder.iterdir() if entry.is_dir() and not entry.name.startswith("."))
+
+
 def _files(folder: Path) -> list[tuple[Path, int]]:
     """Each image and its label."""
-    classes = sorted(entry for entry in folder.iterdir() if entry.is_dir() and not entry.name.startswith("."))
+    classes = _classes(folder)
     if not classes:
         raise ValueError(f"data '{folder}' has no sub-folders, expected one with images for each class")
     found = []

@@ -34,7 +34,7 @@ SEED = 0  # of every random choice made here; none is made yet
 class Study:
     """A model on its data. calibration: images (C, ...) that no accuracy is measured on, and `seen` what the layers
     see of them; none where none are needed. equalized, trained: the model that is compressed instead of the loaded
-    one."""
+    one. classes: what each label is called, () where they have numbers alone."""
 
     loaded: Loaded
     known: tuple[Layer, ...]
@@ -45,6 +45,7 @@ class Study:
     seen: Calibration | None = None
     equalized: Equalized | None = None
     trained: Trained | None = None
+    classes: tuple[str, ...] = ()
 
     @property
     def model(self) -> nn.Module:
@@ -90,7 +91,8 @@ def study(loaded: Loaded, data: Data, recipe: Recipe, calibration_data: Data | N
     uses = calibration.positions(model, {layer.name: layer.parameter for layer in known}, sample)
     looked, targets = torch.from_numpy(images).to(bench.inputs.dtype), torch.from_numpy(labels)
     seen = Calibration(model, known, looked, targets, SEED) if needs else None
-    return Study(loaded, known, evaluation.on(bench, loaded.device), data.name, looked, uses, seen, even)
+    bench = evaluation.on(bench, loaded.device)
+    return Study(loaded, known, bench, data.name, looked, uses, seen, even, classes=data.classes)
 
 
 def after_training(study: Study, recipe: Recipe, data: bytes) -> Study:

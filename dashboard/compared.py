@@ -70,7 +70,7 @@ def figures(on: Found, position: Position) -> dict[str, Part]:
     sides = [_side(on, run) for run in on.picked]
     letters = {run.number: on.letter(run) for run in on.picked}
     title = verdicts.scatter_title(on.pair, tuple(map(on.letter, on.pair)))
-    note = "accuracy against file size, with 95 % intervals; click a point to make it the second of the pair"
+    note = "accuracy against file size, with 95 % intervals; click a dot to make it the second of the pair"
     rows = "a row a figure: its least value at the left, its largest at the right; a line a run"
     placed = runs.placed(table)
     return {

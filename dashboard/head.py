@@ -1,6 +1,7 @@
 """What stands above every view: the way to the others, and what to do first."""
 
 import html
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 
 from core import runs
-from dashboard import offers, state
+from dashboard import offers, state, terms
 
 STYLE = Path(__file__).with_name("page.css").read_text("utf-8")
 
@@ -23,7 +24,12 @@ def head(pages: Sequence[StreamlitPage], here: str) -> None:
         if len(pages) > 1:
             for page in pages:
                 st.page_link(page, label=page.title, disabled=page.title == here)
-        st.html(f"<span class='ps-first'>{FIRST[here]}</span><span class='ps-about'>{about}</span>")
+        st.html(f"<span class='ps-first'>{_first(here)}</span><span class='ps-about'>{about}</span>")
+
+
+def _first(here: str) -> str:
+    """What to do first, its words of the glossary explained."""
+    return "".join(each if each.startswith("<") else terms.marked(each) for each in re.split("(</?b>)", FIRST[here]))
 
 
 def _about(model: str) -> str:
@@ -37,7 +43,7 @@ def _about(model: str) -> str:
 FIRST = {
     "Explore": "Drag <b>Prune</b>: the accuracy moves while you drag, and every figure is measured.",
     "Layers": "Each layer alone, the others dense: <b>click a cell</b>, and the layer gets that setting.",
-    "Trade-offs": "Say what may be lost and press <b>Start</b>: every point is a recipe that was measured; click one.",
+    "Trade-offs": "Say what may be lost and press <b>Start</b>: every dot is a recipe that was measured; click one.",
     "Recover": "Press <b>Start</b>: training gives back what the recipe lost; the best look is kept as a run.",
     "Compare": "Keep runs in Explore, pick two here: see which images they answer differently.",
     "Model": "<b>Drop a file below</b>: it is read as data, never run, and goes when you leave.",

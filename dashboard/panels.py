@@ -193,7 +193,7 @@ def _reliability(dense: Certainty, compressed: Certainty) -> Part:
 def _trail(looked: Look) -> Part:
     points = trail.points()
     figure = figures.trail(points, (looked.estimate.accuracy_dense, looked.dense))
-    note = "accuracy against file size; dotted: dense, same images; click a point to go back"
+    note = "accuracy against file size; dotted: dense, same images; click a dot to go back"
     return _card(figure, words.trail_title(len(points)), note)
 
 

@@ -37,17 +37,17 @@ def forget(name: str) -> None:
             jobs.stop(kept.pop(key))
 
 
-def job(key: Hashable, steps: Callable[[], Iterator[object]]) -> Job:
+def job(key: Hashable, steps: Callable[[], Iterator[object]], wanted: Callable[[], bool] = lambda: True) -> Job:
     """The job of the key: the one that runs or came to its end, else a new one.
 
-    key: names all that the outcome depends on. A job that was stopped or failed is started anew; ask `find` before
-    for what it found.
+    key: names all that the outcome depends on. wanted: whether anyone still waits for a new one. A job that was stopped
+    or failed is started anew; ask `find` before for what it found.
     """
     kept, lock = _kept()
     with lock:
         found = kept.get(key)
         if found is None or found.trouble or found.stopping.is_set():
-            kept[key] = found = jobs.start(steps, "prunescope work")
+            kept[key] = found = jobs.start(steps, "prunescope work", wanted)
         kept.move_to_end(key)
         while len(kept) > MOST:
             jobs.stop(kept.pop(next((each for each in kept if not kept[each].running), next(iter(kept)))))

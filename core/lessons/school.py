@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from core import pipeline
+from core import jobs, pipeline
 from core.encoding import Dense, Encoded
 from core.lessons import looking
 from core.pipeline import Study
@@ -78,7 +78,10 @@ def _learned(
 ) -> Trained:
     learn, held = images(subject)
     task, kept = Task(subject, recipe, start, learn, held), Kept()
-    looks = list(recover(task, options, kept))
+    looks = []
+    for look in recover(task, options, kept):
+        jobs.breathe()
+        looks.append(look)
     made = applied(task, kept.best[0])
     tensors = pipeline.weights(subject.known, made.encoded)
     zeros = sum(int((tensors.get(layer.parameter, layer.weight) == 0).sum()) for layer in subject.known)

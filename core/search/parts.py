@@ -32,4 +32,4 @@ def parts(loaded: Loaded, data: Data, calibration_data: Data | None = None, seed
 
 
 def _of(data: Data, chosen: np.ndarray) -> Data:
-    return Data(data.name, data.inputs[chosen], data.targets[chosen])
+    return replace(data, inputs=data.inputs[chosen], targets=data.targets[chosen])

@@ -1,6 +1,7 @@
 """What a lesson measures: quick ones in the studio's turn while the page waits, slow ones in the background."""
 
-from collections.abc import Iterator
+import time
+from collections.abc import Hashable, Iterator
 from functools import lru_cache
 from threading import Lock
 from typing import NamedTuple
@@ -16,6 +17,7 @@ from dashboard.lessons.standing import Sitting
 from dashboard.state import Position
 
 WRONG = "wrong"
+UNSEEN = 4.0  # seconds without a look at what is measured in the background, after which it ends
 
 
 class Found(NamedTuple):
@@ -115,8 +117,9 @@ def _trouble(job: Job) -> str:
 def _job(position: Position, lesson: Lesson, value: float | str | None) -> Job:
     """The job of a lesson, or of its WRONG version; one that has failed is not tried again by itself."""
     key, studio = _key(position, lesson, value), studio_of(position)
-    known = work.find(key)
-    if known is not None and not known.stopping.is_set():
+    known, looked = work.find(key), _looked(key)
+    looked[0] = time.monotonic()
+    if known is not None and (known.events or not known.stopping.is_set()):
         return known
 
     def steps() -> Iterator[Measured]:
@@ -125,7 +128,13 @@ def _job(position: Position, lesson: Lesson, value: float | str | None) -> Job:
             made = lessons.ran_wrong(lesson, study) if value == WRONG else lessons.measured(lesson, study, value)
         yield made
 
-    return work.job(key, steps)
+    return work.job(key, steps, lambda: time.monotonic() - looked[0] < UNSEEN)
+
+
+@lru_cache(maxsize=256)
+def _looked(key: Hashable) -> list[float]:
+    """When a session last asked for what a key says: a lesson that everyone has left is measured no further."""
+    return [0.0]
 
 
 def running(position: Position, lesson: Lesson, sitting: Sitting) -> bool:

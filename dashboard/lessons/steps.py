@@ -74,7 +74,7 @@ def intro(on: Scene, stand: Stand) -> Part:
 
 
 def _title(lesson: Lesson) -> Block:
-    return Block("h1", telling.runs(lesson.title, terms=False))
+    return Block("h1", telling.runs(lesson.title, explains=False))
 
 
 def field(on: Scene) -> Field:
@@ -224,7 +224,7 @@ def questions(on: Scene, found: Found) -> Part:
     asks = [
         quiz.Ask(
             telling.runs(each.asks, figures),
-            tuple(telling.runs(choice, figures, terms=False) for choice in each.choices),
+            tuple(telling.runs(choice, figures, explains=False) for choice in each.choices),
             lessons.right(each, figures),
             telling.runs(each.explains, figures),
         )

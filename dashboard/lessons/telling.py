@@ -3,20 +3,20 @@
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
-from functools import cache
 
 from core import lessons
 from core.lessons.filling import MARK, Figure
 from core.lessons.format import Lesson
+from dashboard import terms
 from dashboard.live.prose import Run
 
 Figures = Mapping[str, Figure]
 
 
-def runs(text: str, figures: Figures | None = None, terms: bool = True) -> tuple[Run, ...]:
-    """A text with its figures. terms: whether words of the glossary say what they mean."""
+def runs(text: str, figures: Figures | None = None, explains: bool = True) -> tuple[Run, ...]:
+    """A text with its figures. explains: whether words of the glossary say what they mean."""
     told = lessons.filled(text, figures) if figures is not None else text
-    return tuple(_once(run for run in _marked(told, terms) if run.text))
+    return tuple(_once(run for run in _marked(told, explains) if run.text))
 
 
 def _once(found: Iterable[Run]) -> Iterator[Run]:
@@ -32,41 +32,19 @@ def plain(text: str, figures: Figures) -> str:
     return lessons.plain(lessons.filled(text, figures))
 
 
-def _marked(text: str, terms: bool) -> Iterator[Run]:
+def _marked(text: str, explains: bool) -> Iterator[Run]:
     done = 0
     for mark in MARK.finditer(text):
-        yield from _terms(text[done : mark.start()], terms)
+        yield from _terms(text[done : mark.start()], explains)
         code, stressed = mark.groups()
         yield Run(code, "code") if code is not None else Run(stressed, "em")
         done = mark.end()
-    yield from _terms(text[done:], terms)
+    yield from _terms(text[done:], explains)
 
 
 def _terms(text: str, wanted: bool) -> Iterator[Run]:
-    done = 0
-    for word in _words().finditer(text) if wanted else ():
-        yield Run(text[done : word.start()])
-        yield Run(word[0], "term", _meanings()[word[1].lower()])
-        done = word.end()
-    yield Run(text[done:])
-
-
-@cache
-def _meanings() -> dict[str, str]:
-    return {term.lower(): meaning for term, meaning in lessons.glossary().items()}
-
-
-@cache
-def _words() -> re.Pattern[str]:
-    """The terms, in one or many, the longest first."""
-    known = "|".join(re.escape(term) for term in sorted(_meanings(), key=len, reverse=True))
-    return re.compile(rf"\b({known})(?:s|es)?\b", re.IGNORECASE)
-
-
-def explained(text: str) -> str:
-    """What the glossary says of the terms in a text, a line each, for a hover; '' where none is in it."""
-    found = dict.fromkeys(word[1].lower() for word in _words().finditer(text))
-    return "\n".join(f"{term}: {_meanings()[term]}" for term in found)
+    for words, means in terms.split(text) if wanted else ((text, ""),):
+        yield Run(words, "term" if means else "", means)
 
 
 def formula(lesson: Lesson, figures: Figures) -> tuple[Run, ...]:

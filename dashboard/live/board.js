@@ -1,6 +1,23 @@
 // Everything that moves, mounted as one: Streamlit's own work for each element would cost more than the drawing.
 const boards = new WeakMap();
 
+// Sentences of ours: their words of the glossary say what they mean. What writes them compares texts, not nodes.
+const PROSE = ".ps-note, .ps-hint, .ps-sentence, .ps-line-of-words, .ps-lines li";
+const explainedTexts = new WeakMap();
+
+function explainTerms(box) {
+  for (const node of box.querySelectorAll(PROSE)) {
+    const words = node.textContent;
+    if (explainedTexts.get(node) === words) continue;
+    explainedTexts.set(node, words);
+    const runs = termsOf(words);
+    if (runs.length < 2) continue;
+    explain(box);
+    shownRuns.delete(node);
+    fillRuns(node, runs);
+  }
+}
+
 function createPart(key, { kind, area }, root) {
   const box = document.createElement("div");
   box.className = "ps-part";
@@ -41,6 +58,7 @@ export default function ({ data, parentElement, setStateValue }) {
       setStateValue("sent", board.sent);
     };
     board.ends.set(key, KINDS[part.kind]({ data: part.data, parentElement: box, setStateValue: send }));
+    explainTerms(box);
   }
   for (const [key, box] of board.parts) box.hidden = !(key in data.parts);
   return () => {

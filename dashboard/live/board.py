@@ -14,6 +14,8 @@ from pathlib import Path
 
 import streamlit as st
 
+from dashboard import terms
+
 HERE = Path(__file__).parent
 KEY = "board"
 KINDS = {
@@ -27,10 +29,10 @@ KINDS = {
     "gallery": ("gallery.js",),
     "lines": ("lines.js",),
     "grid": ("grid.js",),
-    "prose": ("runs.js", "prose.js"),
+    "prose": ("prose.js",),
     "contents": ("kept.js", "contents.js"),
-    "predict": ("runs.js", "kept.js", "predict_mark.js", "predict_curve.js", "predict_pick.js", "predict.js"),
-    "quiz": ("runs.js", "kept.js", "quiz.js"),
+    "predict": ("kept.js", "predict_mark.js", "predict_curve.js", "predict_pick.js", "predict.js"),
+    "quiz": ("kept.js", "quiz.js"),
     "tiles": ("tiles.js",),
     "canvas": ("canvas_bars.js", "canvas.js"),
     "chart": ("chart_axes.js", "chart_traces.js", "chart_heat.js", "chart_points.js", "chart.js"),
@@ -70,12 +72,14 @@ def _text(name: str) -> str:
 
 def script() -> str:
     """One js module out of all files: each kind in a scope of its own that returns its default export."""
+    pattern, meanings = map(json.dumps, terms.rule())
     scopes = []
     for kind, names in KINDS.items():
         body = re.sub(r"^export default function", "return function", "\n".join(map(_text, names)), flags=re.MULTILINE)
         scopes.append(f"{kind}: (() => {{\n{body}\n}})()")
     templates = json.dumps({kind: _text(f"{kind}.html") for kind in KINDS})
-    return f"const KINDS = {{ {', '.join(scopes)} }};\nconst TEMPLATES = {templates};\n{_text('board.js')}"
+    shared = f"const TERMS = new RegExp({pattern}, 'gi');\nconst MEANINGS = {meanings};\n{_text('runs.js')}"
+    return f"{shared}\nconst KINDS = {{ {', '.join(scopes)} }};\nconst TEMPLATES = {templates};\n{_text('board.js')}"
 
 
 _board = st.components.v2.component(

@@ -1,4 +1,6 @@
 // What two models answer to one picture: a table with two bars a class. Rows keep their places and are written into.
+const LETTERS = 4; // of a class's name beside a narrow bar
+
 function put(node, words) {
   if (node.textContent !== words) node.textContent = words;
 }
@@ -28,5 +30,6 @@ function fillBar(row, { name, dense, compressed, words, most }) {
 
 function showBars(body, bars) {
   while (body.rows.length > bars.length) body.lastElementChild.remove();
+  body.parentElement.classList.toggle("ps-named", bars.some(({ name }) => name.length > LETTERS));
   bars.forEach((each, i) => fillBar(body.rows[i] ?? createBar(body), each));
 }

@@ -9,7 +9,7 @@ function runOf({ text, kind, meaning }) {
   const made = document.createElement(TAGS[kind]);
   made.textContent = text;
   if (STOPS.has(kind)) Object.assign(made, { tabIndex: 0, role: "button", className: `ps-${kind}` });
-  if (meaning) made.dataset.meaning = meaning;
+  if (meaning) Object.assign(made, { title: "" }).dataset.meaning = meaning; // no other tip over this one
   return made;
 }
 
@@ -22,6 +22,19 @@ function fillRuns(node, runs) {
   if (shownRuns.get(node) === key) return;
   shownRuns.set(node, key);
   node.replaceChildren(...runs.map(runOf));
+}
+
+// What is shown as it is, in runs: a term where it first comes is a stop of the Tab key.
+function termsOf(words) {
+  const runs = [], known = new Set();
+  let done = 0;
+  for (const found of words.matchAll(TERMS)) {
+    const meaning = MEANINGS[found[1].toLowerCase()];
+    runs.push({ text: words.slice(done, found.index) }, { text: found[0], kind: known.has(meaning) ? "again" : "term", meaning });
+    known.add(meaning);
+    done = found.index + found[0].length;
+  }
+  return [...runs, { text: words.slice(done) }].filter((run) => run.text);
 }
 
 function showMeaning(section, tip, word) {

@@ -6,8 +6,7 @@ from dataclasses import replace
 import streamlit as st
 
 from core.live import Studio
-from dashboard import controls, export, keeping, panels, rows, state, trail
-from dashboard.lessons import telling
+from dashboard import controls, export, keeping, panels, rows, state, terms, trail
 from dashboard.live import readout, slider
 from dashboard.live.board import Part, board
 from dashboard.state import Position
@@ -75,6 +74,6 @@ def _sliders(studio: Studio, stand: tuple[Position, dict[str, slider.Reading]], 
     for name, control in controls.SLIDERS.items():
         scale, value = control.scale(studio, position), control.value(studio, position)
         shown = replace(readings[name], value=slider.clamp(scale, value))
-        scale = replace(scale, about=telling.explained(f"{scale.label}. {scale.hint}"))
+        scale = replace(scale, about=terms.explained(f"{scale.label}. {scale.hint}"))
         parts[name] = slider.part(name, scale, shown, window=slider.window_for(busy_ms))
     return parts

@@ -1,10 +1,13 @@
 """Export: every format, what it keeps of this recipe, and its file once the tool it is for has read it back."""
 
+from collections.abc import Sequence
+from html import escape
+
 import streamlit as st
 
 from core import exporters
 from core.exporters import EXPORTERS
-from dashboard import outgoing, panels, state
+from dashboard import outgoing, panels, state, terms
 from dashboard.outgoing import Prepared
 from dashboard.state import Position
 
@@ -36,16 +39,25 @@ def exports(beating: bool) -> None:
     else:
         (prepared,) = job.events
         with st.container(key="ps-exports"):
-            _report(prepared)
+            known: set[str] = set()
+            _report(prepared, known)
             for name in EXPORTERS:
-                _row(here, prepared, name)
+                _row(here, prepared, name, known)
 
 
-def _report(prepared: Prepared) -> None:
+def _report(prepared: Prepared, known: set[str]) -> None:
     about, said, done = _columns()
-    about.markdown("**report**  \nwhat was chosen, what it costs, how it was measured")
-    said.markdown("- one HTML page that needs no network, the same as JSON, the layers as CSV")
+    about.html(_named("report", "what was chosen, what it costs, how it was measured", known))
+    said.html(_listed(["one HTML page that needs no network, the same as JSON, the layers as CSV"], known))
     done.download_button("Download", *prepared.report, on_click="ignore", key="download report")
+
+
+def _named(name: str, about: str, known: set[str]) -> str:
+    return f"<p><b>{escape(name)}</b><br>{terms.marked(about, known)}</p>"
+
+
+def _listed(sentences: Sequence[str], known: set[str]) -> str:
+    return f"<ul>{''.join(f'<li>{terms.marked(each, known)}</li>' for each in sentences)}</ul>"
 
 
 def _columns() -> tuple:
@@ -53,11 +65,11 @@ def _columns() -> tuple:
         return tuple(st.columns([3, 5, 4], gap="medium"))
 
 
-def _row(here: Position, prepared: Prepared, name: str) -> None:
+def _row(here: Position, prepared: Prepared, name: str, known: set[str]) -> None:
     exporter = EXPORTERS[name]
     about, said, done = _columns()
-    about.markdown(f"**{name}**  \n{exporter.about}")
-    said.markdown("\n".join(f"- {sentence}" for sentence in prepared.said[name]))
+    about.html(_named(name, exporter.about, known))
+    said.html(_listed(prepared.said[name], known))
     absent, job = exporters.missing(exporter), outgoing.found(here, name)
     with done:
         if absent:

@@ -31,6 +31,7 @@ def test_a_folder_gives_each_image_the_label_of_its_sub_folder(folder):
     for image, label in zip(data.inputs, data.targets, strict=True):
         place = next(i for i, pixels in enumerate(PIXELS) if np.array_equal(pixels, 255 * image.transpose(1, 2, 0)))
         assert label == place % 3
+    assert data.classes == ("ant", "bee", "cat")
 
 
 def test_the_first_images_of_a_folder_are_of_every_class_and_always_the_same(folder):

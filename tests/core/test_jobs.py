@@ -32,6 +32,29 @@ def test_a_stopped_job_keeps_what_came_until_then():
     assert job.events == list(range(len(job.events)))
 
 
+@pytest.mark.parametrize("how", ["stopped", "unwanted"])
+def test_a_long_step_ends_where_it_breathes(how):
+    begun, wanted = threading.Event(), threading.Event()
+
+    def steps():
+        while True:
+            begun.set()
+            jobs.breathe()
+        yield
+
+    job = jobs.start(steps, "long", lambda: not wanted.is_set())
+    assert begun.wait(SOON)
+    assert job.running
+    jobs.stop(job) if how == "stopped" else wanted.set()
+    assert job.ended.wait(SOON)
+    assert (job.events, job.trouble) == ([], [])
+    assert job.stopping.is_set()  # so that it is begun anew when someone asks again
+
+
+def test_outside_a_job_nothing_ends():
+    jobs.breathe()
+
+
 def test_a_paused_job_waits_and_goes_on_where_it_was():
     step = threading.Semaphore(0)
 

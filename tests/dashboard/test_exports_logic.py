@@ -1,8 +1,10 @@
 """Export without a browser: what is said before, made in the background, and handed over."""
 
 import io
+import re
 import time
 import zipfile
+from html import unescape
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -28,12 +30,18 @@ def script() -> None:
 def until(at: AppTest, words: str) -> None:
     """Runs the page as its browser would until it says something."""
     for _ in range(600):
-        if any(words in each.value for each in at.markdown):
+        if words in said(at):
             return
         time.sleep(0.1)
         at.run()
         assert not at.exception
-    raise AssertionError(f"no {words!r} in {[each.value for each in at.markdown]}")
+    raise AssertionError(f"no {words!r} in {said(at)}")
+
+
+def said(at: AppTest) -> str:
+    """All texts of the page, without what HTML says of them."""
+    made = "\n".join([*(each.value for each in at.markdown), *(each.proto.body for each in at.get("html"))])
+    return unescape(re.sub("<[^>]*>", "", made))
 
 
 @pytest.fixture
@@ -48,9 +56,8 @@ def page() -> AppTest:
 
 
 def test_every_format_says_what_it_keeps_before_the_click(page: AppTest) -> None:
-    said = "\n".join(each.value for each in page.markdown)
-    assert all(f"**{name}**" in said for name in EXPORTERS)
-    assert "mask of fc1, fc2, fc3: as weight_mask" in said
+    assert all(name in said(page) for name in EXPORTERS)
+    assert "mask of fc1, fc2, fc3: as weight_mask" in said(page)
     assert {button.key for button in page.button} == {f"make {name}" for name in EXPORTERS}
 
 

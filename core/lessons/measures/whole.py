@@ -14,7 +14,7 @@ def why_compress(subject: Study, sparsity: float) -> Measured:
     """The bytes of the file and the right answers, as trained, pruned, in few bits, and both."""
     stages = {
         "as trained": Recipe(),
-        "pruned": Recipe(Settings(sparsity=sparsity)),
+        "weights removed": Recipe(Settings(sparsity=sparsity)),
         "few bits": Recipe(Settings(bits=BITS)),
         "both": Recipe(Settings(sparsity=sparsity, bits=BITS)),
     }
@@ -29,7 +29,7 @@ def why_compress(subject: Study, sparsity: float) -> Measured:
         "kilobytes": written["both"] / 1000,
         "kilobytes_dense": written["as trained"] / 1000,
         "ratio": ratio["both"],
-        "pruned": ratio["pruned"],
+        "pruned": ratio["weights removed"],
         "coded": ratio["few bits"],
         "accuracy": right["both"],
         "drop": looking.dense(subject) - right["both"],

@@ -3,9 +3,10 @@ from pathlib import Path
 import pytest
 
 from core import lessons as learn
-from core.lessons.format import read_glossary, read_lesson
+from core.lessons import format
+from core.lessons.format import TEXTS, read_glossary, read_lesson
 
-SOURCE = (learn.TEXTS / "en" / "02_magnitude.toml").read_text("utf-8")
+SOURCE = (TEXTS / "en" / "02_magnitude.toml").read_text("utf-8")
 
 
 def refusal(folder: Path, text: str, name: str = "02_magnitude.toml") -> str:
@@ -61,6 +62,21 @@ def test_a_glossary_of_more_than_forty_terms_is_refused(tmp_path):
         read_glossary(path)
 
 
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ('[terms]\na = "b"\n[forms]\nas = "c"', "'as' is a form of 'c', which is no term of it"),
+        ("[forms]\na = 3", "forms is no table of texts"),
+        ("more = 3", "unknown key 'more'"),
+    ],
+)
+def test_a_glossary_that_is_none_is_refused(tmp_path, written, said):
+    path = tmp_path / "glossary.toml"
+    path.write_text(f'format = "prunescope/glossary/1"\n{written}\n')
+    with pytest.raises(ValueError, match=said):
+        read_glossary(path)
+
+
 def test_a_language_without_a_folder_is_refused():
     with pytest.raises(ValueError, match="language is 'xx', expected one of en"):
         learn.lessons("xx")
@@ -81,7 +97,7 @@ def test_a_lesson_that_does_not_exist_is_refused():
 def test_what_no_table_holds_is_refused_by_name(tmp_path, monkeypatch, before, after, said):
     (tmp_path / "en").mkdir()
     (tmp_path / "en" / "02_magnitude.toml").write_text(SOURCE.replace(before, after, 1), "utf-8")
-    monkeypatch.setattr(learn, "TEXTS", tmp_path)
+    monkeypatch.setattr(format, "TEXTS", tmp_path)
     learn.lessons.cache_clear()
     try:
         with pytest.raises(ValueError, match=said):
@@ -94,7 +110,7 @@ def test_a_translation_is_a_folder_and_no_code(tmp_path, monkeypatch):
     (tmp_path / "de").mkdir()
     text = SOURCE.replace("Remove what is near zero", "Weg mit dem, was nahe null ist")
     (tmp_path / "de" / "02_magnitude.toml").write_text(text, "utf-8")
-    monkeypatch.setattr(learn, "TEXTS", tmp_path)
+    monkeypatch.setattr(format, "TEXTS", tmp_path)
     learn.lessons.cache_clear()
     try:
         assert learn.lesson("magnitude", "de").title == "Weg mit dem, was nahe null ist"

@@ -1,6 +1,8 @@
 """What the lessons from entropy to theory find, held against what it must be."""
 
+import threading
 from collections import OrderedDict
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -8,8 +10,8 @@ import pytest
 import torch
 from torch import nn
 
+from core import jobs, pipeline
 from core import lessons as learn
-from core import pipeline
 from core.lessons import looking, school
 from core.lessons.measures import MEASURES, moved
 from core.lessons.measures.planned import planned, tried
@@ -213,3 +215,20 @@ def test_a_model_whose_last_layer_is_no_linear_one_cannot_move_and_says_so():
     why = learn.why_not(learn.lesson("transfer"), study_of(net))
     assert "'strange' cannot move to another task" in why
     assert "no Linear one" in why
+
+
+def test_a_training_that_nobody_waits_for_ends_at_its_next_look(subject, monkeypatch):
+    looked = threading.Event()
+
+    def endless(*_: object) -> Iterator[None]:
+        while True:
+            looked.set()
+            yield None
+
+    monkeypatch.setattr(school, "recover", endless)
+    recipe = Recipe(Settings(sparsity=0.77))
+    job = jobs.start(lambda: iter([school.trained(subject, recipe)]), "trains")
+    assert looked.wait(30)
+    jobs.stop(job)
+    assert job.ended.wait(30)
+    assert (job.events, job.trouble) == ([], [])

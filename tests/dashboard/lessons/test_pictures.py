@@ -6,6 +6,7 @@ import base64
 import json
 import math
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ from core import lessons, live, loading, pipeline
 from core.live import Studio
 from core.loading import Data, Loaded
 from core.recipe import Recipe, Settings
-from dashboard.lessons import pictures
+from dashboard.lessons import answers, pictures
 from dashboard.live import board, canvas
 
 SETTINGS = {
@@ -158,3 +159,29 @@ def test_a_drawing_is_answered(studios: dict[str, Studio], page: dict[str, objec
 
 def ink_of(sheet: np.ndarray) -> str:
     return base64.b64encode(sheet.tobytes()).decode()
+
+
+@pytest.mark.parametrize(
+    ("called", "classes", "asks"),
+    [
+        (("5", "6", "7"), 3, "Draw one of these: 5, 6 or 7"),
+        (("cat", "dog"), 2, "Draw one of these: cat or dog"),
+        (("cat",), 1, "Draw cat: the model knows nothing else"),
+        ((), 10, "Draw something of class 0 to 9"),
+        ((), 2, "Draw something of class 0 or 1"),
+        (("a", "b"), 3, "Draw one of these: a, b or class 2"),
+        (tuple("abcdefghijkl"), 12, "Draw one of these: a, b, c, d, e, f, g, h, i, j, or of 2 other classes"),
+    ],
+)
+def test_what_to_draw_is_said_in_the_words_of_the_models_classes(
+    called: tuple[str, ...], classes: int, asks: str
+) -> None:
+    assert answers.to_draw(called, classes) == asks
+
+
+def test_a_class_without_a_name_is_a_number(studios: dict[str, Studio]) -> None:
+    studio = studios["lenet5"]
+    bare = live.opened(replace(studio.study, classes=()))
+    title = pictures.drawn(("example",), bare, Recipe(Settings()))["example"].data["title"]
+    assert title.startswith("Both answer class ")
+    assert pictures.drawn(("canvas",), bare, Recipe(Settings()))["canvas"].data["title"].endswith("class 0 to 9")
