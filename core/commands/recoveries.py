@@ -161,6 +161,7 @@ NAMES = {
     "rewind": {"choices": REWINDS, "help": "what a round begins with again"},
     "how": {"choices": HOW, "help": "masks are held, or move while training"},
     "seek": _option(int, "steps between two searches for each value's nearest level"),
+    "codes_rate": _option(float, "share of the rate in the round with codes that follows the others"),
 }
 
 
@@ -189,7 +190,10 @@ def _both(options: argparse.Namespace, loaded: Loaded) -> tuple[Data, Data]:
 
 
 OPTIONS = {
-    **{name: ((f"--{name}",), about | {"help": about["help"] + _usual(name)}) for name, about in NAMES.items()},
+    **{
+        name: ((f"--{name.replace('_', '-')}",), about | {"help": about["help"] + _usual(name)})
+        for name, about in NAMES.items()
+    },
     "train": (("--train",), {"help": "images to learn from; default: 70 %% of the data, which are not measured on"}),
     "distil": (
         ("--distil",),

@@ -169,7 +169,7 @@ def _stepped(course: Course, state: State, phase: Phase) -> tuple[State, Tensor]
         lost, gradients, whole = slopes(net, batch, lambda logits, given: loss(logits, given, options.aim))
     part = (state.step + 0.5) / phase.steps
     begin, end = phase.schedule
-    rate = options.rate * rate_at(begin + part * (end - begin))
+    rate = options.rate * phase.height * rate_at(begin + part * (end - begin))
     adam.step(learning(net), gradients, state.memory, (rate, options.decay))
     state = replace(state, net=net, step=state.step + 1)
     if state.ground is not None:

@@ -23,7 +23,8 @@ class Options:
     cuts the fall of the learning rate short. rounds, schedule: in how many, and how, sparsity comes. custom: shares
     of it, one a round. rewind: what a round begins with again: the learning rate's schedule, or that and the
     weights as they were. how: masks are held, or move while training. seek: steps between two searches for each
-    value's nearest level, which in between moves by one at most; 0 holds the codes.
+    value's nearest level, which in between moves by one at most; 0 holds the codes. codes_rate: share of the rate's
+    height in the round with codes that follows the others: a low one where a high rate would undo what they learned.
     """
 
     steps: int = 600
@@ -42,6 +43,7 @@ class Options:
     rewind: str = "rate"
     how: str = "held"
     seek: int = 20
+    codes_rate: float = 1.0
 
     def __post_init__(self) -> None:
         for name, (holds, expected) in CHECKS.items():
@@ -125,5 +127,6 @@ CHECKS = {
     "rewind": _one_of(REWINDS),
     "how": _one_of(HOW),
     "seek": _whole(0, 10**5),
+    "codes_rate": _number(0, 1),
 }
 FIELDS = tuple(field.name for field in fields(Options))

@@ -27,6 +27,7 @@ class Phase:
     """A stretch of training with one recipe. share: of the recipe's sparsity. coded: whether values have their codes.
 
     moving: whether masks move while it lasts. schedule: the part of the learning rate's that it covers, [from, to).
+    height: share of the learning rate's height.
     """
 
     doing: str
@@ -35,13 +36,16 @@ class Phase:
     moving: bool
     steps: int
     schedule: tuple[float, float] = (0.0, 1.0)
+    height: float = 1.0
 
 
 def phases(recipe: Recipe, options: Options) -> tuple[Phase, ...]:
     """Rounds in which sparsity comes and one with codes after them; one for both where masks come at once and stay."""
     if options.rounds == 1 and options.how == "held":
         return (Phase("recover", 1.0, True, False, options.steps),)
-    coded = (Phase("with codes", 1.0, True, False, options.steps),) if codes(recipe) else ()
+    coded = ()
+    if codes(recipe):
+        coded = (Phase("with codes", 1.0, True, False, options.steps, height=options.codes_rate),)
     if options.how != "held":
         return (Phase(options.how, 1.0, False, True, options.steps * options.rounds), *coded)
     found, count = [], options.rounds
@@ -71,7 +75,11 @@ def planned(recipe: Recipe, options: Options) -> tuple[Planned, ...]:
             if phase.moving and options.how == "movement":
                 share = moving.share_at(part)
             found.append(
-                Planned(made + round(part * phase.steps), share, rate_at(begin + part * (end - begin) * BELOW))
+                Planned(
+                    made + round(part * phase.steps),
+                    share,
+                    phase.height * rate_at(begin + part * (end - begin) * BELOW),
+                )
             )
         made += phase.steps
     return tuple(found)

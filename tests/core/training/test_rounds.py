@@ -1,0 +1,29 @@
+"""What a training does round by round: the rate that each phase learns at."""
+
+import pytest
+
+from core.recipe import Recipe, Settings
+from core.training import Options
+from core.training.options import WARM
+from core.training.rounds import phases, planned
+
+CODED = Recipe(Settings(sparsity=0.5, bits=4))
+
+
+@pytest.mark.parametrize("rewind", ["rate", "none"])
+def test_the_round_with_codes_learns_at_its_own_share_of_the_rate(rewind: str) -> None:
+    options = Options(steps=100, rounds=2, custom=(0.5, 1.0), rewind=rewind, codes_rate=0.25)
+    *before, last = phases(CODED, options)
+    assert [phase.height for phase in before] == [1.0, 1.0]
+    assert last.coded
+    assert last.height == 0.25
+    rates = {True: [], False: []}
+    for plan in planned(CODED, options):
+        rates[plan.step > 2 * options.steps].append(plan.rate)
+    assert max(rates[False]) > 1 - WARM
+    assert 0.25 * (1 - WARM) < max(rates[True]) <= 0.25
+
+
+def test_a_training_in_one_phase_learns_at_the_whole_rate() -> None:
+    (only,) = phases(CODED, Options(codes_rate=0.25))
+    assert only.height == 1.0
