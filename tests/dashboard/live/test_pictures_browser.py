@@ -119,7 +119,7 @@ def test_a_cell_that_is_pointed_at_is_said_in_a_sentence(page: Page) -> None:
     stays, gone = r": −?[\d.]+; before it was −?[\d.]+", " is removed; before it was −?[\\d.]+"
     expect(sentence(page, "matrix")).to_have_text(re.compile(rf"^Output 0, input 0 of fc1({stays}|{gone})\.$"))
     page.mouse.move(5, 5)
-    expect(sentence(page, "matrix")).to_have_text(re.compile("^Point at a cell"))
+    expect(sentence(page, "matrix")).to_have_text(re.compile("^Hover over a cell"))
 
 
 def test_arrow_keys_go_from_cell_to_cell_and_on_to_the_next_picture(page: Page) -> None:
@@ -131,7 +131,7 @@ def test_arrow_keys_go_from_cell_to_cell_and_on_to_the_next_picture(page: Page) 
         *(("ArrowRight", "Row 2, column 2 of filter 0"), ("ArrowRight", "Row 2, column 3 of filter 0")),
         *(("ArrowRight", "Row 2, column 1 of filter 2"), ("ArrowLeft", "Row 2, column 3 of filter 0")),
         *(("ArrowUp", "Row 1, column 3 of filter 0"), ("ArrowUp", "Row 1, column 3 of filter 0")),
-        ("Escape", "Point at a cell"),
+        ("Escape", "Hover over a cell"),
     ):
         sheets.press(key)
         expect(said).to_have_text(re.compile(f"^{words}"))
