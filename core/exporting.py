@@ -30,9 +30,9 @@ SEPARATOR = ":"  # between a parameter's name and the part of its encoded form; 
 
 def stored(model: nn.Module, known: tuple[Layer, ...], encoded: Mapping[str, Encoded]) -> dict[str, Tensor]:
     """Every tensor of the file by name: parts of the encoded layers, and what is not compressed as it is."""
-    forms = _changed(known, encoded)
+    forms = changed(known, encoded)
     tensors: dict[str, Tensor] = {}
-    for name, tensor in _untied(model).items():
+    for name, tensor in untied(model).items():
         if name in forms:
             parts = forms[name].tensors()
             tensors |= {f"{name}{SEPARATOR}{part}": value for part, value in parts.items()}
@@ -43,9 +43,9 @@ def stored(model: nn.Module, known: tuple[Layer, ...], encoded: Mapping[str, Enc
 
 def file_bytes(model: nn.Module, known: tuple[Layer, ...], encoded: Mapping[str, Encoded]) -> int:
     """Bytes of the file that `serialize` makes, header included, without making it."""
-    forms = _changed(known, encoded)
+    forms = changed(known, encoded)
     entries: list[tuple[str, str, tuple[int, ...]]] = []
-    for name, tensor in _untied(model).items():
+    for name, tensor in untied(model).items():
         if name in forms:
             layout = forms[name].layout()
             entries += [(f"{name}{SEPARATOR}{part}", *spec) for part, spec in layout.items()]
@@ -71,16 +71,16 @@ def serialize(
     model: nn.Module, known: tuple[Layer, ...], encoded: Mapping[str, Encoded], buffers: Mapping[str, Tensor]
 ) -> bytes:
     """The file's bytes. buffers: recalibrated batch-norm statistics that replace the model's own."""
-    forms = _changed(known, encoded)
+    forms = changed(known, encoded)
     beside = {name: tensor.contiguous() for name, tensor in buffers.items() if name not in forms}
     tensors = stored(model, known, encoded) | beside
-    forms = _changed(known, encoded)
+    forms = changed(known, encoded)
     if forms:
         return container.packed(tensors, _index(forms))
     return safetensors.torch.save(tensors, {container.NAME: json.dumps(_index(forms), separators=TIGHT)})
 
 
-def _changed(known: tuple[Layer, ...], encoded: Mapping[str, Encoded]) -> dict[str, Encoded]:
+def changed(known: tuple[Layer, ...], encoded: Mapping[str, Encoded]) -> dict[str, Encoded]:
     """Parameter name -> its encoded form, for the layers that are not as they were and for what lies beside them."""
     changed = {layer.parameter: encoded[layer.name] for layer in known if not unchanged(layer, encoded[layer.name])}
     names = {layer.name for layer in known}
@@ -91,7 +91,7 @@ def _index(forms: Mapping[str, Encoded]) -> dict[str, object]:
     return {"format": FORMAT, "forms": {parameter: form.form() for parameter, form in forms.items()}}
 
 
-def _untied(model: nn.Module) -> dict[str, Tensor]:
+def untied(model: nn.Module) -> dict[str, Tensor]:
     """The state dict with each shared tensor once, under its first name."""
     seen, found = set(), {}
     for name, tensor in model.state_dict().items():
@@ -114,14 +114,14 @@ def deserialize(
     encoded = {layer.name: form for layer, (form, _) in read.items()}
     decoded = {layer.parameter: layer.parameter_of(matrix) for layer, (_, matrix) in read.items()}
     rest = {name: tensor for name, tensor in tensors.items() if SEPARATOR not in name}
-    for name, tensor in _untied(model).items():
+    for name, tensor in untied(model).items():
         if name in forms and name not in decoded:
             if name in rest:
                 raise ValueError(f"{name} is stored in two ways, expected one")
             parts = _parts(name, tensors)
             encoded[name], row = _matrix_form(name, (1, tensor.numel()), forms[name], parts)
             rest[name] = row.reshape(tensor.shape)
-    _check_names(_untied(model), decoded | rest)
+    _check_names(untied(model), decoded | rest)
     return encoded, rest | decoded
 
 

@@ -157,7 +157,7 @@ FILES = [
 MODULES = [path for path in FILES if path.relative_to(ROOT).parts[0] != "tests"]
 ENGINE = [path for path in MODULES if path.relative_to(ROOT).parts[0] == "core"]
 KNOWN = set(sys.stdlib_module_names)
-OPTIONAL = {"onnx", "ml_dtypes", "onnxruntime", "openvino", "torchao", "compressed_tensors"}
+OPTIONAL = {"onnx", "ml_dtypes", "onnxruntime", "openvino", "torchao", "compressed_tensors", "gguf"}
 
 each_file = pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(ROOT)))
 each_module = pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(ROOT)))

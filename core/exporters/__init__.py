@@ -1,9 +1,11 @@
 """A compressed model as files that other tools read: EXPORTERS, each of which loads back what it wrote."""
 
 from core.exporters.format import Checked, Exporter, export, missing, said
+from core.exporters.gguf_files import GGUF_FILES
 from core.exporters.hub import HUB
 from core.exporters.onnx_files import ONNX_FILES
 from core.exporters.page import report_files
+from core.exporters.plain_files import PLAIN_FILES
 from core.exporters.programs import PROGRAMS
 from core.exporters.quantized import QUANTIZED
 from core.exporters.scripts import SCRIPTS
@@ -25,4 +27,4 @@ __all__ = [
     "said",
 ]
 
-EXPORTERS: dict[str, Exporter] = STATES | PROGRAMS | SCRIPTS | ONNX_FILES | QUANTIZED | HUB
+EXPORTERS: dict[str, Exporter] = PLAIN_FILES | STATES | PROGRAMS | SCRIPTS | ONNX_FILES | QUANTIZED | GGUF_FILES | HUB

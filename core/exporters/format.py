@@ -15,6 +15,7 @@ from core.exporting import write_folder
 from core.metrics import task
 
 LISTED = 3  # layers, before the rest is counted
+LONGEST = 200  # letters of a tool's complaint
 NEAR = 1e-2
 LIKE = 0.9  # of the images, answered alike where numbers may be rounded either way
 FLOAT = 1e-4  # of the largest logit: another order of float32 sums
@@ -33,7 +34,8 @@ class Exporter:
 
     needs: packages beside the engine's own. limits: what else is to be said of a subject. write: file name -> bytes.
     answers: what the tool reads from the path says to the subject's images, (N, classes); a second one where the tool
-    computes otherwise unless told, which is reported and not held to a tolerance.
+    computes otherwise unless told, which is reported and not held to a tolerance. rounds: whether it may move weights
+    once more, each by half a step of the recipe's at most.
     """
 
     about: str
@@ -43,6 +45,7 @@ class Exporter:
     answers: Callable[[Subject, Path], Tensor | tuple[Tensor, ...]]
     needs: tuple[str, ...] = ()
     limits: Callable[[Subject], tuple[str, ...]] = lambda subject: ()
+    rounds: bool = False
 
 
 class Checked(NamedTuple):
@@ -84,23 +87,32 @@ def export(exporter: Exporter, subject: Subject, target: Path | None = None) -> 
     files = exporter.write(subject)
     with tempfile.TemporaryDirectory() as place:
         path = put(files, Path(place) / exporter.name)
-        checked = _checked(exporter, subject, exporter.answers(subject, path), sum(map(len, files.values())))
+        checked = _checked(exporter, subject, _answers(exporter, subject, path), sum(map(len, files.values())))
     _hold(exporter, subject, checked)
     if target is not None:
         put(files, target)
     return files, checked
 
 
+def _answers(exporter: Exporter, subject: Subject, path: Path) -> Tensor | tuple[Tensor, ...]:
+    """What the tool answers; ValueError where the tensors that it read are not the model's, as of a name with a NUL."""
+    try:
+        return exporter.answers(subject, path)
+    except (KeyError, RuntimeError) as error:
+        line = " ".join(f"{error}".split())
+        raise ValueError(f"read back, it does not fit the model ({line[:LONGEST]}); nothing is written") from None
+
+
 def _hold(exporter: Exporter, subject: Subject, checked: Checked) -> None:
     """ValueError where what was read back says something else than the format can express.
 
-    An input between two codes may go either way: there the answers count.
+    Where weights are rounded once more, or an input between two codes may go either way, the answers count.
     """
-    on_codes = "inputs" in facets(subject) and exporter.keeps["inputs"].kept
+    either_way = exporter.rounds or ("inputs" in facets(subject) and exporter.keeps["inputs"].kept)
     limit = FLOAT * checked.largest
-    if on_codes and checked.agreement < LIKE:
+    if either_way and checked.agreement < LIKE:
         raise ValueError(f"read back, it answers {checked.agreement:.1%} of the images alike; nothing is written")
-    if not on_codes and not checked.left <= limit:
+    if not either_way and not checked.left <= limit:
         raise ValueError(
             f"read back, its logits differ by {checked.left:.3g} from the compressed model's, expected {limit:.1g} at "
             "most; nothing is written"

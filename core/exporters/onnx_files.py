@@ -3,6 +3,7 @@
 import contextlib
 import io
 import logging
+import re
 import tempfile
 import warnings
 from pathlib import Path
@@ -79,7 +80,8 @@ def whole_file(subject: Subject) -> bytes:
         try:
             made = torch.onnx.export(exported, dynamo=True, opset_version=OPSET, optimize=False, verbose=False)
         except Exception as error:  # whatever stands in a stranger's model
-            line = f"{error}".strip().splitlines()[0] if f"{error}".strip() else type(error).__name__
+            told = re.sub(r"\x1b\[[0-9;]*m", "", f"{error}").strip()  # torch colours its words
+            line = told.splitlines()[0] if told else type(error).__name__
             raise ValueError(f"this model has an operation that ONNX lacks ({line})") from None
         finally:
             log.setLevel(before)

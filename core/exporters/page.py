@@ -5,12 +5,14 @@ import hashlib
 import html
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from core.exporters.subject import Subject
 
 Row = dict[str, object]
 BAR, LINE, LABEL = 460, 26, 190  # pixels: the longest bar, a layer's height, the room for its name
+LONGEST = 120  # letters of what is wrong with a report
 STYLE = """
 :root { color-scheme: light dark; --ink: #1c1e21; --dense: #b8bec6; --stored: #1f6feb; --paper: #fff }
 @media (prefers-color-scheme: dark) { :root { --ink: #e6e8eb; --dense: #59616b; --stored: #58a6ff; --paper: #14171a } }
@@ -23,16 +25,26 @@ pre { overflow-x: auto }
 """
 
 
+@contextmanager
+def as_applied() -> Iterator[None]:
+    """ValueError where what is told of a report fails: one that somebody else wrote may hold anything."""
+    try:
+        yield
+    except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
+        line = f"{type(error).__name__}: {error}"[:LONGEST]
+        raise ValueError(f"report.json is not as 'apply' writes it ({line}); carry the recipe out anew") from None
+
+
 def report_files(subject: Subject) -> dict[str, bytes]:
     """report.html, report.json and report.csv (a line a layer)."""
-    found = figures(subject)
-    table = io.StringIO()
-    rows = found["layers"]
-    writer = csv.DictWriter(table, list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    text = json.dumps(found, indent=1, allow_nan=False)
-    files = {"report.html": _page(found), "report.json": text, "report.csv": table.getvalue()}
+    with as_applied():
+        found, table = figures(subject), io.StringIO()
+        rows = found["layers"]
+        writer = csv.DictWriter(table, list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+        text = json.dumps(found, indent=1, allow_nan=False)
+        files = {"report.html": _page(found), "report.json": text, "report.csv": table.getvalue()}
     return {name: content.encode() for name, content in files.items()}
 
 

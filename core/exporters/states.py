@@ -47,7 +47,6 @@ def own_form(subject: Subject) -> dict[str, bytes]:
 
 def _own_answers(subject: Subject, path: Path) -> Tensor:
     """What the weights say that the numpy reader decodes."""
-    model = copy.deepcopy(subject.study.loaded.model)
     found = child.decoded(path / READER.name, path / "model.safetensors")
     tensors = {name: torch.from_numpy(array) for name, array in found.items()}
     stored = container.opened(subject.files["model.safetensors"])[0]
@@ -55,9 +54,14 @@ def _own_answers(subject: Subject, path: Path) -> Tensor:
     for layer in subject.study.known:
         if layer.parameter in encoded:
             tensors[layer.parameter] = layer.parameter_of(tensors[layer.parameter])
-    shapes = {name: tensor.shape for name, tensor in model.state_dict().items()}
-    tensors = {name: tensor.reshape(shapes[name]) for name, tensor in tensors.items()}
-    model.load_state_dict(tensors, strict=False)  # a weight with two names is stored once
+    shapes = {name: tensor.shape for name, tensor in subject.study.loaded.model.state_dict().items()}
+    return on_grids(subject, {name: tensor.reshape(shapes[name]) for name, tensor in tensors.items()})
+
+
+def on_grids(subject: Subject, tensors: Mapping[str, Tensor]) -> Tensor:
+    """What the user's model says with these weights, its inputs rounded as measured."""
+    model = copy.deepcopy(subject.study.loaded.model)
+    model.load_state_dict(dict(tensors), strict=False)  # a weight with two names is stored once
     with rounding(model, model.state_dict(), subject.applied.change.inputs):
         return run(subject, model)
 

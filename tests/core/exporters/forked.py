@@ -8,7 +8,14 @@ from pathlib import Path
 
 from core.exporters.child import PATIENCE
 
-TOOLS = ("torch", "onnxruntime", "openvino", "compressed_tensors.compressors", "compressed_tensors.quantization")
+TOOLS = (
+    "torch",
+    "onnxruntime",
+    "openvino",
+    "compressed_tensors.compressors",
+    "compressed_tensors.quantization",
+    "gguf",
+)
 
 
 def ran(script: Path, *arguments: Path | str) -> None:

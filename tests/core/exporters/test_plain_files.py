@@ -1,0 +1,136 @@
+"""The plain file and its reader of a page: every form decodes as the engine decodes it, and damage is a sentence."""
+
+import json
+import random
+import tracemalloc
+from pathlib import Path
+
+import numpy as np
+import pytest
+import safetensors.torch
+import torch
+from hypothesis import HealthCheck, given, settings
+
+from core.compress import compress
+from core.encoding import Encoded
+from core.exporters import read_plain
+from core.exporters.plain_files import READER, written
+from core.layer import Layer
+from core.recipe import Recipe, Settings
+from tests.core.exporters.test_reader import CHANGES
+from tests.core.test_everything import KNOWN, MODEL, SEEN, any_settings
+
+LINES = 53  # of the reader, without blank ones
+OF_LAYERS = {layer.name: SEEN.at(layer.name) for layer in KNOWN}
+SPOILED = 1000
+
+
+def encoded_by(asked: Settings) -> dict[str, Encoded]:
+    return compress(KNOWN, Recipe(asked), OF_LAYERS)
+
+
+def file_of(encoded: dict[str, Encoded], known: tuple[Layer, ...] = KNOWN) -> bytes:
+    return written(MODEL.state_dict(), known, encoded)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(asked=any_settings())
+def test_any_settings_decode_to_the_engine_s_numbers_in_the_model_s_own_shapes(tmp_path: Path, asked: Settings) -> None:
+    try:
+        encoded = encoded_by(asked)
+    except ValueError:
+        return  # what a layer cannot have
+    path = tmp_path / "plain.safetensors"
+    path.write_bytes(file_of(encoded))
+    found = read_plain.load(str(path))
+    assert {name: array.shape for name, array in found.items()} == {
+        name: tuple(tensor.shape) for name, tensor in MODEL.state_dict().items()
+    }
+    for layer in KNOWN:
+        meant = layer.parameter_of(encoded[layer.name].decode()).numpy()
+        # a product may sum in another order: some ulps of the largest
+        atol = 1e-6 * float(np.abs(meant).max()) if asked.factors else 0
+        np.testing.assert_allclose(found[layer.parameter], meant, rtol=0, atol=atol, err_msg=layer.name)
+
+
+def test_the_reader_is_a_page() -> None:
+    lines = [line for line in READER.read_text().splitlines() if line.strip()]
+    assert len(lines) <= LINES
+
+
+def test_the_file_is_one_that_safetensors_reads_too(tmp_path: Path) -> None:
+    tensors = safetensors.torch.load(file_of(encoded_by(Settings(sparsity=0.5, bits=4))))
+    assert torch.equal(tensors["conv.bias"], MODEL.conv.bias)
+    assert tensors["fc.weight:0.codes"].numel() == (9 * 64 // 2 * 4 + 7) // 8
+    assert tensors["fc.weight:0.mask"].numel() == 9 * 64 // 8
+
+
+def complaint(path: Path) -> str:
+    """What the reader says of a file, '' where it reads it."""
+    try:
+        read_plain.load(str(path))
+    except ValueError as error:
+        return str(error)
+    return ""
+
+
+@pytest.mark.parametrize("asked", [Settings(sparsity=0.5, bits=4), Settings(rank=0.5, factorizer="tucker2", bits=5)])
+def test_damaged_files_are_refused_in_a_sentence_or_read(tmp_path: Path, asked: Settings) -> None:
+    data, chance, path = file_of(encoded_by(asked)), random.Random(0), tmp_path / "damaged"
+    refused = 0
+    for _ in range(SPOILED // 2):
+        mutated = bytearray(data)
+        for _ in range(chance.randint(1, 4)):
+            CHANGES[chance.randrange(len(CHANGES))](mutated, chance)
+        path.write_bytes(mutated)
+        sentence = complaint(path)
+        refused += bool(sentence)
+        assert not sentence or "is damaged, or no plain file of Prunescope" in sentence
+    assert refused > SPOILED // 10
+    assert [each.name for each in tmp_path.iterdir()] == ["damaged"]
+
+
+WORSE = {
+    "a matrix of many rows": lambda form: form["parts"][0].update(shape=[2**40, 64]),
+    "many rows of none": lambda form: form["parts"][0].update(shape=[2**40, 0]),
+    "a large product": lambda form: form.update(blocks=[1, 2**20, 2**20, 1]),
+    "sides below 0": lambda form: form.update(blocks=[1, -(2**20), -(2**20), 1]),
+    "sides that are no numbers": lambda form: form.update(blocks=["9", 9, 9, 9]),
+    "other axes": lambda form: form["parts"][0].update(axes=[1, 64, 9, 1]),
+    "no blocks": lambda form: form["parts"][0].update(block=0),
+    "a block below 0": lambda form: form["parts"][0].update(block=-1),
+    "no width": lambda form: form["parts"][0].update(width=0),
+    "a large width": lambda form: form["parts"][0].update(width=2**30),
+    "no parts": lambda form: form.update(parts=[]),
+    "seven parts": lambda form: form.update(parts=form["parts"] * 7),
+    "another shape": lambda form: form.update(shape=[3, 5]),
+    "no shape": lambda form: form.pop("shape"),
+}
+
+
+@pytest.mark.parametrize("worse", WORSE)
+def test_sizes_that_are_not_so_are_refused_without_memory(tmp_path: Path, worse: str) -> None:
+    tensors = safetensors.torch.load(file_of(encoded_by(Settings(sparsity=0.5, bits=4))))
+    data = file_of(encoded_by(Settings(sparsity=0.5, bits=4)))
+    head = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])["__metadata__"]
+    forms = json.loads(head["prunescope"])
+    WORSE[worse](forms["fc.weight"])
+    path = tmp_path / "worse"
+    path.write_bytes(safetensors.torch.save(tensors, {"prunescope": json.dumps(forms)}))
+    tracemalloc.start()
+    sentence = complaint(path)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert "is damaged, or no plain file of Prunescope" in sentence
+    assert "\n" not in sentence
+    assert peak < 2**24
+
+
+def test_many_large_weights_of_a_small_file_are_refused_together(tmp_path: Path) -> None:
+    packed = torch.full((2**9,), 255, dtype=torch.uint8)
+    part = {"shape": [2**12, 2**12], "block": 1, "axes": [1, 2**12, 2**12, 1]}
+    form = {"shape": [2**24], "blocks": [1, 2**12, 2**12, 1], "inputs_first": False, "parts": [part]}
+    forms = json.dumps({f"w{i}": form for i in range(1000)})
+    path = tmp_path / "many"
+    path.write_bytes(safetensors.torch.save({"w0:0.rows": packed}, {"prunescope": forms}))
+    assert "its sizes are over" in complaint(path)
