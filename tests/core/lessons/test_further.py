@@ -249,7 +249,7 @@ def test_a_layer_with_a_number_for_a_name_is_called_a_layer():
 def test_a_model_that_says_the_same_of_every_image_has_no_signal_and_says_so(subject, monkeypatch):
     def silent(*given: object) -> Stability:
         found = stability(*given)
-        return replace(found, table=found.table.assign(variance_ratio=math.inf))
+        return found._replace(table=found.table.assign(variance_ratio=math.inf))
 
     monkeypatch.setattr(used, "passed", silent)
     with pytest.raises(ValueError, match="no layer says different things"):
