@@ -9,7 +9,7 @@ ROOT = str(Path(__file__).resolve().parents[1])
 if ROOT not in sys.path:  # `streamlit run` puts only this file's folder on the path
     sys.path.insert(0, ROOT)
 
-from dashboard import head, panels, state  # noqa: E402
+from dashboard import head, late, panels, state  # noqa: E402
 from dashboard.views import compare, explore, exports, layers, learn, model, recover, tradeoffs  # noqa: E402
 
 VIEWS = {
@@ -37,3 +37,4 @@ head.head(PAGES, chosen.title)
 if usable:
     chosen.run()
     state.write_link()
+    late.overtake()

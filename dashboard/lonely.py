@@ -2,10 +2,13 @@
 
 import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
-from core import inspecting, streaming
+import streamlit as st
+
+from core import inspecting, receiving, streaming
 from core.jobs import Job
 from core.receiving import WEIGHTS
 from core.recipe import UNCODED, Recipe, Settings, to_json
@@ -31,6 +34,25 @@ def newest() -> Upload | None:
 def tables(upload: Upload) -> str:
     """What can be done with each of its tensors."""
     return file_tables(inspecting.file_rows(streaming.entries(str(upload.path))))
+
+
+def take_recipe(upload: Upload, content: bytes) -> None:
+    """Let a recipe file say how these weights are compressed; ValueError where it is none, or none for them."""
+    found = replace(receiving.recipe(content), recovered={})
+    listed = streaming.entries(str(upload.path))
+    streaming.require_alone(found, [entry for entry in listed if not entry.why])
+    st.session_state["alone recipe"] = (upload.name, found)
+
+
+def leave_recipe() -> None:
+    """Compress as the two controls say again."""
+    st.session_state.pop("alone recipe", None)
+
+
+def taken_recipe(upload: Upload) -> Recipe | None:
+    """The recipe that was taken for these weights, None where there is none."""
+    name, found = st.session_state.get("alone recipe", ("", None))
+    return found if name == upload.name else None
 
 
 def recipe(removed: float, width: str) -> Recipe:

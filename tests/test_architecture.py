@@ -117,6 +117,7 @@ FLOORS = {
     "dashboard.lonely": 13,
     "dashboard.maps": 11,
     "dashboard.work": 1,
+    "dashboard.late": 1,
     "dashboard.state": 10,
     "dashboard.head": 11,
     "dashboard.trail": 11,

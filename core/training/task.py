@@ -73,8 +73,8 @@ def task(loaded: Loaded, data: Data, recipe: Recipe, options: Options, train: Da
     held = min(MOST_HELD, round(HELD * len(learned.targets)))
     if min(held, len(learned.targets) - held, len(whole.bench.targets)) < FEWEST:
         raise ValueError(
-            f"data '{learned.name}': {len(learned.targets)} images to learn from and {len(whole.bench.targets)} to "
-            f"measure on, expected {FEWEST} at least in each part; give more, or others to learn from with --train"
+            f"data '{learned.name}': {len(learned.targets) - held} images to learn from, {held} to choose by and "
+            f"{len(whole.bench.targets)} to measure on, expected {FEWEST} at least in each part; give more images"
         )
     order = np.random.RandomState(options.seed).permutation(len(learned.targets))
     parts = [of(learned, order[held:]), of(learned, order[:held])]

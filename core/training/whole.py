@@ -1,9 +1,11 @@
 """A whole recovery, from the files to two runs that are kept: one iterator that can be paused and told when to end."""
 
 import json
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import NamedTuple
 
 import torch
@@ -157,9 +159,18 @@ def _estimated(tally: Tally) -> Estimate:
 
 
 def keep(store: Store, found: Written, source: Mapping[str, str]) -> int:
-    """The number under which a recovered model is kept, with its weights and what named the model and its data."""
+    """The number under which a recovered model is kept, with its weights and what named the model and its data.
+
+    ValueError where the store cannot be used: it names the store of its own that the run is kept in instead.
+    """
     run = replace(found.run, extra={**found.run.extra, "source": dict(source)})
-    return runs.record(store, run, found.answers, {runs.WEIGHTS: found.weights})
+    kept = run, found.answers, {runs.WEIGHTS: found.weights}
+    try:
+        return runs.record(store, *kept)
+    except ValueError as error:
+        aside = runs.open_store(Path(tempfile.mkdtemp(prefix="prunescope-")) / store.path.name)
+        number = runs.record(aside, *kept)
+        raise ValueError(f"{error}; what was trained is kept as run {number} in '{aside.path}'") from None
 
 
 def _untrained(store: Store, given: Given, subject: Subject) -> int:

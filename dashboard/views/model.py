@@ -3,6 +3,7 @@
 import streamlit as st
 
 from core.receiving import DATA, LIMITS, MB, RECIPE, SUFFIXES, UNPACKED, WEIGHTS
+from core.recipe import Recipe, to_json
 from dashboard import incoming, inventory, lonely, offers, panels, state, terms, words
 from dashboard.incoming import Handed
 from dashboard.uploads import Upload
@@ -84,10 +85,7 @@ def _alone(upload: Upload, beating: bool) -> None:
     st.markdown(inventory.alone(upload))
     st.code(inventory.command(upload), language="bash", wrap_lines=True)
     st.html(lonely.tables(upload))
-    left, right = st.columns(2, gap="medium")
-    removed = left.slider("Prune", 0.0, 99.0, 50.0, 1.0, format="%.0f %%", key="alone removed")
-    width = right.selectbox("Bits of the weights that stay", list(lonely.WIDTHS), 4, key="alone width")
-    asked = lonely.recipe(removed, width)
+    asked = _asked(upload)
     job = lonely.find(upload, asked)
     if job is not None and job.trouble:
         st.error(words.plain(f"It was not compressed: {job.trouble[0].rstrip('.')}."))
@@ -105,11 +103,41 @@ def _alone(upload: Upload, beating: bool) -> None:
         st.rerun()
 
 
+def _asked(upload: Upload) -> Recipe:
+    """What two controls say, or the recipe that was given in their place."""
+    found = lonely.taken_recipe(upload)
+    if found is None:
+        left, right = st.columns(2, gap="medium")
+        removed = left.slider("Prune", 0.0, 99.0, 50.0, 1.0, format="%.0f %%", key="alone removed")
+        width = right.selectbox("Bits of the weights that stay", list(lonely.WIDTHS), 4, key="alone width")
+        _recipe_place(upload)
+        return lonely.recipe(removed, width)
+    st.markdown("As your recipe says:")
+    st.code(to_json(found), language="json", height=200)
+    if st.button("Set it by hand instead"):
+        lonely.leave_recipe()
+        st.rerun()
+    return found
+
+
+def _recipe_place(upload: Upload) -> None:
+    """A recipe file in place of the controls: taken at once, or refused in a sentence."""
+    turn = st.session_state.setdefault("turns of uploads", 0)
+    label = f"Or a recipe.json for these weights, {LIMITS[RECIPE] // MB} MB at most"
+    file = st.file_uploader(label, ["json"], key=f"alone recipe {turn}", max_upload_size=LIMITS[RECIPE] // MB)
+    if file is not None:
+        st.session_state["turns of uploads"] = turn + 1
+        try:
+            lonely.take_recipe(upload, file.getvalue())
+        except ValueError as error:
+            state.complain(words.plain(f"The recipe was not taken: {f'{error}'.rstrip('.')}."))
+        st.rerun()
+
+
 def _running(upload: Upload) -> bool:
-    asked = lonely.recipe(
-        st.session_state.get("alone removed", 50.0), st.session_state.get("alone width", list(lonely.WIDTHS)[4])
-    )
-    job = lonely.find(upload, asked)
+    held = st.session_state
+    by_hand = lonely.recipe(held.get("alone removed", 50.0), held.get("alone width", list(lonely.WIDTHS)[4]))
+    job = lonely.find(upload, lonely.taken_recipe(upload) or by_hand)
     return job is not None and job.running
 
 

@@ -141,6 +141,7 @@ def test_the_table_is_edited_undone_copied_and_searched(visit: Visit) -> None:
 def test_a_reload_and_a_second_tab_find_the_job(browser: Browser, app: str) -> None:
     page, _ = browsers.opened(browser, f"{app}/layers", **DESK)
     page.locator("[data-part=technique] label", has_text="Rank").click()
+    expect(card(page, "heat").locator(".ps-axes text", has_text="rank kept")).to_be_visible(timeout=PATIENCE)
     bar = page.get_by_role("progressbar", name="Cells of the map")
     done = "() => Number(document.querySelector('[data-testid=stBidiComponentIsolated]').shadowRoot"
     done += ".querySelector('[role=progressbar]').ariaValueNow)"

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import safetensors.numpy
 import safetensors.torch
 from streamlit.testing.v1 import AppTest
 
@@ -15,7 +16,7 @@ from core import receiving, sources
 from core.datasets import load_data
 from core.receiving import DATA, RECIPE, WEIGHTS
 from core.recipe import Recipe, Settings, to_json
-from dashboard import inventory, offers, state, uploads, words
+from dashboard import inventory, lonely, offers, state, uploads, words
 from dashboard.state import Position
 from dashboard.uploads import Upload
 
@@ -174,3 +175,49 @@ def test_the_page_states_the_limits_that_are_held(page: AppTest) -> None:
     labels = [each.label for each in page.file_uploader]
     for kind, label in zip(PLACES, labels, strict=True):
         assert f"{receiving.LIMITS[kind] // receiving.MB} MB at most" in label
+
+
+def alone(at: AppTest) -> AppTest:
+    """The page with weights whose network it does not know."""
+    tensors = {"far.weight": np.eye(32, dtype=np.float32), "near.weight": np.ones((8, 32), np.float32)}
+    return hand(at, WEIGHTS, "own.safetensors", safetensors.numpy.save(tensors))
+
+
+def give(at: AppTest, recipe: Recipe) -> AppTest:
+    at.file_uploader[-1].upload("r.json", to_json(recipe).encode(), "application/json")
+    at.run()
+    assert not at.exception
+    return at
+
+
+def test_weights_without_a_network_take_a_recipe_of_their_own(page: AppTest) -> None:
+    asked = Recipe(Settings(sparsity=0.25, bits=3), {"near": {"bits": 8}})
+    before = alone(page).session_state["position"]
+    give(page, asked)
+    assert page.session_state["position"] == before  # the loaded model has its own recipe
+    assert '"near"' in page.code[-1].value
+    (upload,) = [each for each in page.session_state["uploads"] if each.alone]
+    next(button for button in page.button if button.label == "Compress").click().run()
+    job = lonely.find(upload, asked)
+    assert job is not None
+    assert job.ended.wait(60)
+    (found,) = job.events
+    assert found.figures["sparsity"] == pytest.approx(0.25, abs=0.01)
+    next(button for button in page.button if button.label == "Set it by hand instead").click().run()
+    assert [slider.label for slider in page.slider] == ["Prune"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        (Recipe(Settings(sparsity=0.5), {"fc9": {"bits": 8}}), "fc9"),
+        (Recipe(Settings(sparsity=0.5, criterion="wanda")), "need calibration images"),
+        (Recipe(shrink="remove"), "shrink needs the network"),
+    ],
+)
+def test_a_recipe_that_weights_alone_cannot_have_is_refused_in_a_sentence(
+    page: AppTest, asked: Recipe, said: str
+) -> None:
+    give(alone(page), asked)
+    assert said in page.error[0].value
+    assert [slider.label for slider in page.slider] == ["Prune"]

@@ -1,6 +1,9 @@
 """A recovery from its files to two kept runs, and its outcome looked at and compressed further."""
 
+import re
+import tempfile
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -136,6 +139,27 @@ def test_ending_early_keeps_the_best_until_then(store):
     best = max(step.accuracy for step in steps[1:])
     assert len(steps) == 1 + 3
     assert runs.one(store, done.after).extra["held_out"] == best
+
+
+def deleted(store):
+    store.path.unlink()
+
+
+def overwritten(store):
+    store.path.write_bytes(b"something else")
+
+
+@pytest.mark.parametrize("harm", [deleted, overwritten])
+def test_what_was_trained_outlives_its_store(harm, store, tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    steps = training.whole(given, store, never)
+    next(steps)
+    harm(store)
+    with pytest.raises(ValueError, match=r"cannot be used .*; what was trained is kept as run 1 in '.*'$") as told:
+        list(steps)
+    aside = runs.open_store(Path(re.search(r"run 1 in '(.*)'$", str(told.value))[1]))
+    assert runs.origin(aside, 1).data
+    assert runs.one(aside, 1).report["images"] == len(runs.arrays(aside, 1)["true"])
 
 
 def test_ending_before_the_recipe_is_satisfied_is_a_sentence(store):

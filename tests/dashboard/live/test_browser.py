@@ -180,6 +180,7 @@ def test_a_finger_drags_the_thumb(phone: Page) -> None:
 
 
 def test_an_unchanged_figure_is_not_drawn_again(page: Page) -> None:
+    expect(page.locator(".ps-images")).to_have_text("5,000 of 5,000 images", timeout=PATIENCE)
     before = card(page, 1).get_attribute("data-draws")
     thumb(page, "Prune").focus()
     page.keyboard.press("PageUp")
