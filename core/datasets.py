@@ -148,8 +148,10 @@ def _normalised(data: Data, options: dict[str, str]) -> Data:
         return data
     if data.inputs.dtype != np.float32:
         raise ValueError(f"data '{data.name}': mean and std are for pixels and numbers, x holds token ids")
-    x = data.inputs if mean is None else data.inputs - mean
-    return replace(data, inputs=np.ascontiguousarray(x if std is None else x / std))
+    with np.errstate(over="ignore", invalid="ignore"):  # what does not fit is refused below
+        x = data.inputs if mean is None else data.inputs - mean
+        x = x if std is None else x / std
+    return replace(data, inputs=np.ascontiguousarray(_finite(data.name, "x, prepared with mean and std,", x)))
 
 
 def _numbers(data: Data, key: str, text: str | None) -> np.ndarray | None:

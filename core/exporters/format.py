@@ -126,6 +126,8 @@ def put(files: Mapping[str, bytes], target: Path) -> Path:
         return target
     if target.is_dir():
         raise ValueError(f"'{target}' is a folder, expected the name of a file to write")
+    if target.exists() and not target.is_file():  # a device or a pipe would be gone
+        raise ValueError(f"'{target}' is no plain file, expected the name of one to write")
     if not target.resolve().parent.is_dir():
         raise ValueError(f"'{target}' lies in no folder that exists, make '{target.resolve().parent}' first")
     (data,) = files.values()

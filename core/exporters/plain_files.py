@@ -123,7 +123,7 @@ def _answers(subject: Subject, path: Path) -> Tensor:
 PARTS = {Dense: _floats, Affine: _even, Codebook: _shared, Rounded: _small}
 PLAIN_FILES = {
     "safetensors_plain": Exporter(
-        "the same without an entropy coder, with a reader of one page",
+        "the encoded layers without an entropy coder, with a numpy reader of one page",
         "plain",
         dict.fromkeys(OWN, Keep(True, "in bits, as tensors of their own"))
         | {"inputs": Keep(True, "as scale, zero and bits in the metadata")},

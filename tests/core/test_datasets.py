@@ -146,3 +146,8 @@ def test_an_archive_that_declares_more_than_memory_is_refused(tmp_path):
     assert (tmp_path / "t.npz").stat().st_size < 20_000
     with pytest.raises(ValueError, match="its arrays take 8008256 bytes, expected at most 1000000"):
         load_data(str(tmp_path / "t.npz"), most=10**6)
+
+
+def test_preparing_that_leaves_no_numbers_is_a_sentence() -> None:
+    with pytest.raises(ValueError, match="x, prepared with mean and std, holds NaN or infinite values"):
+        load_data("digits", {"std": "1e-45"})

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pandas as pd
 import plotly.graph_objects as go
@@ -12,7 +13,7 @@ from core import runs
 from core.recipe import Recipe, Settings
 from core.runs import searches as shelf
 from core.search import AXES, Goal, Point, table
-from dashboard import earlier, findings, keeping, pareto, searches, state
+from dashboard import earlier, findings, keeping, outcome, pareto, searches, state
 from dashboard.live import chart
 from dashboard.pareto import Plane
 from dashboard.searches import BYTES, DROP, Wish
@@ -166,6 +167,24 @@ def test_a_search_that_fails_is_a_sentence_on_a_page_that_stays(page: AppTest, m
     assert not page.exception
     assert "no such luck" in search.job.trouble[0]
     assert "no such luck" in findings.ended(search.job.trouble[0])
+
+
+def test_a_store_that_cannot_be_used_ends_no_search_and_the_page_says_why(
+    page: AppTest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "text").write_text("something else")
+    monkeypatch.setenv("PRUNESCOPE_RUNS", str(tmp_path / "text"))
+    send(page, {"run": pick("start", "", 1)})
+    search = until(page, lambda search: len(points_of(search)) >= 2)
+    searches.end(search)
+    until(page, lambda search: not search.job.running)
+    assert not page.exception
+    found = searches.found(search)
+    assert found.confirmed.points
+    assert not search.job.trouble
+    said = outcome.bar(search, found).data["trouble"]
+    assert said.startswith("What is measured is shown here and not kept for later: ")
+    assert "is no database" in said
 
 
 @pytest.mark.parametrize(

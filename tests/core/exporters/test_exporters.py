@@ -1,5 +1,6 @@
 """Model by export: what a tool reads back says what the format can express, and what it cannot is said before."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -108,6 +109,14 @@ def test_a_file_is_put_in_one_step_and_never_over_a_folder(tmp_path: Path) -> No
         put({"model.pt": b"3"}, tmp_path)
     with pytest.raises(ValueError, match="lies in no folder"):
         put({"model.pt": b"3"}, tmp_path / "no" / "a.pt")
+
+
+def test_what_is_no_plain_file_is_never_replaced(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(ValueError, match="is no plain file"):
+        put({"model.pt": b"1"}, tmp_path / "pipe")
+    assert (tmp_path / "pipe").is_fifo()
+    assert [each.name for each in tmp_path.iterdir()] == ["pipe"]
 
 
 class Turned(nn.Module):
