@@ -253,11 +253,13 @@ def parsed(text: str, what: str, expected: str) -> object:
         return json.loads(text, object_pairs_hook=_once, parse_int=_digits)
     except (json.JSONDecodeError, RecursionError) as error:
         raise ValueError(f"{what}: not JSON ({error}), expected {expected}") from None
+    except ValueError as error:
+        raise ValueError(f"{what}: {error}") from None
 
 
 def _digits(text: str) -> int:
     if len(text) > LONGEST:
-        raise ValueError(f"recipe: {text[:LONGEST]}… has {len(text)} characters, expected {LONGEST} at most")
+        raise ValueError(f"{text[:LONGEST]}… has {len(text)} characters, expected {LONGEST} at most")
     return int(text)
 
 
@@ -265,7 +267,7 @@ def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
     keys = [key for key, _ in pairs]
     if len(set(keys)) < len(keys):
         twice = next(key for key in keys if keys.count(key) > 1)
-        raise ValueError(f"recipe: {twice!r} stands twice in one object, keep one of them")
+        raise ValueError(f"{twice!r} stands twice in one object, keep one of them")
     return dict(pairs)
 
 

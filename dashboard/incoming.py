@@ -32,7 +32,7 @@ def receive(handed: Handed) -> None:
     except (ValueError, OSError) as error:
         st.session_state.pop("received", None)
         name = receiving.plain_name(handed.name)
-        state.complain(words.plain(f"'{name}' was not taken: {f'{error}'.rstrip('.')}."))
+        state.complain(f"'{name}' was not taken: {f'{error}'.rstrip('.')}.")
         return
     st.session_state["received"] = (handed.kind, said)
 

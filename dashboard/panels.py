@@ -78,7 +78,7 @@ def trouble() -> None:
     """What went wrong before this run, in a sentence."""
     sentence = state.trouble()
     if sentence:
-        st.error(sentence)
+        st.error(words.plain(sentence))
 
 
 def go_back_to_clicked() -> None:

@@ -35,6 +35,7 @@ __all__ = [
     "study",
     "why_not",
 ]
+LONGEST = 80  # characters of a name in a sentence
 
 
 @cache
@@ -58,7 +59,9 @@ def lesson(name: str, language: str = "en") -> Lesson:
     for each in lessons(language):
         if each.name == name:
             return each
-    raise ValueError(f"lesson is {name!r}, expected one of {', '.join(each.name for each in lessons(language))}")
+    raise ValueError(
+        f"lesson is {name[:LONGEST]!r}, expected one of {', '.join(each.name for each in lessons(language))}"
+    )
 
 
 def opening(lesson: Lesson, subject: Study) -> dict[str, Figure]:
@@ -68,15 +71,15 @@ def opening(lesson: Lesson, subject: Study) -> dict[str, Figure]:
         "images": looking.looked_at(subject),
         "layers": len(subject.known),
         "weights": looking.weights(subject),
-        "largest": looking.largest(subject),
+        "largest": called(looking.largest(subject)),
         "dense": looking.dense(subject),
         "start": lesson.control.start,
     }
 
 
 def choices(lesson: Lesson, subject: Study) -> tuple[str, ...]:
-    """What a 'pick' offers: the lesson's choices, or the model's layers where it names none."""
-    return lesson.predict.choices or tuple(layer.name for layer in subject.known)
+    """What a 'pick' offers, as it is shown: the lesson's choices, or the model's layers where it names none."""
+    return lesson.predict.choices or tuple(called(layer.name) for layer in subject.known)
 
 
 def measured(lesson: Lesson, subject: Study, value: float | None = None) -> Measured:
@@ -91,7 +94,7 @@ def measured(lesson: Lesson, subject: Study, value: float | None = None) -> Meas
     value = control.start if value is None else value
     if not low <= value <= high:
         raise ValueError(f"lesson '{lesson.name}': {control.field} is {value!r}, expected {low:g} to {high:g}")
-    return _told(MEASURES[lesson.name](subject, value), {**opening(lesson, subject), "value": value})
+    return _told(MEASURES[lesson.name](subject, value), {**opening(lesson, subject), "value": value}, subject)
 
 
 def ran_wrong(lesson: Lesson, subject: Study) -> Measured:
@@ -99,7 +102,7 @@ def ran_wrong(lesson: Lesson, subject: Study) -> Measured:
     _require(lesson, subject)
     if lesson.wrong is None:
         raise ValueError(f"lesson '{lesson.name}' runs no wrong version")
-    return _told(WRONG[lesson.wrong.name](subject), opening(lesson, subject))
+    return _told(WRONG[lesson.wrong.name](subject), opening(lesson, subject), subject)
 
 
 def _require(lesson: Lesson, subject: Study) -> None:
@@ -108,5 +111,13 @@ def _require(lesson: Lesson, subject: Study) -> None:
         raise ValueError(why)
 
 
-def _told(found: Measured, beside: Mapping[str, Figure]) -> Measured:
-    return replace(found, figures={**beside, **found.figures})
+def _told(found: Measured, beside: Mapping[str, Figure], subject: Study) -> Measured:
+    layers = {layer.name: called(layer.name) for layer in subject.known}
+    figures = {name: layers.get(each, each) if isinstance(each, str) else each for name, each in found.figures.items()}
+    answer = layers.get(found.answer, found.answer) if isinstance(found.answer, str) else found.answer
+    return replace(found, figures={**beside, **figures}, answer=answer)
+
+
+def called(layer: str) -> str:
+    """A layer's name in a sentence: of one that has a number alone, as in nn.Sequential, 'layer 3'."""
+    return f"layer {layer}" if layer.replace(".", "").isdigit() else layer

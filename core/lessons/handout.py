@@ -82,7 +82,7 @@ def _sheet(number: int, lesson: Lesson, subject: Study) -> str:
     figures = learn.opening(lesson, subject)
     idea = " ".join(_marked(text, figures) for text in lesson.idea)
     question = _marked(lesson.predict.question, figures)
-    room = plotting.blank(lesson.predict) or _boxes(learn.choices(lesson, subject), figures, None)
+    room = plotting.blank(lesson.predict) or _listed(learn.choices(lesson, subject))
     lines = '<p class="line"></p>' * LINES
     guess = f"<h3>{WORDS['predict']}</h3><p>{question}</p>{room}<p>{WORDS['because']}</p>{lines}"
     return f"<section>{head}<p>{idea}</p>{guess}</section>"
@@ -137,11 +137,16 @@ def _asked(question: Question, figures: dict[str, Figure]) -> str:
     return f"<p>{_marked(question.asks, figures)}</p>{boxes}<p>{_marked(question.explains, figures)}</p>"
 
 
-def _boxes(choices: tuple[str, ...], figures: dict[str, Figure], right: int | None) -> str:
+def _boxes(choices: tuple[str, ...], figures: dict[str, Figure], right: int) -> str:
     items = "".join(
         f"<li{' class=right' if i == right else ''}>{_marked(choice, figures)}</li>" for i, choice in enumerate(choices)
     )
     return f'<ul class="boxes">{items}</ul>'
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    """Names as they are, a layer's among them, with empty boxes."""
+    return f'<ul class="boxes">{"".join(f"<li>{_plain(name)}</li>" for name in names)}</ul>'
 
 
 def _marked(text: str, figures: dict[str, Figure]) -> str:

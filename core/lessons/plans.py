@@ -51,6 +51,8 @@ def allowed(lesson: Lesson, value: float) -> float:
     low, high = ends(lesson)
     if not math.isfinite(value) or not low <= value <= high:
         raise ValueError(f"plan: the control of '{lesson.name}' is set to {value!r}, expected {low:g} to {high:g}")
+    if lesson.control.step == 1 and value != round(value):
+        raise ValueError(f"plan: the control of '{lesson.name}' is set to {value!r}, expected a whole number")
     return value
 
 

@@ -9,7 +9,7 @@ from core.jobs import Job
 from core.lessons import handout as pages
 from core.lessons import plans
 from core.lessons.plans import Plan
-from dashboard import work
+from dashboard import words, work
 from dashboard.lessons import measuring
 from dashboard.state import Position
 
@@ -27,7 +27,7 @@ def _handout(position: Position, plan: Plan, beating: bool) -> None:
     job = work.find(_key(plan))
     if job is None or job.stopping.is_set() or job.trouble:
         if job is not None and job.trouble:
-            st.error(f"The hand-out cannot be made: {job.trouble[0]}.")
+            st.error(words.plain(f"The hand-out cannot be made: {job.trouble[0]}."))
         if st.button("Make a hand-out to print", help="Room for predictions first, then what this model measured."):
             _made(position, plan)
             st.rerun()

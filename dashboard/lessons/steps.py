@@ -88,7 +88,7 @@ def field(on: Scene) -> Field:
         asked.unit,
         asked.low,
         asked.high,
-        tuple(telling.plain(each, on.known) for each in lessons.choices(on.lesson, on.studio.study)),
+        lessons.choices(on.lesson, on.studio.study),
         telling.plain(asked.along, on.known),
         tuple(f"{asked.points[place]:g}" for place in _places(on.lesson)),
     )

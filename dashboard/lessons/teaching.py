@@ -7,7 +7,7 @@ import streamlit as st
 from core import lessons
 from core.lessons import plans
 from core.lessons.plans import Plan
-from dashboard import state
+from dashboard import state, words
 from dashboard.lessons import printing, standing
 from dashboard.state import Position
 
@@ -74,7 +74,7 @@ def _take_in() -> None:
     try:
         standing.follow(plans.read(_text(given.getvalue())))
     except ValueError as error:
-        st.error(f"{error}.")
+        st.error(words.plain(f"{error}."))
         return
     st.rerun()
 

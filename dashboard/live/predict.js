@@ -16,7 +16,7 @@ function show(spot) {
   measure.disabled = guess === null;
   again.hidden = !data.asked;
   put(again, data.busy ? "Cancel" : "Predict again");
-  if (held && !again.hidden) again.focus(); // the button that had the focus is gone
+  if (held && !again.hidden) again.focus({ preventScroll: true }); // the button that had the focus is gone; who has scrolled on stays there
 }
 
 function createSpot(root) {

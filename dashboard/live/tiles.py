@@ -16,7 +16,7 @@ from dashboard.live.board import Part
 
 DENSE, COMPRESSED, REMOVED = "dense", "compressed", "removed"
 GONE = "gone"  # the tone of a key's removed cells
-HINT = "Point at a cell, touch it, or use the arrow keys here: this line says what it is."
+HINT = "Hover over a cell, touch it, or use the arrow keys here: this line says what it is."
 
 
 @dataclass(frozen=True, eq=False)

@@ -237,6 +237,33 @@ def test_a_term_says_what_it_means_to_the_pointer(visit: Visit) -> None:
     expect(page.get_by_role("tooltip")).to_have_count(0)
 
 
+def test_terms_are_explained_in_other_views_too_to_the_keyboard_as_well(visit: Visit) -> None:
+    page, meanings = visit("?model=lenet5"), lessons.glossary()
+    term = page.locator("[data-part=histogram] .ps-note .ps-term", has_text="weights")
+    term.focus()
+    expect(page.get_by_role("tooltip")).to_have_text(meanings["weight"])
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("tooltip")).to_have_count(0)
+    first = page.locator(".ps-first .ps-term", has_text="accuracy")
+    first.focus()
+    page.keyboard.press("Shift+Tab")
+    page.keyboard.press("Tab")
+    told = first.evaluate("node => getComputedStyle(node, '::after').content")
+    assert told == f'"{meanings["accuracy"]}"'
+
+
+def test_who_has_scrolled_on_while_it_is_measured_stays_there(visit: Visit) -> None:
+    page = to_learn(visit("?model=lenet5"))
+    opened(page, "quantization")
+    predict(page)
+    page.get_by_role("button", name="Measure", exact=True).press("Enter")
+    pad = page.locator("[data-part=canvas] .ps-pad")
+    pad.scroll_into_view_if_needed()
+    expect(page.locator(".ps-verdict")).to_contain_text("away on average", timeout=PATIENCE)
+    expect(pad).to_be_in_viewport()
+    expect(page.get_by_role("button", name="Predict again")).to_be_focused()
+
+
 def test_another_model_is_predicted_and_measured_anew(visit: Visit) -> None:
     page = to_learn(visit("?model=lenet5"))
     opened(page, "magnitude")

@@ -283,3 +283,18 @@ def test_the_link_of_a_plan_opens_it() -> None:
     choose.set_value(["sharing", "magnitude"]).run()
     (code,) = at.code
     assert code.value.endswith(f"?model=lenet5&data={DATA}&lesson=sharing&lessons=sharing,magnitude")
+
+
+def test_what_went_wrong_is_words_alone_whatever_a_link_says() -> None:
+    def show() -> None:
+        from dashboard import panels
+        from dashboard.lessons import standing
+
+        standing.stand()
+        panels.trouble()
+
+    at = AppTest.from_function(show, default_timeout=60)
+    at.query_params["lesson"] = "![x](http://127.0.0.1/x.png)" + "y" * 500
+    (told,) = at.run().error
+    assert "![" not in told.value
+    assert "y" * 100 not in told.value

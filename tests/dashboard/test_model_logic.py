@@ -92,7 +92,7 @@ def test_an_impossible_option_is_one_sentence_on_the_page(command_line: list[str
     try:
         at = AppTest.from_function(script, default_timeout=60).run()
         assert not at.exception
-        assert [said in error.value for error in at.error] == [True]
+        assert [words.plain(said) in error.value for error in at.error] == [True]
     finally:
         state.studio.clear()
 

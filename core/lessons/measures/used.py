@@ -84,6 +84,11 @@ def stability(subject: Study, sparsity: float) -> Measured:
     found = passed(subject, pipeline.apply(subject, Recipe(Settings(sparsity=sparsity))))
     rows = found.table.set_index("layer")
     ratio = rows["variance_ratio"][rows["variance_ratio"].map(math.isfinite)]
+    if ratio.empty:
+        raise ValueError(
+            f"model '{subject.loaded.name}': no layer says different things of different images, so there is no signal "
+            "to follow; choose another model"
+        )
     table = pd.DataFrame({"layer": list(ratio.index), "signal": [100 * each for each in ratio]})
     furthest = max(ratio.index, key=lambda name: abs(math.log(max(ratio[name], 1e-12))))
     gain = rows["gain_ratio"][rows["gain_ratio"].map(math.isfinite)]

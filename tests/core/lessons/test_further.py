@@ -1,5 +1,6 @@
 """What the lessons from entropy to theory find, held against what it must be."""
 
+import math
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator
@@ -13,11 +14,12 @@ from torch import nn
 from core import jobs, pipeline
 from core import lessons as learn
 from core.lessons import looking, school
-from core.lessons.measures import MEASURES, moved
+from core.lessons.measures import MEASURES, moved, used
 from core.lessons.measures.planned import planned, tried
 from core.lessons.wrong import WRONG
 from core.pipeline import Study
 from core.recipe import Recipe, Settings
+from core.stability import Stability, stability
 from tests.core import zoo
 from tests.core.lessons.test_measures import study_of
 
@@ -232,3 +234,23 @@ def test_a_training_that_nobody_waits_for_ends_at_its_next_look(subject, monkeyp
     jobs.stop(job)
     assert job.ended.wait(30)
     assert (job.events, job.trouble) == ([], [])
+
+
+def test_a_layer_with_a_number_for_a_name_is_called_a_layer():
+    bare = study_of(nn.Sequential(nn.Flatten(), nn.Linear(64, 8), nn.ReLU(), nn.Linear(8, 10)))
+    lesson = learn.lesson("sensitivity")
+    found = learn.measured(lesson, bare)
+    assert learn.choices(lesson, bare) == ("layer 1", "layer 3")
+    assert found.answer in learn.choices(lesson, bare)
+    assert found.figures["largest"] == "layer 1"
+    assert (found.figures["worst_layer"] == "layer 1") == (learn.right(lesson.questions[0], found.figures) == 0)
+
+
+def test_a_model_that_says_the_same_of_every_image_has_no_signal_and_says_so(subject, monkeypatch):
+    def silent(*given: object) -> Stability:
+        found = stability(*given)
+        return found._replace(table=found.table.assign(variance_ratio=math.inf))
+
+    monkeypatch.setattr(used, "passed", silent)
+    with pytest.raises(ValueError, match="no layer says different things"):
+        learn.measured(learn.lesson("stability"), subject)

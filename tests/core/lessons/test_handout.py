@@ -1,9 +1,11 @@
 """A hand-out is one file to print: room for predictions first, and what was measured behind it."""
 
+from collections import OrderedDict
 from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
+from torch import nn
 
 from core import lessons as learn
 from core import loading
@@ -95,3 +97,21 @@ def test_a_model_s_name_is_text_and_never_a_tag(subject: Study) -> None:
     assert "<b>" not in page
     assert "<script" not in page
     assert "&lt;b&gt;net&lt;/b&gt;" in page
+
+
+def test_names_of_a_strangers_layers_are_words_and_no_holes_and_no_tags():
+    names = ("<img src=x>", "{drop} *x* `y`")
+    layers = (nn.Flatten(), nn.Linear(784, 6), nn.ReLU(), nn.Linear(6, 10))
+    model = nn.Sequential(OrderedDict(zip(("flat", names[0], "relu", names[1]), layers, strict=True)))
+    data = loading.load_data("digits")
+    subject = learn.study(
+        loading.Loaded("<b>", model.eval(), "", "digits"),
+        replace(data, inputs=data.inputs[:300], targets=data.targets[:300]),
+    )
+    made = handout.page(subject, Plan(("magnitude", "sensitivity", "low_rank")))
+    assert "<img" not in made
+    assert "&lt;img src=x&gt;" in made
+    assert "{drop}" in made
+    told = Tags()
+    told.feed(made)
+    assert "img" not in told.seen

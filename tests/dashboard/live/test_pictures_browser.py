@@ -119,7 +119,7 @@ def test_a_cell_that_is_pointed_at_is_said_in_a_sentence(page: Page) -> None:
     stays, gone = r": −?[\d.]+; before it was −?[\d.]+", " is removed; before it was −?[\\d.]+"
     expect(sentence(page, "matrix")).to_have_text(re.compile(rf"^Output 0, input 0 of fc1({stays}|{gone})\.$"))
     page.mouse.move(5, 5)
-    expect(sentence(page, "matrix")).to_have_text(re.compile("^Point at a cell"))
+    expect(sentence(page, "matrix")).to_have_text(re.compile("^Hover over a cell"))
 
 
 def test_arrow_keys_go_from_cell_to_cell_and_on_to_the_next_picture(page: Page) -> None:
@@ -131,7 +131,7 @@ def test_arrow_keys_go_from_cell_to_cell_and_on_to_the_next_picture(page: Page) 
         *(("ArrowRight", "Row 2, column 2 of filter 0"), ("ArrowRight", "Row 2, column 3 of filter 0")),
         *(("ArrowRight", "Row 2, column 1 of filter 2"), ("ArrowLeft", "Row 2, column 3 of filter 0")),
         *(("ArrowUp", "Row 1, column 3 of filter 0"), ("ArrowUp", "Row 1, column 3 of filter 0")),
-        ("Escape", "Point at a cell"),
+        ("Escape", "Hover over a cell"),
     ):
         sheets.press(key)
         expect(said).to_have_text(re.compile(f"^{words}"))
@@ -164,7 +164,7 @@ def test_removed_cells_are_orange_and_struck_through(page: Page) -> None:
 
 
 def test_what_is_drawn_is_answered_by_both_models(page: Page) -> None:
-    answered(page, "^Draw a digit")
+    answered(page, "^Draw one of these: 0, 1")
     stroke(page, SEVEN)
     answered(page, r"^(Both answer 7|Dense answers 7, compressed \d)$")
     rows = part(page, "canvas").locator("tbody tr")
@@ -189,7 +189,7 @@ def test_clear_takes_away_the_drawing_and_its_answer(page: Page) -> None:
     stroke(page, SEVEN)
     answered(page, "7")
     part(page, "canvas").get_by_role("button", name="Clear").click()
-    answered(page, "^Draw a digit")
+    answered(page, "^Draw one of these: 0, 1")
     assert not ink(page)
 
 
@@ -207,7 +207,7 @@ def test_a_digit_is_drawn_by_keys_alone(page: Page) -> None:
     page.keyboard.press("ArrowLeft")
     assert ink(page) == drawn  # the pen is lifted
     page.keyboard.press("Delete")
-    answered(page, "^Draw a digit")
+    answered(page, "^Draw one of these: 0, 1")
     assert not ink(page)
 
 
@@ -276,7 +276,7 @@ def test_a_part_that_becomes_another_kind_is_made_anew_in_its_place(browser: Bro
         answered(page, "7")
         for name, kind, words in (
             ("On a table", "tiles", "you can draw only for models that take square grey pictures"),
-            ("On digits", "canvas", "Draw a digit"),
+            ("On digits", "canvas", "Draw one of these: 0, 1, 2, 3, 4, 5, 6, 7, 8 or 9"),
         ):
             page.get_by_role("button", name=name).click()
             expect(part(page, "canvas")).to_have_attribute("data-kind", kind, timeout=PATIENCE)
