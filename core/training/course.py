@@ -23,7 +23,7 @@ from core.training.lean import slimmed
 from core.training.losses import Batch, loss
 from core.training.options import Options, rate_at
 from core.training.rounds import Phase, at, entered, first, phases
-from core.training.state import Kept, Outcome, State, Step, opened, renewed
+from core.training.state import Kept, Outcome, State, Step, opened, renewed, sized
 from core.training.task import Task, augmentation
 from core.training.trainee import Trainee, adrift, answers, beside, encoded, learning, slopes, sought, trainee
 
@@ -241,4 +241,5 @@ def _next(course: Course, state: State) -> State | None:
         return None
     best = state.best
     net = trainee(course.task.study.model, state.net.known, (best.encoded, best.beside), {})
-    return _entered(course, net, state.phase + 1, best)
+    follows = _entered(course, net, state.phase + 1, best)
+    return sized(follows, state) if course.options.rewind == "none" else follows

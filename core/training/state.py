@@ -74,6 +74,12 @@ def opened(phase: int, net: Trainee, ground: Ground | None, best: Outcome | None
     return State(phase, 0, net, adam.moments(trainee.learning(net)), ground, best, 0)
 
 
+def sized(state: State, before: State) -> State:
+    """The same, which steps in shares of the sizes that tensors had when the phase before began."""
+    kept = {name: size for name, size in before.memory.sizes.items() if name in state.memory.sizes}
+    return replace(state, memory=replace(state.memory, sizes=state.memory.sizes | kept))
+
+
 def renewed(net: Trainee) -> Trainee:
     """The same network as its encoded forms say it: scales and levels as they are now, codes looked up anew."""
     leaves = {name: tuple(leaf(settled(one), _values(one)) for one in held) for name, held in net.leaves.items()}

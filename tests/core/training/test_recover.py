@@ -120,6 +120,7 @@ def test_a_killed_training_goes_on_as_if_it_never_stopped(tmp_path, monkeypatch)
         ("coded", RECIPES["coded"], FEW),
         ("shared", RECIPES["shared"], FEW),
         ("rounds", RECIPES["coded"], replace(FEW, rounds=3, rewind="weights")),
+        ("one schedule", RECIPES["coded"], replace(FEW, rounds=2, rewind="none", codes_rate=0.5)),
         ("movement", RECIPES["coded"], replace(FEW, steps=60, how="movement")),
         ("regrow", RECIPES["pruned"], replace(FEW, steps=60, how="regrow")),
         ("factored", RECIPES["factored"], replace(FEW, rounds=2)),
@@ -249,6 +250,20 @@ def test_rewound_weights_are_the_first_ones():
     for layer in task.study.known:
         (one,) = state.net.leaves[layer.name]
         assert torch.equal(matrix(one), layer.matrix * one.mask)
+
+
+@pytest.mark.parametrize("rewind", ["none", "rate"])
+def test_steps_stay_shares_of_the_first_sizes_where_nothing_begins_again(rewind):
+    options = replace(FEW, rounds=2, rewind=rewind, rate=1.0)
+    course = loop.Course(small.task(RECIPES["coded"], options), options)
+    state = loop._begun(course)
+    first = dict(state.memory.sizes)
+    for _ in range(3):
+        state, _ = loop._looked(course, loop._advanced(course, state)[0], 0.0)
+    state = loop._next(course, state)
+    assert state.phase == 1
+    same_sizes = [torch.equal(size, first[name]) for name, size in state.memory.sizes.items() if name in first]
+    assert all(same_sizes) == (rewind == "none")
 
 
 @pytest.mark.parametrize("how", ["movement", "regrow"])
