@@ -161,7 +161,7 @@ NAMES = {
     "rewind": {"choices": REWINDS, "help": "what a round begins with again"},
     "how": {"choices": HOW, "help": "masks are held, or move while training"},
     "seek": _option(int, "steps between two searches for each value's nearest level"),
-    "codes_rate": _option(float, "share of the rate in the round with codes that follows the others"),
+    "codes_rate": _option(float, "share of the rate in the round with codes; below 1 it follows all others"),
 }
 
 

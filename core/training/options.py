@@ -24,8 +24,8 @@ class Options:
     of it, one a round. rewind: what a round begins with again: the learning rate's schedule, or that and the
     weights as they were; with none, a step stays a share of the sizes that tensors had at first. how: masks are held,
     or move while training. seek: steps between two searches for each value's nearest level, which in between moves by
-    one at most; 0 holds the codes. codes_rate: share of the rate's height in the round with codes that follows the
-    others: a low one where a high rate would undo what they learned.
+    one at most; 0 holds the codes. codes_rate: share of the rate's height in the round with codes, which below 1
+    always comes after the others: a high rate would undo what they learned.
     """
 
     steps: int = 600

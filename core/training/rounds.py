@@ -40,8 +40,9 @@ class Phase:
 
 
 def phases(recipe: Recipe, options: Options) -> tuple[Phase, ...]:
-    """Rounds in which sparsity comes and one with codes after them; one for both where masks come at once and stay."""
-    if options.rounds == 1 and options.how == "held":
+    """Rounds in which sparsity comes and one with codes after them; one for both where masks come at once and stay, and
+    codes learn at the same rate."""
+    if options.rounds == 1 and options.how == "held" and options.codes_rate == 1:
         return (Phase("recover", 1.0, True, False, options.steps),)
     coded = ()
     if codes(recipe):

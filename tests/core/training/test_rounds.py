@@ -24,6 +24,9 @@ def test_the_round_with_codes_learns_at_its_own_share_of_the_rate(rewind: str) -
     assert 0.25 * (1 - WARM) < max(rates[True]) <= 0.25
 
 
-def test_a_training_in_one_phase_learns_at_the_whole_rate() -> None:
-    (only,) = phases(CODED, Options(codes_rate=0.25))
-    assert only.height == 1.0
+def test_codes_come_at_once_or_at_a_lower_rate_after_all_else() -> None:
+    (only,) = phases(CODED, Options())
+    assert (only.coded, only.height) == (True, 1.0)
+    first, then = phases(CODED, Options(codes_rate=0.25))
+    assert (first.coded, first.share, first.height) == (False, 1.0, 1.0)
+    assert (then.coded, then.share, then.height) == (True, 1.0, 0.25)
