@@ -57,8 +57,16 @@ def n_of_m(scores: Tensor, wanted: Wanted, numbers: tuple[int, int]) -> Tensor:
 
 
 def _sums(scores: Tensor, dimensions: int | tuple[int, ...]) -> Tensor:
-    """Scores summed over the members of each group, float64: float32 would lose small ones."""
-    return scores.double().sum(dimensions)
+    """Scores summed over the members of each group, float64: float32 would lose small ones.
+
+    What is gone already, at minus infinity, counts for nothing; a group that is gone as a whole stays there.
+    """
+    sums = scores.double().sum(dimensions)
+    if not bool(torch.isneginf(sums).any()):
+        return sums
+    gone = torch.isneginf(scores)
+    whole = gone.sum(dimensions) == torch.ones_like(scores).sum(dimensions)
+    return scores.masked_fill(gone, 0).double().sum(dimensions).masked_fill(whole, -torch.inf)
 
 
 def _survivors(scores: Tensor, wanted: Wanted) -> Tensor:

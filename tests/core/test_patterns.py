@@ -68,6 +68,19 @@ def test_the_groups_with_the_smallest_sums_go(pattern: str) -> None:
 
 
 @grouped
+def test_what_is_gone_already_counts_for_nothing_and_groups_gone_as_a_whole_go_first(pattern: str) -> None:
+    scores, groups = zoo.random(20, 30).abs(), labels(pattern, (20, 30))
+    gone = ~PATTERNS[pattern](scores, Wanted(0.2), KERNEL)
+    gone[:, ::7] = True  # columns that nobody reads any more
+    mask = PATTERNS[pattern](scores.masked_fill(gone, -torch.inf), Wanted(0.4), KERNEL)
+    sums, left = sums_of(scores.masked_fill(gone, 0), groups), sums_of((~gone).float(), groups)
+    stays = sums_of(mask.float(), groups) > 0
+    sums[left == 0] = -1.0
+    assert sums[stays].min() >= sums[~stays].max()
+    assert not stays[left == 0].any()
+
+
+@grouped
 def test_a_threshold_removes_the_groups_that_score_below_it(pattern: str) -> None:
     scores = zoo.random(20, 30).abs()
     groups = labels(pattern, (20, 30))

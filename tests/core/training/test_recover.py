@@ -1,5 +1,6 @@
 import json
 from dataclasses import asdict, replace
+from itertools import pairwise
 
 import pytest
 import torch
@@ -221,6 +222,22 @@ def plain_net():
 
 
 THIN = Recipe(Settings(sparsity=0.97, criterion="concentrated", bits=3), {"7": {"sparsity": 0.5}}, shrink="remove")
+
+
+def test_channels_that_stayed_while_others_went_stay_when_codes_come():
+    options = replace(FEW, rounds=2, codes_rate=0.5)
+    recipe = Recipe(Settings(sparsity=0.5, pattern="row", bits=4), {"7": {"sparsity": 0.0}}, shrink="remove")
+    course = loop.Course(small.task(recipe, options, plain_net()), options)
+    state, masks = loop._begun(course), []
+    while state is not None:
+        for _ in range(options.looks):
+            state, _ = loop._looked(course, loop._advanced(course, state)[0], 0.0)
+        masks.append({name: form.decode() != 0 for name, form in state.best.encoded.items()})
+        state = loop._next(course, state)
+    for before, after in pairwise(masks):
+        assert all(not bool((after[name] & ~before[name]).any()) for name in before)
+    for mask in masks[-2:]:
+        assert {name: int(there.any(1).sum()) for name, there in mask.items()} == {"0": 3, "2": 4, "5": 15, "7": 5}
 
 
 def test_a_network_without_its_removed_channels_learns_as_the_whole_one_does():
