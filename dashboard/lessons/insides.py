@@ -7,6 +7,7 @@ import numpy as np
 
 from core import compress, report
 from core.layer import Layer
+from core.lessons import called
 from core.lessons import pictures as arrays
 from dashboard import figures, words
 from dashboard.lessons import scenes
@@ -32,18 +33,18 @@ def _matrix(scene: Scene) -> Part:
 def _stored_title(scene: Scene, layer: Layer, row: report.Row) -> str:
     """What became of a layer: a lower rank before fewer weights, fewer weights before fewer values."""
     if row["rank"] < row["full_rank"]:
-        return f"{layer.name} as a product of rank {row['rank']}"
+        return f"{called(layer.name)} as a product of rank {row['rank']}"
     values = len(report.levels(scene.encoded(layer)))
     if row["removed"] or not values:
-        return words.histogram_title(layer.name, row)
+        return words.histogram_title(called(layer.name), row)
     where = "" if scene.recipe.settings(layer.name).group == "tensor" else " in its row"
-    return f"Every weight of {layer.name} stays, as one of {values} values{where}"
+    return f"Every weight of {called(layer.name)} stays, as one of {values} values{where}"
 
 
 def _planes(layer: Layer, found: arrays.Plane) -> tuple[Tile, Tile]:
     """A layer's matrix before and after."""
     rows, columns = scenes.names(layer, found.part)
-    where = f"{{row}}, {{column}} of {layer.name}"
+    where = f"{{row}}, {{column}} of {called(layer.name)}"
     dense = Tile("dense", found.before, scenes.even_span(found.before), rows, columns, f"{where}: {{value}}.")
     told = f"{where}: {{value}}; before it was {{was}}."
     after = replace(dense, name="compressed", values=found.after, says=told, tone=COMPRESSED, was=found.before)
@@ -61,7 +62,7 @@ def _filters(scene: Scene) -> Part:
         f"{words.percent(gone)} of these filter weights are removed" if gone else "Every weight of these filters stays"
     )
     below = "below each: which filter" + ("" if one_input else ", and which input it looks at")
-    note = f"{side} filters of {layer.name}, {scenes.some(len(pairs), found.total)}; {below}"
+    note = f"{side} filters of {called(layer.name)}, {scenes.some(len(pairs), found.total)}; {below}"
     key = scenes.key(shown[0].span, bool(gone))
     return tiles.part(shown, tiles.Frame(title, note, key, "42px", 13, version=scene.version))
 
@@ -83,7 +84,7 @@ def _codes(scene: Scene) -> Part:
     layer = scene.layer
     found = arrays.codes(layer, scene.encoded(layer))
     rows, columns = scenes.names(layer, found.part) if found.which == "weights" else scenes.plain_names(found.part)
-    what = layer.name if found.which == "weights" else f"the {found.which} factor of {layer.name}"
+    what = called(layer.name) if found.which == "weights" else f"the {found.which} factor of {called(layer.name)}"
     where = f"{{row}}, {{column}} of {what}"
     told = f"{where} is stored as code {{value}}, which stands for {{was}}."
     span = (0.0, found.count - 1.0)
@@ -104,9 +105,10 @@ def _codebook(scene: Scene) -> Part:
     held = compress.Held(layer, settings, values, encoded)
     table, lines = report.histogram(held, report.bin_edges(layer, None)), report.thresholds(held)
     whose = "all" if settings.group == "tensor" else "a row of"
-    what = f"{whose} weights of {layer.name}" if len(values) == 1 else f"{whose} numbers of a factor of {layer.name}"
+    numbers = "weights" if len(values) == 1 else "numbers of a factor"
+    what = f"{whose} {numbers} of {called(layer.name)}"
     title = f"{len(levels)} values stand for {what}"
-    title = title if len(levels) else words.histogram_title(layer.name, report.layer_row(layer, encoded, None))
+    title = title if len(levels) else words.histogram_title(called(layer.name), report.layer_row(layer, encoded, None))
     note = "bars: how many weights" + ("; ticks below: values of the codebook" if len(levels) else "")
     figure = figures.histogram(table, lines, levels, layer.name)
     note += "; dashed: the cut" if lines else ""
@@ -119,9 +121,9 @@ def _reconstruction(scene: Scene) -> Part:
     found, row = arrays.plane(layer, encoded), report.layer_row(layer, encoded, None)
     dense, compressed = _planes(layer, found)
     lost = replace(dense, name="what is lost", values=found.before - found.after, tone=REMOVED)
-    lost = replace(lost, says=f"{{row}}, {{column}} of {layer.name} is off by {{value}}.")
+    lost = replace(lost, says=f"{{row}}, {{column}} of {called(layer.name)} is off by {{value}}.")
     what = f"Rank {row['rank']} of {row['full_rank']}" if row["rank"] < row["full_rank"] else "What is stored"
-    title = f"{what} loses {words.percent(found.lost)} of the energy of {layer.name}"
+    title = f"{what} loses {words.percent(found.lost)} of the energy of {called(layer.name)}"
     note = f"energy: the sum of the squared weights; {scenes.choice(found.part)}"
     key = (*scenes.key(dense.span, bool(found.removed.any())), (REMOVED, "what is lost, the same scale"))
     return tiles.part((dense, compressed, lost), tiles.Frame(title, note, key, "96px", version=scene.version))
@@ -133,9 +135,9 @@ def _activations(scene: Scene) -> Part:
     found = scene.asked(arrays.maps, layer, place)
     shown = [_map(found, n, side) for side in (DENSE, COMPRESSED) for n in range(len(found.channels))]
     gone = found.removed_of
-    title = f"{gone} of the {found.total} channels of {layer.name} {'is' if gone == 1 else 'are'} removed"
+    title = f"{gone} of the {found.total} channels of {called(layer.name)} {'is' if gone == 1 else 'are'} removed"
     some = scenes.some(len(found.channels), found.total)
-    note = f"channels of {layer.name}, {some}, for image {words.count(place + 1)}; dark: little, light: much"
+    note = f"channels of {called(layer.name)}, {some}, for image {words.count(place + 1)}; dark: little, light: much"
     key = [(DENSE, "dense"), (COMPRESSED, "compressed")]
     key += [(GONE, "removed: the same everywhere")] if gone else []
     frame = tiles.Frame(title, note, tuple(key), "68px", 4, version=f"{scene.version} {place}")
