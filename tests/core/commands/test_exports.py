@@ -26,7 +26,7 @@ def test_a_folder_of_apply_goes_out(folder: Path, capsys: pytest.CaptureFixture)
 @pytest.mark.parametrize(
     ("name", "model", "words"),
     [
-        ("gguf", "lenet_300_100", "format 'gguf' is unknown, expected one of"),
+        ("tflite", "lenet_300_100", "format 'tflite' is unknown, expected one of"),
         ("torch", "lenet5", "made from another model"),
     ],
 )
