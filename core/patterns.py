@@ -64,9 +64,8 @@ def _sums(scores: Tensor, dimensions: int | tuple[int, ...]) -> Tensor:
     sums = scores.double().sum(dimensions)
     if not bool(torch.isneginf(sums).any()):
         return sums
-    gone = torch.isneginf(scores)
-    whole = gone.sum(dimensions) == torch.ones_like(scores).sum(dimensions)
-    return scores.masked_fill(gone, 0).double().sum(dimensions).masked_fill(whole, -torch.inf)
+    whole = torch.isneginf(scores.amax(dimensions))
+    return scores.masked_fill(torch.isneginf(scores), 0).double().sum(dimensions).masked_fill(whole, -torch.inf)
 
 
 def _survivors(scores: Tensor, wanted: Wanted) -> Tensor:

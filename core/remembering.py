@@ -102,6 +102,7 @@ def searching(
     notes = _Notes(store, goal)
 
     def opened() -> tuple[Study, Study]:
+        """The studies of both parts, once it is known what was measured of them before."""
         on = load()
         study, others = parts(*on, goal.seed)
         notes.begin(on)

@@ -51,6 +51,7 @@ def empty() -> Figure:
 
 
 def titled(title: str, low: float, high: float, **axis: object) -> dict:
+    """An axis with a title and a range, and what else is said of it."""
     return {"title": {"text": title}, "range": [low, high], **axis}
 
 

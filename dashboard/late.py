@@ -19,6 +19,7 @@ def asked_of_others(requests: ScriptRequests, here: frozenset[str]) -> bool:
 def overtake() -> None:
     """Run the page again where a request of a view that was left waits; at the end of a run."""
     context = get_script_run_ctx()
-    here = context.shared.new_fragment_ids.snapshot() if context else frozenset()
-    if context and context.script_requests and asked_of_others(context.script_requests, here):
+    if context is None or context.script_requests is None:
+        return
+    if asked_of_others(context.script_requests, context.shared.new_fragment_ids.snapshot()):
         st.rerun()

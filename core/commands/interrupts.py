@@ -17,6 +17,7 @@ def heard(grace: int = 0) -> Iterator[list[int]]:
     noted: list[int] = []
 
     def note(number: int, frame: FrameType | None) -> None:
+        """Note an interrupt, and raise it once the grace is used up."""
         noted.append(number)
         if len(noted) > grace:
             raise KeyboardInterrupt

@@ -76,8 +76,7 @@ def known(store: Store, search: Searched) -> Iterator[Kept]:
 
 def points(store: Store, number: int) -> list[Kept]:
     """What a search measured, in its order, without what cannot be read; ValueError where there is no such search."""
-    if not _rows(store, "SELECT 1 FROM searches WHERE number = ?", number):
-        raise _unknown(store, number)
+    _require(store, number)
     return list(_points(store, "members JOIN points ON number = point WHERE search = ? ORDER BY members.rowid", number))
 
 
@@ -110,8 +109,7 @@ def listed(store: Store) -> list[Searched]:
 
 def forget(store: Store, number: int) -> None:
     """Remove a search and what no other search measured; ValueError where there is none of this number."""
-    if not _rows(store, "SELECT 1 FROM searches WHERE number = ?", number):
-        raise _unknown(store, number)
+    _require(store, number)
 
     def work(connection: sqlite3.Connection) -> None:
         connection.execute("DELETE FROM searches WHERE number = ?", (number,))
@@ -120,8 +118,9 @@ def forget(store: Store, number: int) -> None:
     using(store, WRITE, work)
 
 
-def _unknown(store: Store, number: int) -> ValueError:
-    return ValueError(f"search {number} is not in '{store.path}', expected a number that 'runs searches' shows")
+def _require(store: Store, number: int) -> None:
+    if not _rows(store, "SELECT 1 FROM searches WHERE number = ?", number):
+        raise ValueError(f"search {number} is not in '{store.path}', expected a number that 'runs searches' shows")
 
 
 def _rows(store: Store, query: str, *values: str | int) -> list[tuple]:

@@ -64,6 +64,7 @@ def even_span(values: np.ndarray) -> tuple[float, float]:
 
 
 def key(span: tuple[float, float], removed: bool) -> tuple[tuple[str, str], ...]:
+    """What the colours of weights stand for, over a span of values; whether some are removed."""
     low, high = (f"{words.MINUS if end < 0 else ''}{words.threshold(abs(end))}" for end in span)
     shown = [(DENSE, f"dense, {low} to {high}"), (COMPRESSED, f"compressed, {low} to {high}")]
     return (*shown, *([(GONE, "removed")] if removed else []))
@@ -91,6 +92,7 @@ def names(layer: Layer, part: arrays.Part) -> tuple[list[str], list[str]]:
 
 
 def plain_names(part: arrays.Part) -> tuple[list[str], list[str]]:
+    """What the rows and columns of any matrix are called."""
     return [f"Row {n}" for n in part.rows], [f"column {n}" for n in part.columns]
 
 
