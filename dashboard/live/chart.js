@@ -188,8 +188,8 @@ function reset(card) {
 }
 
 function onKey(card, event) {
-  const cells = card.figure.data.some(isHeat), steps = { ArrowLeft: -1, ArrowRight: 1 };
   if (!card.view || event.altKey || event.ctrlKey || event.metaKey) return;
+  const cells = card.figure.data.some(isHeat), steps = { ArrowLeft: -1, ArrowRight: 1 };
   if (event.key === "Escape") leave(card);
   else if (event.key === "Enter" && chosenBy(card)) choose(card, card.hit);
   else if (cells && ["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown"].includes(event.key)) walk(card, event.key);

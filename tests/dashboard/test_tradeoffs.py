@@ -72,6 +72,7 @@ def lands_in_explore(page: Page) -> Recipe:
 def back(page: Page) -> None:
     page.get_by_role("link", name="Trade-offs").click()
     expect(card(page, "pareto").locator(".ps-title")).to_have_text(re.compile("^Confirmed: "), timeout=PATIENCE)
+    expect(card(page, "pareto").locator(".ps-axes")).to_contain_text("file size", timeout=PATIENCE)
 
 
 def test_points_arrive_without_flicker_outlive_a_reload_and_stay_after_a_cancel(visit: Visit, tmp_path: Path) -> None:
