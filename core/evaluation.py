@@ -4,22 +4,21 @@ import copy
 from collections import OrderedDict
 from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
-from core.certainty import Certainty, certainty
+from core.answers import Answers, answers, compared
 from core.encoding import Grid
 from core.fitting import check, fitted
 from core.inputs import rounding
 from core.layouts import laid_out, packed
-from core.metrics import Metric, checked, default, rows, task
-from core.replacing import run_with
-from core.statistics import Paired, Tally
-from core.tracing import Live, Trace, advance, start, taken_up, tensors, trace
+from core.metrics import Metric, default, task
+from core.replacing import run_with, swapped
+from core.slices import Slices, advance_by, slices
+from core.statistics import Tally
+from core.tracing import Live, Trace, start, taken_up, tensors, trace
 
 BATCH = 100  # images: larger batches make intermediates that no longer fit the cache
 NOTHING = Tally()
@@ -33,11 +32,11 @@ class Bench:
 
     inputs: (N, ...) float32, or int64 token ids. targets: (N,) int64; (N, length) of tokens; or float32 numbers.
     device: where images are run; what comes back is on the CPU. metrics: figures beside the counted answers. batch:
-    images that run together. steps: None where the model runs whole. base: the model's own convolution weights, laid
-    out to run fast, where it takes them so; blocks: those of its Linear layers. The memos are filled as batches are
-    measured:
-    dense answers by batch, dense logits by batch where they were asked for, activations by (step, batch, what changed
-    before it), the last change seen and the step that it began at.
+    images that run together; slices: how they are cut where activations are large. steps: None where the model runs
+    whole. base: the model's own convolution weights, laid out to run fast, where it takes them so; blocks: those of
+    its Linear layers. The memos are filled as batches are measured: dense answers by batch, dense logits by batch where
+    they were asked for, activations by (step, batch, what changed before it), the last change seen and the step that it
+    began at.
     """
 
     model: nn.Module
@@ -48,8 +47,9 @@ class Bench:
     blocks: dict[str, Tensor]
     metrics: tuple[Metric, ...] = ()
     batch: int = BATCH
+    slices: Slices | None = None
     device: str = "cpu"
-    dense: dict[int, "Answers"] = field(default_factory=dict)
+    dense: dict[int, Answers] = field(default_factory=dict)
     dense_logits: dict[int, Tensor] = field(default_factory=dict)
     activations: OrderedDict[Hashable, Live] = field(default_factory=OrderedDict)
     latest: dict[str, Hashable] = field(default_factory=dict)
@@ -74,7 +74,9 @@ def bench(model: nn.Module, inputs: np.ndarray, targets: np.ndarray, metric: Met
     base = {name: laid_out(tensor) for name, tensor in model.named_parameters() if tensor.dim() == 4}
     batch = max(1, min(BATCH, NUMBERS * len(outputs) // outputs.numel()))
     blocks = packed(dict(model.named_parameters()), steps.linears) if steps else {}
-    return Bench(model, x, y, steps, base if _runs_with(model, base, x[:2]) else {}, blocks, metrics, batch)
+    with torch.no_grad():
+        how = slices(steps, x[:2], batch) if steps else None
+    return Bench(model, x, y, steps, base if _runs_with(model, base, x[:2]) else {}, blocks, metrics, batch, how)
 
 
 def on(bench: Bench, device: str) -> Bench:
@@ -105,12 +107,14 @@ class Change:
 
     inputs: grids that the inputs which a weight multiplies are rounded to, by the weight's name; the name's key says
     which one it is too. model: what runs in the model's place with these tensors: a smaller one of the same outputs.
+    thin: modules that run in the place of those of the given names, where the model runs in steps.
     """
 
     tensors: Mapping[str, Tensor]
     keys: Mapping[str, Hashable]
     inputs: Mapping[str, Grid] = field(default_factory=dict)
     model: nn.Module | None = None
+    thin: Mapping[str, nn.Module] = field(default_factory=dict)
 
 
 def tallies(bench: Bench, change: Change, tally: Tally = NOTHING) -> Iterator[Tally]:
@@ -128,7 +132,7 @@ def outputs(bench: Bench, change: Change, first: int = 0) -> Iterator[Tensor]:
     """The changed model's logits, (images, classes), for each batch from `first` on. Equal keys mean equal tensors."""
     lay = laid_out if bench.base else Tensor.contiguous
     laid = {name: lay(tensor.to(bench.device)) for name, tensor in change.tensors.items()}
-    change = replace(change, tensors=bench.base | _packed(bench, change, laid))
+    change = _thinned(replace(change, tensors=bench.base | _packed(bench, change, laid)))
     if change.model is not None and bench.device != "cpu":
         change = replace(change, model=copy.deepcopy(change.model).to(bench.device))
     resume = _resume_step(bench, change)
@@ -150,41 +154,17 @@ def _packed(bench: Bench, change: Change, laid: dict[str, Tensor]) -> dict[str, 
     return dense | laid | packed(laid, free)
 
 
+def _thinned(change: Change) -> Change:
+    """The change without tensors of modules that others run in the place of."""
+    gone = tuple(f"{name}." for name in change.thin)
+    kept = {name: tensor for name, tensor in change.tensors.items() if not name.startswith(gone)}
+    return replace(change, tensors=kept) if gone else change
+
+
 def counted(bench: Bench, batch: int, now: Tensor) -> Tally:
     """The tally of one batch, from a changed model's outputs for it."""
-    after, before = _answers(bench, batch, now), dense_answers(bench, batch)
-    pairs = tuple(map(_paired, bench.metrics, before.values, after.values))
-    images = len(_targets(bench, batch))
-    if after.sure is None:
-        return Tally(images, pairs=pairs)
-    lost, gained = int((before.right & ~after.right).sum()), int((after.right & ~before.right).sum())
-    divergence = float(functional.kl_div(after.logs, before.logs, reduction="sum", log_target=True))
-    return Tally(images, int(after.right.sum()), lost, gained, divergence, (before.sure, after.sure), pairs)
-
-
-def _paired(metric: Metric, dense: Tensor, now: Tensor) -> Paired:
-    sums = (dense.sum(), now.sum(), now.square().sum(), (now - dense).square().sum())
-    return Paired(metric.name, *map(float, sums))
-
-
-class Answers(NamedTuple):
-    """Which answers of a batch are right, (answers,) bool; the logarithms of their probabilities, (answers, classes);
-    and how sure the model is of them: none where the targets are numbers. values: of each metric, (images,)."""
-
-    right: Tensor | None
-    logs: Tensor | None
-    sure: Certainty | None
-    values: tuple[Tensor, ...]
-
-
-def _answers(bench: Bench, batch: int, outputs: Tensor) -> Answers:
-    targets = _targets(bench, batch)
-    values = tuple(checked(metric, outputs.nan_to_num(), targets) for metric in bench.metrics)
-    if task(targets) == "numbers":
-        return Answers(None, None, None, values)
-    logits, labels = rows(outputs, targets)
-    logs = torch.log_softmax(logits.nan_to_num(), 1)
-    return Answers(logits.argmax(1) == labels, logs, certainty(logits, labels), values)
+    after = answers(bench.metrics, _targets(bench, batch), now)
+    return compared(bench.metrics, dense_answers(bench, batch), after)
 
 
 def dense_answers(bench: Bench, batch: int) -> Answers:
@@ -192,7 +172,8 @@ def dense_answers(bench: Bench, batch: int) -> Answers:
     if batch in bench.dense:
         return bench.dense[batch]
     known = bench.dense_logits.get(batch)
-    found = _answers(bench, batch, _dense_logits(bench, batch) if known is None else known)
+    logits = _dense_logits(bench, batch) if known is None else known
+    found = answers(bench.metrics, _targets(bench, batch), logits)
     if task(bench.targets) != "tokens" or found.logs.nbytes * bench.batches <= REMEMBERED:
         bench.dense[batch] = found
     return found
@@ -229,15 +210,16 @@ def _logits(bench: Bench, change: Change, batch: int, resume: int) -> Tensor:
         return change.model(inputs)
     if bench.steps is None:
         return run_with(bench.model, change.tensors, (inputs,))
+    steps = replace(bench.steps, model=swapped(bench.model, change.thin)) if change.thin else bench.steps
     begin, live = _remembered(bench, change, batch)
     if live is None:
-        live = start(bench.steps, inputs)
+        live = start(steps, inputs)
     if begin < resume:
-        advance(bench.steps, change.tensors, live, (begin, resume))
+        advance_by(bench.slices, (steps, change.tensors), live, (begin, resume))
         _remember(bench, _memo_key(bench, change, resume, batch), live)
         begin = resume
     versions = [(held, held._version) for held in tensors(live)]
-    outputs = advance(bench.steps, change.tensors, dict(live), (begin, len(bench.steps.nodes)))
+    outputs = advance_by(bench.slices, (steps, change.tensors), dict(live), (begin, len(steps.nodes)))
     if begin and any(held._version != version for held, version in versions):  # a step wrote into what was remembered
         bench.activations.clear()
         bench.moving["never"] = 1

@@ -1,5 +1,6 @@
 """A module run with other tensors in the place of its parameters and buffers, and left as it was."""
 
+import copy
 from collections.abc import Iterator, Mapping, Sequence
 
 from torch import Tensor, nn
@@ -16,6 +17,24 @@ def run_with(
     """
     whole = dict(_everywhere(module, tensors))
     return functional_call(module, whole, tuple(given), dict(named or {}), tie_weights=False)
+
+
+def swapped(model: nn.Module, modules: Mapping[str, nn.Module]) -> nn.Module:
+    """A model of the same parts with other modules under the given names, not its own; the model stays as it was."""
+    twin = _shallow(model)
+    for name, module in modules.items():
+        *path, last = name.split(".")
+        owner = twin
+        for part in path:
+            owner._modules[part] = owner = _shallow(owner._modules[part])
+        owner._modules[last] = module
+    return twin
+
+
+def _shallow(module: nn.Module) -> nn.Module:
+    made = copy.copy(module)
+    made.__dict__["_modules"] = dict(module._modules)
+    return made
 
 
 def _everywhere(module: nn.Module, tensors: Mapping[str, Tensor]) -> Iterator[tuple[str, Tensor]]:

@@ -5,18 +5,22 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import pandas as pd
+import torch
+from torch import nn
 
 from core import compress, recipe, report
 from core.compress import needs_images
-from core.encoding import Encoded
+from core.encoding import Encoded, Factored, LowRank, shape_of
 from core.evaluation import Change, tallies
 from core.granting import note
 from core.layer import Layer
 from core.pipeline import Study
 from core.recipe import Recipe, Settings, Value, merged
 from core.statistics import Tally, estimate
+from core.thin import plain, thin_layers
 
 IMAGES = 1000  # a cell is measured on, unless another number is asked for
+FEW = 0.8  # of the layer's weights: with more in its factors, running these saves no time
 BROKEN = 1.0  # points of accuracy: a layer that loses more has broken
 
 Changes = Mapping[str, Value]
@@ -49,8 +53,10 @@ def sensitivity(study: Study, base: Settings, ladders: Ladders, images: int = IM
     mean divergence from the dense answers (nats an image); the layer's bytes, bits a weight and entropy. Layers come
     in the model's order and resume where they begin: what lies before a layer is computed once for all its cells.
     """
+    before = None
     for cell in cells(study.known, base, ladders):
-        yield _row(study, cell, images)
+        row, before = _row(study, cell, images, before)
+        yield row
 
 
 def calibrates(base: Settings, ladders: Ladders) -> Recipe:
@@ -59,20 +65,31 @@ def calibrates(base: Settings, ladders: Ladders) -> Recipe:
     return Recipe(next((settings for settings in steps if needs_images(settings)), base))
 
 
-def _row(study: Study, cell: Cell, images: int) -> dict[str, object]:
+class Measured(NamedTuple):
+    """What a cell came to: its layer's form and the bytes of that, and the tally."""
+
+    layer: Layer
+    encoded: Encoded
+    bytes: int
+    tally: Tally
+
+
+def _row(study: Study, cell: Cell, images: int, before: Measured | None) -> tuple[dict[str, object], Measured | None]:
+    """A cell's row, and what it came to. before: what the last cell came to, which serves where weights are alike."""
     layer = cell.layer
     head = {"layer": layer.name, "technique": cell.technique, "setting": cell.setting, "settings": cell.settings}
     try:
         encoded = compress.encode(layer, cell.settings, study.at(layer.name))
     except ValueError as error:
-        return head | {"note": f"{error}"}
+        return head | {"note": f"{error}"}, before
     left = note(layer, cell.settings, study.at(layer.name))
     if left and compress.unchanged(layer, encoded):
-        return head | {"note": f"layer '{layer.name}': {left}"}
-    tally = alone(study, layer, cell.settings, (encoded, images))
-    found = estimate(tally, tally.images)
+        return head | {"note": f"layer '{layer.name}': {left}"}, before
     stored = report.layer_row(layer, encoded, study.uses[layer.name])
-    return head | {
+    alike = before is not None and _alike(before, layer, encoded, stored["bytes"])
+    tally = before.tally if alike else alone(study, layer, cell.settings, (encoded, images))
+    found = estimate(tally, tally.images)
+    row = head | {
         "accuracy": found.accuracy,
         "accuracy_dense": found.accuracy_dense,
         "drop": found.drop,
@@ -83,6 +100,13 @@ def _row(study: Study, cell: Cell, images: int) -> dict[str, object]:
         **{name: stored[name] for name in STORED},
         "note": "",
     }
+    return row, Measured(layer, encoded, stored["bytes"], tally)
+
+
+def _alike(before: Measured, layer: Layer, encoded: Encoded, size: int) -> bool:
+    """Whether a form gives the weights that the cell before had, as two shares of few ranks do."""
+    candidates = (before.layer, before.bytes) == (layer, size) and isinstance(encoded, Factored)
+    return candidates and torch.equal(before.encoded.decode(), encoded.decode())
 
 
 def alone(study: Study, layer: Layer, settings: Settings, measured: tuple[Encoded, int]) -> Tally:
@@ -92,10 +116,24 @@ def alone(study: Study, layer: Layer, settings: Settings, measured: tuple[Encode
     changed, inputs = compress.weights((layer,), stored), compress.grids((layer,), stored)
     keys = dict.fromkeys(study.moved, "moved") | dict.fromkeys(changed, settings)
     tally = Tally()
-    for tally in tallies(study.bench, Change(study.moved | changed, keys, inputs)):
+    for tally in tallies(study.bench, Change(study.moved | changed, keys, inputs, thin=_thin(study, layer, encoded))):
         if tally.images >= images:
             break
     return tally
+
+
+def _thin(study: Study, layer: Layer, encoded: Encoded) -> dict[str, nn.Module]:
+    """The layer as thin ones by its module's name, where that is stored as a product of few enough weights."""
+    name, _, parameter = layer.parameter.rpartition(".")
+    steps = study.bench.steps
+    if not isinstance(encoded, LowRank) or steps is None or parameter != "weight" or study.bench.device != "cpu":
+        return {}
+    module = study.model.get_submodule(name)
+    few = sum(math.prod(shape_of(part)) for part in encoded.factors.values()) < FEW * layer.matrix.numel()
+    moved = any(moved.startswith(f"{name}.") for moved in study.moved)
+    return (
+        {name: thin_layers(module, encoded)} if few and plain(module) and steps.calls_alone(name) and not moved else {}
+    )
 
 
 def table(rows: Sequence[Mapping[str, object]]) -> pd.DataFrame:

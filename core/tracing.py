@@ -9,6 +9,7 @@ from itertools import accumulate
 
 import torch
 from torch import Tensor, fx, nn
+from torch.nn import functional
 from torch.utils._pytree import tree_leaves
 
 from core.layouts import linear, takes_blocks
@@ -42,6 +43,15 @@ class Trace:
         used = Counter(tensor.data_ptr() for tensor in self.model.parameters())
         shared = [name for name, tensor in self.model.named_parameters() if used[tensor.data_ptr()] > 1]
         return frozenset(wanted.difference(shared, *others))
+
+    def calls_alone(self, module: str) -> bool:
+        """Whether nothing but the calls of a module uses its parameters and buffers."""
+        users = [
+            node.target
+            for node, read in zip(self.nodes, self.reads, strict=True)
+            if any(name.rpartition(".")[0] == module for name in read)
+        ]
+        return all(user == module for user in users)
 
     def _linear(self, node: fx.Node) -> bool:
         return node.op == "call_module" and takes_blocks(self.model.get_submodule(node.target))
@@ -89,10 +99,35 @@ def _steps(model: nn.Module) -> Trace:
     with ALONE:
         tracer = _Tracer()
         tracer.thread = threading.get_ident()
-        nodes = tuple(tracer.trace(model).nodes)
+        nodes = tuple(_pooled_first(model, tracer.trace(model)).nodes)
     last = {used: i for i, node in enumerate(nodes) for used in node.all_input_nodes}
     dropped = tuple(tuple(used for used in node.all_input_nodes if last[used] == i) for i, node in enumerate(nodes))
     return Trace(model, nodes, tuple(_reads(model, node) for node in nodes), dropped)
+
+
+def _pooled_first(model: nn.Module, graph: fx.Graph) -> fx.Graph:
+    """The graph with each ReLU behind the max-pooling that alone takes it: the same numbers, made from fewer."""
+    for node in graph.nodes:
+        pool = next(iter(node.users), None)
+        alone = (
+            pool is not None and len(node.users) == len(node.all_input_nodes) == len(node.all_input_nodes[0].users) == 1
+        )
+        if alone and _is(model, node, RELU) and _is(model, pool, POOL):
+            before = node.all_input_nodes[0]
+            pool.replace_all_uses_with(node)
+            pool.replace_input_with(node, before)
+            node.replace_input_with(before, pool)
+            pool.append(node)
+    return graph
+
+
+def _is(model: nn.Module, node: fx.Node, kinds: tuple[object, ...]) -> bool:
+    """Whether a step calls one of torch's own modules, without hooks or a second result, or one of the functions."""
+    if node.op != "call_module":
+        return node.target in kinds and not node.kwargs.get("return_indices")
+    module = model.get_submodule(node.target)
+    hooks = module._forward_hooks or module._forward_pre_hooks
+    return type(module) in kinds and not hooks and not getattr(module, "return_indices", False)
 
 
 def tensors(live: Live) -> list[Tensor]:
@@ -169,6 +204,8 @@ def _placeholder(model: nn.Module, changed: Mapping[str, Tensor], step: tuple) -
     return args[0]
 
 
+RELU = (nn.ReLU, functional.relu, torch.relu, "relu")
+POOL = (nn.MaxPool2d, functional.max_pool2d, torch.max_pool2d)
 STEPS = {
     "call_module": _call_module,
     "get_attr": _get_attr,

@@ -6,7 +6,7 @@ from core import pipeline
 from core.datasets import Data
 from core.loading import Loaded
 from core.recipe import Recipe, Settings
-from core.replacing import run_with
+from core.replacing import run_with, swapped
 from tests.core import zoo
 
 
@@ -66,3 +66,14 @@ def test_the_dense_accuracy_of_a_layer_under_two_names_is_the_models_own(convolu
     tally = pipeline.measure(study, pipeline.apply(study, Recipe(Settings(sparsity=0.9))))
     assert tally.correct + tally.lost - tally.gained == tally.images  # dense answers are all right: they are the labels
     assert tally.correct < tally.images
+
+
+def test_a_module_is_swapped_in_a_twin_and_the_model_stays_as_it_was():
+    model = nn.Sequential(nn.Sequential(nn.Linear(2, 2), nn.ReLU()), nn.Linear(2, 2))
+    inside, kept = model[0][0], model[0][1]
+    other = nn.Linear(2, 2)
+    twin = swapped(model, {"0.0": other})
+    assert (twin[0][0], twin[0][1], twin[1]) == (other, kept, model[1])
+    assert model[0][0] is inside
+    x = torch.randn(3, 2)
+    assert torch.equal(twin(x), model[1](kept(other(x))))

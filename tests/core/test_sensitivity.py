@@ -9,8 +9,10 @@ from torch import nn
 
 from core import compress, pipeline, sensitivity
 from core.evaluation import Change, tallies
+from core.layer import Layer
 from core.loading import Data, Loaded
 from core.recipe import Recipe, Settings
+from core.statistics import Tally
 from tests.core.zoo import net
 
 DENSE = Recipe()
@@ -103,3 +105,31 @@ def test_the_layer_that_breaks_first_comes_first():
     assert list(table["layer"]) == ["early", "late", "never"]
     assert list(table["setting"])[:2] == [3, 2]
     assert np.isnan(table["setting"][2])
+
+
+def test_two_shares_that_keep_the_same_rank_are_measured_once(monkeypatch):
+    measured, alone = [], sensitivity.alone
+
+    def noted(study: pipeline.Study, layer: Layer, settings: Settings, wanted: tuple) -> Tally:
+        measured.append((layer.name, settings.rank))
+        return alone(study, layer, settings, wanted)
+
+    monkeypatch.setattr(sensitivity, "alone", noted)
+    given = study()
+    found = list(sensitivity.sensitivity(given, Settings(), {"rank": ({"rank": 0.02}, {"rank": 0.01}, {"rank": 0.9})}))
+    names = [layer.name for layer in given.known]
+    assert measured == [(name, share) for name in names for share in (0.02, 0.9)]
+    for one, other in zip(found[::3], found[1::3], strict=True):
+        assert one["accuracy"] == other["accuracy"]
+
+
+def test_a_low_rank_layer_runs_as_thin_ones_to_the_same_figures():
+    given = study()
+    for row in sensitivity.sensitivity(given, Settings(), {"rank": ({"rank": 0.2},)}, 200):
+        layer = next(layer for layer in given.known if layer.name == row["layer"])
+        encoded = compress.encode(layer, row["settings"])
+        tensors = compress.weights((layer,), {layer.name: encoded})
+        measured = tallies(study().bench, Change(tensors, dict.fromkeys(tensors, "whole")))
+        tally = next(tally for tally in measured if tally.images == 200)
+        assert row["accuracy"] == tally.correct / 200
+        assert row["divergence"] == pytest.approx(tally.divergence / 200, rel=1e-4)

@@ -1,12 +1,14 @@
 import sys
 import threading
 from collections.abc import Iterator
+from itertools import pairwise
 
 import pytest
 import torch
 from torch import nn
 
 from core import tracing
+from core.tracing import advance, start
 
 
 def _net(seed: int) -> nn.Module:
@@ -60,3 +62,53 @@ def test_models_run_and_are_traced_in_other_threads_while_one_is_traced():
         thread.join(60)
     assert not trouble
     assert (nn.Module.__call__, nn.Module.__getattr__) == (call, attribute)
+
+
+class Pooled(nn.Module):
+    """A ReLU before a max-pooling in three ways of saying so, and where it must stay: another step takes it too."""
+
+    def __init__(self, keeps: bool) -> None:
+        super().__init__()
+        self.keeps = keeps
+        self.conv, self.relu, self.pool = nn.Conv2d(1, 3, 3), nn.ReLU(), nn.MaxPool2d(2)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = self.relu(self.conv(x))
+        small = self.pool(x)
+        small = nn.functional.max_pool2d(torch.relu(small - 0.1), 2, padding=1)
+        small = nn.functional.max_pool2d((small - 0.1).relu(), 2)
+        return small.flatten(1) + x.mean((1, 2, 3))[:, None] if self.keeps else small.flatten(1)
+
+
+@pytest.mark.parametrize(("keeps", "moved"), [(False, 3), (True, 2)])
+def test_a_relu_runs_behind_the_pooling_that_alone_takes_it_to_the_same_numbers(keeps, moved):
+    torch.manual_seed(0)
+    model, images = Pooled(keeps).eval(), torch.randn(2, 1, 20, 20)
+    with torch.no_grad():
+        steps = tracing.trace(model, images)
+        assert torch.equal(advance(steps, {}, start(steps, images), (0, len(steps.nodes))), model(images))
+    names = [node.name for node in steps.nodes]
+    behind = [one for one, two in pairwise(names) if "pool" in one and "relu" in two]
+    assert len(behind) == moved
+
+
+@pytest.mark.parametrize("relu", [nn.ReLU(inplace=True), nn.LeakyReLU()])
+def test_steps_with_other_activations_before_a_pooling_give_the_models_numbers(relu):
+    torch.manual_seed(0)
+    model, images = nn.Sequential(nn.Conv2d(1, 3, 3), relu, nn.MaxPool2d(2)).eval(), torch.randn(2, 1, 9, 9)
+    with torch.no_grad():
+        steps = tracing.trace(model, images)
+        assert torch.equal(advance(steps, {}, start(steps, images), (0, len(steps.nodes))), model(images))
+
+
+def test_what_else_uses_a_modules_weight_is_known():
+    class Tied(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.one, self.two = nn.Linear(4, 4), nn.Linear(4, 4)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return nn.functional.linear(self.two(self.one(x)), self.one.weight)
+
+    steps = tracing.trace(Tied().eval().requires_grad_(False), torch.randn(2, 4))
+    assert (steps.calls_alone("one"), steps.calls_alone("two")) == (False, True)

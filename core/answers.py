@@ -1,0 +1,48 @@
+"""What a model makes of some images, and how a changed model's answers compare with it."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from core.certainty import Certainty, certainty
+from core.metrics import Metric, checked, rows, task
+from core.statistics import Paired, Tally
+
+
+class Answers(NamedTuple):
+    """Which answers of a batch are right, (answers,) bool; the logarithms of their probabilities, (answers, classes);
+    and how sure the model is of them: none where the targets are numbers. values: of each metric, (images,)."""
+
+    right: Tensor | None
+    logs: Tensor | None
+    sure: Certainty | None
+    values: tuple[Tensor, ...]
+    images: int
+
+
+def answers(metrics: Sequence[Metric], targets: Tensor, outputs: Tensor) -> Answers:
+    """What outputs for a batch, (images, ...), come to against its targets."""
+    values = tuple(checked(metric, outputs.nan_to_num(), targets) for metric in metrics)
+    if task(targets) == "numbers":
+        return Answers(None, None, None, values, len(targets))
+    logits, labels = rows(outputs, targets)
+    logs = torch.log_softmax(logits.nan_to_num(), 1)
+    return Answers(logits.argmax(1) == labels, logs, certainty(logits, labels), values, len(targets))
+
+
+def compared(metrics: Sequence[Metric], before: Answers, after: Answers) -> Tally:
+    """The tally of a batch: a changed model's answers beside the dense one's."""
+    pairs = tuple(map(_paired, metrics, before.values, after.values))
+    if after.sure is None:
+        return Tally(after.images, pairs=pairs)
+    lost, gained = int((before.right & ~after.right).sum()), int((after.right & ~before.right).sum())
+    divergence = float(functional.kl_div(after.logs, before.logs, reduction="sum", log_target=True))
+    return Tally(after.images, int(after.right.sum()), lost, gained, divergence, (before.sure, after.sure), pairs)
+
+
+def _paired(metric: Metric, dense: Tensor, now: Tensor) -> Paired:
+    sums = (dense.sum(), now.sum(), now.square().sum(), (now - dense).square().sum())
+    return Paired(metric.name, *map(float, sums))
