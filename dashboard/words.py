@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections.abc import Sequence
 
 import pandas as pd
 
@@ -17,6 +18,12 @@ NUMBERS = ("", "one", "two", "three", "four", "five", "six", "seven", "eight", "
 def plain(text: str) -> str:
     """A text of a stranger's in which markdown finds nothing to make a link, a picture or a heading of."""
     return re.sub(r"([\\`*_{}\[\]()#+!|<>~$:&])", r"\\\1", text)
+
+
+def going_on(what: str, places: Sequence[tuple[str, str]]) -> str:
+    """That some work of other models, each with its data, goes on; '' where none does. what: 'search', 'training'."""
+    named = [f"{model} on {data}" for model, data in places]
+    return f"Another {what} goes on: {' and '.join(named)}." if named else ""
 
 
 def signed(value: float, digits: int = 1) -> str:
