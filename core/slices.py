@@ -6,7 +6,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, fx
 
-from core.tracing import Live, Trace, advance, start, tensors
+from core.tracing import Live, Trace, advance, start
 
 CACHED = 4 * 2**20  # bytes of an activation that the next step still finds in the cache
 CLOSE = 1e-4  # of the largest output: sums in another order
@@ -29,8 +29,8 @@ def slices(traced: Trace, sample: Tensor, batch: int) -> Slices | None:
     made, held, cuts = [], [_bytes(sample)], {0}
     for step in range(count):
         advance(traced, {}, live, (step, step + 1))
-        made.append(_bytes(live.get(traced.nodes[step])))
-        held.append(sum(map(_bytes, tensors(live))))
+        made.append(_bytes(_activations(live).get(traced.nodes[step])))
+        held.append(sum(map(_bytes, _activations(live).values())))
         if _can_be_cut(live, len(sample)):
             cuts.add(step + 1)
     room = CACHED * len(sample) // batch
@@ -61,7 +61,7 @@ def advance_by(how: Slices | None, work: Work, live: Live, span: tuple[int, int]
 
 def _cut(live: Live, parts: int) -> list[Live]:
     """What is held of some of the images each; parameters go to all."""
-    images = next(len(held) for node, held in live.items() if node.op != "get_attr")
+    images = len(next(iter(_activations(live).values())))
     each = -(-images // parts)
     return [
         {node: held if node.op == "get_attr" else held[first : first + each] for node, held in live.items()}
@@ -75,8 +75,13 @@ def _joined(node: fx.Node, parts: list[Tensor]) -> Tensor:
 
 def _can_be_cut(live: Live, images: int) -> bool:
     """Whether all that is held but the parameters is a tensor with a row an image."""
-    made = [held for node, held in live.items() if node.op != "get_attr"]
+    made = _activations(live).values()
     return bool(made) and all(isinstance(held, Tensor) and held.dim() > 0 and len(held) == images for held in made)
+
+
+def _activations(live: Live) -> Live:
+    """All that is held but the parameters."""
+    return {node: held for node, held in live.items() if node.op != "get_attr"}
 
 
 def _same(traced: Trace, sample: Tensor, how: Slices) -> bool:

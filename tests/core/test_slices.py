@@ -76,6 +76,19 @@ def test_images_that_need_each_other_or_are_counted_are_not_cut(mixes):
     assert torch.equal(whole, advance_by(how, (steps, {}), tracing.start(steps, images), span))
 
 
+def test_large_parameters_are_no_activations():
+    class Shifted(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.shift, self.fc = nn.Parameter(torch.zeros(2_000_000)), nn.Linear(4, 4)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.fc(x) + self.shift[:4]
+
+    steps = tracing.trace(Shifted().eval().requires_grad_(False), torch.randn(2, 4))
+    assert slices(steps, torch.randn(2, 4), BATCH) is None
+
+
 def test_small_activations_are_not_cut():
     steps, images = traced()
     assert slices(steps, images[:2], 2) is None
