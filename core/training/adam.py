@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.optim.adamw import adamw
 
 BETAS = (0.9, 0.999)
 EPSILON = 1e-8
@@ -47,25 +46,24 @@ def step(
     Loshchilov & Hutter 2017, arXiv:1711.05101.
     """
     rate, decay = rates
-    for name, tensor in tensors.items():
-        if tensor.numel():
-            adamw(
-                [tensor],
-                [slopes[name]],
-                [held.first[name]],
-                [held.second[name]],
-                [],
-                [held.counts[name]],
-                foreach=False,
-                fused=True,
-                amsgrad=False,
-                beta1=BETAS[0],
-                beta2=BETAS[1],
-                lr=rate * float(held.sizes[name]),
-                weight_decay=decay if name.endswith(DECAYED) else 0.0,
-                eps=EPSILON,
-                maximize=False,
-            )
+    moving = [name for name, tensor in tensors.items() if tensor.numel()]
+    torch._foreach_add_([held.counts[name] for name in moving], 1)
+    for name in moving:  # torch's `adamw` around this kernel would cost as much as a small tensor's step
+        torch._fused_adamw_(
+            [tensors[name]],
+            [slopes[name]],
+            [held.first[name]],
+            [held.second[name]],
+            [],
+            [held.counts[name]],
+            lr=rate * float(held.sizes[name]),
+            beta1=BETAS[0],
+            beta2=BETAS[1],
+            weight_decay=decay if name.endswith(DECAYED) else 0.0,
+            eps=EPSILON,
+            amsgrad=False,
+            maximize=False,
+        )
 
 
 def transplanted(held: Moments, names: Iterable[str], move: Callable[[Tensor], Tensor]) -> Moments:

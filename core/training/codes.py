@@ -29,15 +29,14 @@ class Place(NamedTuple):
     def gathered(self, matrix: Tensor) -> Tensor:
         """The stored values of a matrix, (k,)."""
         flat = matrix.reshape(-1)
-        return flat if self.positions is None else flat[self.positions]
+        return flat if self.positions is None else flat.index_select(0, self.positions)
 
     def scattered(self, values: Tensor) -> Tensor:
         """The matrix of stored values, with 0 wherever none is stored."""
         if self.positions is None:
             return values.reshape(self.shape)
         flat = torch.zeros(self.shape[0] * self.shape[1], dtype=values.dtype)
-        flat[self.positions] = values
-        return flat.view(self.shape)
+        return flat.scatter_(0, self.positions, values).view(self.shape)
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,7 +104,7 @@ def _scale(form: Affine, parts: Parts) -> Tensor:
 
 def _spread(numbers: Tensor, found: Parts) -> Tensor:
     """A number for each group as one for each value, (k,), or as (groups, 1) where values lie together by group."""
-    return numbers.flatten()[found["groups"]] if "groups" in found else numbers.view(-1, 1)
+    return numbers.flatten().index_select(0, found["groups"]) if "groups" in found else numbers.view(-1, 1)
 
 
 def _steps(form: Affine, parts: Parts, found: Parts) -> tuple[Tensor, Tensor, Tensor, Tensor | None]:
@@ -205,7 +204,7 @@ def drifted(form: Coded, parts: Parts, found: Parts) -> Parts:
 def _book_at(form: Codebook, parts: Parts, found: Parts) -> tuple[Tensor, Way]:
     levels = parts.get("levels", form.levels).flatten().index_select(0, found["levels"])
     if form.scale is not None:
-        levels = levels * _book(form, parts).scale.flatten()[found["groups"]]
+        levels = levels * _book(form, parts).scale.flatten().index_select(0, found["groups"])
     return levels, (levels,)
 
 
@@ -234,7 +233,7 @@ def _float_found(form: Rounded, parts: Parts, place: Place) -> Parts:
 def _float_codes(form: Rounded, parts: Parts, found: Parts) -> tuple[Tensor, Tensor | float]:
     if form.scale is None:
         return parts["values"].to(form.codes.dtype), 1.0
-    own, most = form.scale.flatten()[found["groups"]], torch.finfo(form.codes.dtype).max
+    own, most = form.scale.flatten().index_select(0, found["groups"]), torch.finfo(form.codes.dtype).max
     return (parts["values"] / own).clamp_(-most, most).to(form.codes.dtype), own
 
 

@@ -8,7 +8,7 @@ from torch import Tensor
 from core.encoding import Sparse, Stored
 from core.training.codes import LEARNERS, Learner, Parts, Place, Way, drifted
 
-FEW = 2**15  # values whose codes are searched at every step
+FEW = 2**13  # values whose codes are searched at every step
 SELDOM = 4  # steps between two moves of the codes of more
 
 

@@ -96,9 +96,9 @@ def learning(net: Trainee) -> dict[str, Tensor]:
 
 def product(encoded: Encoded, matrices: tuple[Tensor, ...]) -> Tensor:
     """The (out, in) matrix that a form makes of the matrices it stores; gradients pass."""
-    held = bare(encoded)
-    if not isinstance(held, Factored):
+    if len(matrices) == 1:
         return matrices[0]
+    held = bare(encoded)
     parts = {name: Dense(one) for name, one in zip(held.factors, matrices, strict=True)}
     return replace(held, **parts).decode()
 
