@@ -4,7 +4,7 @@ Values are (k,): those that are stored, without what a mask removes. Rounding le
 al. 2013, arXiv:1308.3432; pulled back by hand, as all of it stands before the network.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -14,9 +14,11 @@ from torch import Tensor
 from core.clustering import boundaries
 from core.encoding import Affine, Codebook, Coded, Dense, Rounded
 
+TILE = 2**16  # numbers that stay in the cache on the way from a value to its code and back
 HALF = 0.5  # of a step: a value that lies further from its code was clipped
 Parts = dict[str, Tensor]
 Way = tuple[Tensor, ...]
+Tile = tuple[slice, slice]
 
 
 class Place(NamedTuple):
@@ -102,34 +104,68 @@ def _scale(form: Affine, parts: Parts) -> Tensor:
     return (form.scale * parts["growth"].exp()).clamp(min=torch.finfo(torch.float32).tiny)
 
 
-def _spread(numbers: Tensor, found: Parts) -> Tensor:
-    """A number for each group as one for each value, (k,), or as (groups, 1) where values lie together by group."""
-    return numbers.flatten().index_select(0, found["groups"]) if "groups" in found else numbers.view(-1, 1)
+class Even(NamedTuple):
+    """Values beside their scales and offsets: (groups, n) beside (groups, 1), or (1, n) each. groups: of each value."""
+
+    values: Tensor
+    own: Tensor
+    offset: Tensor | None
+    groups: Tensor | None
+
+    def at(self, tile: Tile) -> "Even":
+        """The same of some rows and columns."""
+        rows, columns = tile
+        sides = [None if s is None else s[rows, columns if s.shape[1] > 1 else slice(None)] for s in self[1:]]
+        return Even(self.values[tile], *sides)
+
+    def near(self) -> Tensor:
+        """Values in steps of their scale."""
+        return (self.values if self.offset is None else self.values - self.offset) / self.own
+
+    def added(self, numbers: Tensor, gradient: Tensor, total: Tensor) -> None:
+        """Products with the gradient, added up by group into `total`, which is of this tile's rows."""
+        if self.groups is None:
+            total += torch.linalg.vecdot(numbers, gradient)
+        else:
+            total.scatter_add_(0, self.groups[0], (numbers * gradient)[0])
 
 
-def _steps(form: Affine, parts: Parts, found: Parts) -> tuple[Tensor, Tensor, Tensor, Tensor | None]:
-    """Values in steps of their scale, the whole steps that they are stored as, the scales and the offsets."""
-    own, values = _spread(_scale(form, parts), found), parts["values"]
+def _even(form: Affine, parts: Parts, found: Parts) -> Even:
+    numbers = [_scale(form, parts), parts.get("offset")]
     if "groups" not in found:
-        values = values.view(len(own), -1)
-    offset = _spread(parts["offset"], found) if "offset" in parts else None
-    near = (values if offset is None else values - offset) / own
+        own, offset = (None if each is None else each.view(-1, 1) for each in numbers)
+        return Even(parts["values"].view(len(own), -1), own, offset, None)
+    groups = found["groups"]
+    own, offset = (None if each is None else each.flatten().index_select(0, groups)[None] for each in numbers)
+    return Even(parts["values"][None], own, offset, groups[None])
+
+
+def _tiles(shape: Sequence[int]) -> list[Tile]:
+    """Parts of a matrix of TILE numbers or fewer each, but at least a row or what of one so many are."""
+    rows, columns = shape
+    high, wide = max(1, TILE // max(1, columns)), TILE
+    return [
+        (slice(row, row + high), slice(column, column + wide))
+        for row in range(0, rows, high)
+        for column in range(0, columns, wide)
+    ]
+
+
+def _rounded(form: Affine, near: Tensor) -> Tensor:
+    """The whole steps that values are stored as."""
     low = -form.zero
-    return near, near.round().clamp_(low, low + (2 * form.zero or 2**form.width - 1)), own, offset
+    return near.round().clamp_(low, low + (2 * form.zero or 2**form.width - 1))
 
 
 def _even_at(form: Affine, parts: Parts, found: Parts) -> tuple[Tensor, Way]:
-    near, steps, own, offset = _steps(form, parts, found)
-    values = steps * own
-    return (values if offset is None else values.add_(offset)).flatten(), (near, steps)
-
-
-def _even_sum(numbers: Tensor, gradient: Tensor, held: tuple[Parts, Tensor]) -> Tensor:
-    """Products with the gradient, added up by group."""
-    found, like = held
-    if "groups" in found:
-        return summed(numbers * gradient, found["groups"], like)
-    return torch.linalg.vecdot(numbers, gradient).view(like.shape)
+    even = _even(form, parts, found)
+    values = torch.empty_like(even.values)
+    for tile in _tiles(values.shape):
+        part = even.at(tile)
+        made = torch.mul(_rounded(form, part.near()), part.own, out=values[tile])
+        if part.offset is not None:
+            made += part.offset
+    return values.flatten(), ()
 
 
 def _even_back(form: Affine, held: tuple[Parts, Parts, Way], gradient: Tensor) -> Parts:
@@ -137,20 +173,27 @@ def _even_back(form: Affine, held: tuple[Parts, Parts, Way], gradient: Tensor) -
 
     Their scale of the gradient is left out: Adam divides by it.
     """
-    parts, found, (near, steps) = held
-    gradient = gradient.view(near.shape)
-    clipped = (steps - near).abs_().sub_(HALF).clamp_(min=0).sign_()  # 0 or 1: masks of bool take five times as long
-    inside = 1 - clipped
-    slope = _even_sum(torch.addcmul(steps, near, inside, value=-1), gradient, (found, form.scale))
-    back = {"values": (gradient * inside).flatten(), "growth": slope.mul_(_scale(form, parts))}
-    if form.offset is not None:
-        back["offset"] = _even_sum(clipped, gradient, (found, form.offset))
-    return back
+    parts, found, _ = held
+    even = _even(form, parts, found)
+    gradient, back = gradient.view(even.values.shape), torch.empty_like(even.values)
+    growth, offset = torch.zeros(form.scale.numel()), torch.zeros(form.scale.numel())
+    for tile in _tiles(back.shape):
+        part, near, total = even.at(tile), even.at(tile).near(), tile[0] if even.groups is None else slice(None)
+        steps = _rounded(form, near)
+        clipped = (steps - near).abs_().sub_(HALF).clamp_(min=0).sign_()  # 0 or 1: bool masks take five times as long
+        inside = 1 - clipped
+        torch.mul(gradient[tile], inside, out=back[tile])
+        part.added(torch.addcmul(steps, near, inside, value=-1), gradient[tile], growth[total])
+        if form.offset is not None:
+            part.added(clipped, gradient[tile], offset[total])
+    slopes = {"growth": growth.view_as(form.scale).mul_(_scale(form, parts))}
+    slopes |= {} if form.offset is None else {"offset": offset.view_as(form.offset)}
+    return {"values": back.flatten()} | slopes
 
 
 def _even_settled(form: Affine, held: tuple[Parts, Parts], place: Place) -> Affine:
     parts = held[0]
-    codes = _steps(form, *held)[1].flatten().add_(form.zero).to(torch.uint8)
+    codes = _rounded(form, _even(form, *held).near()).flatten().add_(form.zero).to(torch.uint8)
     offset = parts["offset"].clone() if "offset" in parts else None
     codes = place.scattered(codes)
     if place.positions is not None and form.zero_is_a_code:
