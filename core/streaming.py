@@ -206,6 +206,8 @@ class _Spool:
 
 
 def _add(spool: _Spool, name: str, tensor: Tensor) -> None:
+    if tensor.dtype not in TYPE_NAMES:
+        raise ValueError(f"tensor '{name}' holds {tensor.dtype}, expected one of {', '.join(TYPE_BYTES)}")
     kind, values = TYPE_NAMES[tensor.dtype], tensor.detach().contiguous()
     with open(spool.folder / kind, "ab") as file:
         file.write(memoryview(values.flatten().view(torch.uint8).numpy()))

@@ -102,3 +102,11 @@ def test_a_folder_that_is_there_is_not_written_over(file, tmp_path):
 
 def test_a_sample_s_weights_are_not_alone():
     assert not streaming.is_alone(str(sample_models.weights_path("lenet5")))
+
+
+def test_a_type_that_the_file_format_lacks_is_named_and_nothing_is_written(tmp_path):
+    tensors = {"a.weight": zoo.random(4, 4), "b.weight": zoo.random(4, 4).to(torch.float8_e5m2)}
+    safetensors.torch.save_file(tensors, tmp_path / "w.safetensors")
+    with pytest.raises(ValueError, match=r"^tensor 'b.weight' holds torch.float8_e5m2, expected one of"):
+        streaming.write(str(tmp_path / "w.safetensors"), Recipe(Settings(bits=4)), tmp_path / "out")
+    assert [each.name for each in tmp_path.iterdir()] == ["w.safetensors"]
