@@ -130,9 +130,15 @@ def softened_note(alpha: float) -> str:
 def told(done: Finished) -> str:
     """What came of a training, on images that nothing was learned or chosen by."""
     found, before = done.figures, done.untrained
+    kept = f"Kept as run {done.after}, beside run {done.before}, the same recipe without training."
     lost = findings.drop(found.drop_ci95[0], found.drop, found.drop_ci95[1])
     return (
         f"{words.percent(found.accuracy)} right on the images measured at the end, {words.percent(before.accuracy)} "
-        f"before training: {lost} against the dense model. Kept as run {done.after}, beside run {done.before}, the "
-        "same recipe without training."
+        f"before training: {lost} against the dense model. {kept if done.after else ''}".strip()
     )
+
+
+def unkept(finished: Finished | None, ways: Sequence[Way]) -> str:
+    """Why what a training came to is shown and not kept, in a sentence; '' where it is kept."""
+    why = finished.why if finished else next((way.why for way in ways if way.why), "")
+    return f"It is shown here and not kept as a run: {why}" if why else ""

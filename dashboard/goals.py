@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from dataclasses import replace
 
-from core import jobs
 from core.live import Studio
 from core.recipe import Recipe
 from core.search import Point, front_of
@@ -72,14 +71,13 @@ def controls(search: Search | None) -> dict[str, tuple[Item, ...]]:
     here = state.position()
     wished, last, known = searches.wish(), searches.current(here), earlier.options(here)
     going = last is not None and last.job.running
-    paused = going and last.job.paused
     seconds = {f"{each:g}": said for each, said in SECONDS.items()}
     seconds.setdefault(f"{wished.seconds:g}", f"for {wished.seconds:g} seconds")
     costs = COSTS if wished.kind == DROP else LOSS
     start = Item(
         "button", "start", "Start", main=True, disabled=search is not None and searches.timing(search) is not None
     )
-    hold = Item("button", "hold", "Go on" if paused else "Pause", main=True)
+    hold = rows.hold(last.job.paused, last.enough.is_set()) if going else None
     return {
         "model": rows.models(here),
         "shown": (rows.select("earlier", "Which search is shown", known, earlier.chosen(here)),),
@@ -90,7 +88,7 @@ def controls(search: Search | None) -> dict[str, tuple[Item, ...]]:
         ),
         "run": (
             Item("button", "cancel", "Cancel, keep what was found", disabled=not going or last.enough.is_set()),
-            hold if going else start,
+            hold or start,
         ),
         "axes": (
             rows.select("across", "What lies across", _axes("across"), wished.across),
@@ -119,8 +117,9 @@ def _keepable(search: Search | None) -> bool:
 
 def carry_out(studio: Studio, search: Search | None) -> str:
     """Do what was chosen since the last run; the name of the control, or ''."""
+    last = searches.current(state.position())
     for name, items in controls(search).items():
-        choice = row.picked(name, items)
+        choice = row.picked(name, (*items, *rows.late(name, last and last.job)))
         if choice is not None:
             DEEDS[choice.name](studio, search, choice)
             return choice.name
@@ -145,13 +144,14 @@ def _start(studio: Studio, search: Search | None, choice: row.Picked) -> None:
     if studio.study.trained is not None:
         state.complain("A search begins at a model as it was loaded: choose one that is not recovered.")
         return
-    searches.begin(state.position(), searches.goal_of(searches.wish(), studio.dense_bytes))
-    earlier.choose(state.position(), earlier.LAST)
+    here = state.position()
+    if not searches.begin(here, searches.goal_of(searches.wish(), studio.dense_bytes)):
+        state.complain("Another tab began a search of this model before: it is shown here, with what it was asked for.")
+    earlier.choose(here, earlier.LAST)
 
 
 def _hold(studio: Studio, search: Search | None, choice: row.Picked) -> None:
-    last = searches.current(state.position())
-    (jobs.go_on if last.job.paused else jobs.pause)(last.job)
+    rows.HOLD[choice.name](searches.current(state.position()).job)
 
 
 def _cancel(studio: Studio, search: Search | None, choice: row.Picked) -> None:
@@ -208,7 +208,7 @@ DEEDS: dict[str, Deed] = {
     "seconds": _wish,
     "cost": _wish,
     "start": _start,
-    "hold": _hold,
+    **dict.fromkeys(rows.HOLD, _hold),
     "cancel": _cancel,
     "across": _axis,
     "up": _axis,

@@ -3,7 +3,7 @@
 Jobs run in threads that never call Streamlit: what they need is made here before they start.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from typing import NamedTuple
@@ -23,6 +23,7 @@ from dashboard import offers, state, work
 from dashboard.state import Position
 
 CLOCK = Clock(rounds=60, seconds=6.0)
+Place = tuple[str, str | None, str]  # a model, its weights file and its data
 KEEP, KEPT = "Keep", "Kept"
 STABILITY, LATENCY = "stability", "latency"
 
@@ -46,9 +47,16 @@ def store() -> Store:
     return runs.open_store()
 
 
-def place(position: Position) -> tuple[str, str | None, str]:
+def place(position: Position) -> Place:
     """What names a position's model, its weights and its data."""
     return *state.named(position.model), position.data
+
+
+def others(position: Position, places: Iterable[Place]) -> list[tuple[str, str]]:
+    """Of some places those that this session can choose beside its own: the model and its data in words."""
+    models, data_sets = offers.model_words(), offers.data_words()
+    there = [each for each in places if each != place(position) and each[0] in models and each[2] in data_sets]
+    return [(models[model], data_sets[data]) for model, _, data in there]
 
 
 def base(position: Position) -> Position:
@@ -125,7 +133,7 @@ def begin(position: Position, run: Run) -> Job:
     return job
 
 
-def _study(where: tuple[str, str | None, str], run: Run) -> Study:
+def _study(where: Place, run: Run) -> Study:
     """The study of a run's recipe, on the trained weights where such are kept with the run."""
     model, weights, data = where
     study = pipeline.study(offers.load_model(model, weights), offers.load_data(data), run.recipe)
@@ -227,9 +235,7 @@ def study_job(position: Position, run: Run, what: str, start: bool) -> Job | Non
     return job
 
 
-def _asked_for(
-    where: tuple[str, str | None, str], run: Run, measure: Callable[[Study, pipeline.Applied], object]
-) -> Iterator[object]:
+def _asked_for(where: Place, run: Run, measure: Callable[[Study, pipeline.Applied], object]) -> Iterator[object]:
     study = _study(where, run)
     yield measure(study, pipeline.apply(study, run.recipe))
 

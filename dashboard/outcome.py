@@ -105,7 +105,11 @@ def notes(search: Search | None, found: Found) -> dict[str, tuple[Item, ...]]:
         division = findings.divided(found.points[0].images, found.confirmed.points[0].images if found.confirmed else 0)
     if search and found.confirmed:
         told = f"{findings.confirmed(found.confirmed.points, search.goal)} {findings.time_note(found.table)}"
-    return {"told": (Item("note", "told", told),), "division": (Item("note", "division", division),)}
+    others = words.going_on("search", searches.elsewhere(state.position()))
+    return {
+        "told": (Item("note", "told", f"{told} {others}".strip()),),
+        "division": (Item("note", "division", division),),
+    }
 
 
 def plots(search: Search | None, found: Found) -> dict[str, Part]:

@@ -79,7 +79,8 @@ def bar(training: Training | None, found: Found) -> Part:
         return progress.part(progress.Progress("training", 0.0, gains.NOTHING))
     job, last = training.job, found.steps[-1] if found.steps else None
     if not job.running:
-        trouble = f"It ended early: {job.trouble[0].rstrip('.')}." if job.trouble else ""
+        why = f"It ended early: {job.trouble[0]}" if job.trouble else gains.unkept(found.finished, found.ways)
+        trouble = f"{why.rstrip('.')}." if why else ""
         return progress.part(progress.Progress("training", 1.0 if last else 0.0, "Ended", trouble=trouble))
     if training.wish.how == TRANSFER and last:
         way = list(WAYS)[min(len(found.ways), len(WAYS) - 1)]
@@ -100,7 +101,8 @@ def notes(training: Training | None, found: Found) -> dict[str, tuple[Item, ...]
     wished = training.wish if training else trainings.wish()
     idle = recipe == Recipe() and wished.how != STUDENT
     said = gains.IDLE if idle else gains.about(recipe, found.opened)
-    told = gains.told(found.finished) if found.finished else ""
+    others = words.going_on("training", trainings.elsewhere(state.position()))
+    told = f"{gains.told(found.finished) if found.finished else ''} {others}".strip()
     return {"about": (Item("note", "about", said),), "told": (Item("note", "told", told),)}
 
 

@@ -1,14 +1,15 @@
 """The controls of the Recover page: how a network is trained."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 import sample_models
-from core import jobs, runs
+from core import runs
 from core.recipe import UNCODED
 from core.runs import Run
-from core.training import REWINDS, SCHEDULES
+from core.training import REWINDS, SCHEDULES, Way
 from dashboard import desk, keeping, rows, state, trainings
+from dashboard.desk import Desk
 from dashboard.live import row, slider
 from dashboard.live.board import Part
 from dashboard.live.row import Item
@@ -122,26 +123,30 @@ def _words(names: Iterable[str], said: Mapping[str, str]) -> dict[str, str]:
 
 def _run(training: Training | None) -> tuple[Item, ...]:
     going = training is not None and training.job.running
-    hold = Item("button", "hold", "Go on" if going and training.job.paused else "Pause", main=True)
     stops = not going or training.enough.is_set()
     return (
         Item("button", "cancel", "Cancel, keep the best", disabled=stops),
-        hold if going else Item("button", "start", "Start", main=True),
+        rows.hold(training.job.paused, stops) if going else Item("button", "start", "Start", main=True),
     )
 
 
 def _after(found: Found) -> tuple[Item, ...]:
-    none = found.finished is None
+    none = found.finished is None or not found.finished.after
+    ways = Item("button", "ways", "Compare the ways", disabled=len(_kept(found.ways)) < len(found.ways))
     return (
-        Item("button", "compare", "Compare with before", disabled=none),
+        ways if found.ways else Item("button", "compare", "Compare with before", disabled=none),
         Item("button", "explore", "Open in Explore", main=True, disabled=none),
     )
+
+
+def _kept(ways: Sequence[Way]) -> tuple[int, ...]:
+    return tuple(way.run for way in ways if way.run)
 
 
 def carry_out(training: Training | None) -> str:
     """Do what was chosen since the last run; the name of the control, or ''."""
     for name, items in controls(training).items():
-        choice = row.picked(name, items)
+        choice = row.picked(name, (*items, *rows.late(name, training and training.job)))
         if choice is not None:
             DEEDS[choice.name](training, choice)
             return choice.name
@@ -150,13 +155,14 @@ def carry_out(training: Training | None) -> str:
 
 def _start(training: Training | None, choice: row.Picked) -> None:
     try:
-        trainings.begin(state.position(), trainings.wish())
+        if not trainings.begin(state.position(), trainings.wish()):
+            state.complain("Another tab began a training of this model before: it is shown here.")
     except (ValueError, OSError) as error:
         state.complain(f"{error}.")
 
 
 def _hold(training: Training, choice: row.Picked) -> None:
-    (jobs.go_on if training.job.paused else jobs.pause)(training.job)
+    rows.HOLD[choice.name](training.job)
 
 
 def _cancel(training: Training, choice: row.Picked) -> None:
@@ -174,6 +180,13 @@ def _compare(training: Training, choice: row.Picked) -> None:
         desk.go_to(_after_run(training))
     pair = {"before": done.before, "after": done.after, "picked": (done.before, done.after)}
     desk.lay(replace(desk.desk(), **pair))
+    state.turn_to("Compare")
+
+
+def _ways(training: Training, choice: row.Picked) -> None:
+    """They are of another model, that with the new last layer."""
+    numbers = _kept(trainings.found(training).ways)
+    desk.lay(Desk(picked=numbers, every=True))
     state.turn_to("Compare")
 
 
@@ -214,7 +227,7 @@ def _data(training: Training | None, choice: row.Picked) -> None:
     state.choose_data(choice.value)
 
 
-LEAVING = ("explore", "compare")  # controls that turn to another view
+LEAVING = ("explore", "compare", "ways")  # controls that turn to another view
 Deed = Callable[[Training | None, row.Picked], None]
 DEEDS: dict[str, Deed] = {
     "model": _model,
@@ -231,8 +244,9 @@ DEEDS: dict[str, Deed] = {
     "width": _factor,
     "depth": _factor,
     "start": _start,
-    "hold": _hold,
+    **dict.fromkeys(rows.HOLD, _hold),
     "cancel": _cancel,
     "explore": _explore,
     "compare": _compare,
+    "ways": _ways,
 }

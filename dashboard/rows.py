@@ -2,7 +2,8 @@
 
 from dataclasses import replace
 
-from core import report
+from core import jobs, report
+from core.jobs import Job
 from core.live import Look, Studio
 from core.recipe import BESIDE, Recipe, without_override
 from dashboard import controls, keeping, offers, state
@@ -92,6 +93,16 @@ def select(name: str, label: str, options: dict[str, str], value: str) -> Item:
     """A choice; a value that none of the options has is one more."""
     known = options if value in options else {value: value, **options}
     return Item("select", name, label, tuple(known.items()), value)
+
+
+def hold(paused: bool, ending: bool) -> Item:
+    """The button that lets a job wait or go on: each has a name, so that a press in a second tab never undoes one."""
+    return Item("button", "go" if paused else "hold", "Go on" if paused else "Pause", disabled=ending, main=True)
+
+
+def late(name: str, job: Job | None) -> tuple[Item, ...]:
+    """A button that a tab still shows where another one has been faster: to start, while the job runs."""
+    return (Item("button", "start", ""),) if name == "run" and job is not None and job.running else ()
 
 
 def parts(studio: Studio, position: Position, looked: Look) -> dict[str, Part]:
@@ -189,6 +200,7 @@ def _left_to_the_view(studio: Studio, choice: Picked) -> None:
     """A dialog is opened by the view."""
 
 
+HOLD = {"hold": jobs.pause, "go": jobs.go_on}
 BESIDE_LABELS = {
     "bias": "Biases afterwards",
     "batchnorm": "Batch norms afterwards",

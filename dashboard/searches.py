@@ -17,6 +17,7 @@ from core.recipe import Recipe, to_json
 from core.remembering import Noted
 from core.search import Confirmed, Goal, Opened, Point, Progress, Told, parts, table
 from dashboard import keeping, offers, state, work
+from dashboard.keeping import Place
 from dashboard.state import Position
 
 MOST = 6  # searches kept, with all that they measured
@@ -24,6 +25,7 @@ CLOCK = Clock(batches=(1,), rounds=40, seconds=2.0)  # for each recipe that is t
 SHARE = 40  # of the dense file: the size that is asked for at first
 STEPS = (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8)  # times a power of ten: the sizes that can be asked for
 DROP, BYTES = "drop", "bytes"
+STARTING = threading.Lock()  # of tabs that start at the same moment one is first
 
 
 @dataclass(frozen=True)
@@ -112,7 +114,7 @@ def sizes(dense: int) -> tuple[int, ...]:
 
 def current(position: Position) -> Search | None:
     """The last search of the position's model on its data, in any tab."""
-    return _kept().get(_place(position))
+    return _kept().get(keeping.place(position))
 
 
 def running(position: Position) -> bool:
@@ -121,25 +123,30 @@ def running(position: Position) -> bool:
     return search is not None and (search.job.running or timing(search) is not None)
 
 
-def _place(position: Position) -> tuple:
-    return *state.named(position.model), position.data
+def elsewhere(position: Position) -> list[tuple[str, str]]:
+    """The other models, each with its data, that are being searched, of those that this session can choose."""
+    return keeping.others(position, [place for place, search in list(_kept().items()) if search.job.running])
 
 
-def begin(position: Position, goal: Goal) -> None:
-    """Search from what is known of the model on; the search before it ends."""
-    before, place = current(position), _place(position)
-    if before:
-        end(before)
-    turn = before.key[-1] + 1 if before else 0
-    key, enough, load = ("search", *place, goal, turn), threading.Event(), loader(place)
-    job = work.job(key, lambda: remembering.searching(load, goal, keeping.store, enough.is_set))
-    _kept()[place] = Search(key, goal, job, enough, load)
-    _kept().move_to_end(place)
-    while len(_kept()) > MOST:
-        end(_kept().popitem(last=False)[1])
+def begin(position: Position, goal: Goal) -> bool:
+    """Search from what is known of the model on; False where another tab's search of it goes on, which stays."""
+    with STARTING:
+        before, place = current(position), keeping.place(position)
+        if before and before.job.running:
+            return False
+        if before:
+            end(before)
+        enough, load = threading.Event(), loader(place)
+        key = ("search", *place, goal, enough)
+        job = work.job(key, lambda: remembering.searching(load, goal, keeping.store, enough.is_set))
+        _kept()[place] = Search(key, goal, job, enough, load)
+        _kept().move_to_end(place)
+        while len(_kept()) > MOST:
+            end(_kept().popitem(last=False)[1])
+    return True
 
 
-def loader(place: tuple[str, str | None, str]) -> Callable[[], On]:
+def loader(place: Place) -> Callable[[], On]:
     """What reads a model with its weights, and its data."""
     model, weights, data = place
     return lambda: (offers.load_model(model, weights), offers.load_data(data), None)

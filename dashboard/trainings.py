@@ -18,6 +18,7 @@ from core.recipe import UNCODED, Recipe, Settings, to_json
 from core.training import Aim, Arrival, Finished, Given, Move, Opened, Options, Step, Way
 from core.training.options import FIELDS
 from dashboard import keeping, offers, work
+from dashboard.keeping import Place
 from dashboard.state import Position
 
 MOST = 6  # trainings kept, with all that they told
@@ -27,6 +28,7 @@ EXPLORE, ALIKE = "explore", "alike"
 FIRST = {"sparsity": 0.95, "bits": UNCODED}  # what is removed at first where Explore stands dense
 CODED = {"sparsity": 0.0, "bits": 2}  # the same where only codes are learned
 COUNT = 5  # rounds at first
+STARTING = threading.Lock()  # of tabs that start at the same moment one is first
 BETWEEN = 20  # steps between two looks at most: a pause or an end takes effect at a look
 
 
@@ -137,20 +139,38 @@ def running(position: Position) -> bool:
     return found is not None and found.job.running
 
 
-def begin(position: Position, wished: Wish) -> None:
-    """Train anew; the training before it ends. ValueError where nothing would be lost that training gives back."""
+def elsewhere(position: Position) -> list[tuple[str, str]]:
+    """The other models, each with its data, that are being trained, of those that this session can choose."""
+    return keeping.others(position, [place for place, found in list(_kept().items()) if found.job.running])
+
+
+def begin(position: Position, wished: Wish) -> bool:
+    """Train anew; False where another tab's training of the model goes on, which stays.
+
+    ValueError where nothing would be lost that training gives back.
+    """
     recipe, options = recipe_of(wished, position), options_of(wished)
     if recipe == Recipe() and wished.how != STUDENT:
         raise ValueError("Nothing is removed or coded yet: drag Prune, choose codes, or come back from Explore")
-    before, place = current(position), keeping.place(position)
-    if before:
-        end(before)
-    teacher, (model, weights, data) = None, place
+    place = keeping.place(position)
+    with STARTING:
+        if running(position):
+            return False
+        enough = threading.Event()
+        job = _job(place, wished, (recipe, options), enough)
+        _kept()[place] = Training(wished, recipe, options, job, enough)
+        _kept().move_to_end(place)
+        while len(_kept()) > MOST:
+            end(_kept().popitem(last=False)[1])
+    return True
+
+
+def _job(place: Place, wished: Wish, given: tuple[Recipe, Options], enough: threading.Event) -> Job:
+    (recipe, options), teacher, (model, weights, data) = given, None, place
     if wished.how == STUDENT:
         teacher = model, weights
         model, weights = sample_models.student_name(model, wished.width, _depth(wished, model)), None
     named = {"model": model, "data": data} | ({"weights": weights} if weights else {})
-    enough, store = threading.Event(), keeping.store()
 
     def load() -> Given:
         taught = offers.load_model(*teacher) if teacher else None
@@ -159,26 +179,31 @@ def begin(position: Position, wished: Wish) -> None:
     def steps() -> Iterator[object]:
         if wished.how == TRANSFER:
             return _moved(load(), (offers.load_data(wished.task), enough))
-        return training.whole(load, store, enough.is_set)
+        return training.whole(load, keeping.store, enough.is_set)
 
     key = ("recover", model, weights, data, to_json(recipe, indent=None), options, enough)
-    job = work.job(key, steps)
-    _kept()[place] = Training(wished, recipe, options, job, enough)
-    _kept().move_to_end(place)
-    while len(_kept()) > MOST:
-        end(_kept().popitem(last=False)[1])
+    return work.job(key, steps)
 
 
 def _moved(given: Given, where: tuple[Data, threading.Event]) -> Iterator[Step | Way]:
-    """Every look on each way to another task, and where it led. where: the task's data, and what ends it."""
+    """Every look on each way to another task, and where it led, kept. where: the task's data, and what ends it."""
     new, enough = where
     for each in training.journeys(Move(given.loaded, given.data, new, given.recipe, given.options)):
         if isinstance(each, Arrival):
-            yield each.told
+            yield _told(each, new)
         else:
             yield each
         if enough.is_set():
             return
+
+
+def _told(arrival: Arrival, data: Data) -> Way:
+    """Where a way led, with the run that is kept of it."""
+    try:
+        number = training.keep_moved(keeping.store(), (arrival.task, arrival.outcome), arrival.way, data)
+    except (ValueError, OSError) as error:
+        return arrival.told._replace(why=f"{error}")
+    return arrival.told._replace(run=number)
 
 
 def _depth(wished: Wish, model: str) -> float:

@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections.abc import Sequence
 
 import pandas as pd
 
@@ -22,6 +23,12 @@ def plain(text: str) -> str:
     line = line if len(line) <= LONGEST else f"{line[:LONGEST]}…"
     line = re.sub(r"(?i)(www(?=\.)|https?:(?=//)|@)", f"\\1{JOINER}", line)  # else a link, whatever is escaped
     return re.sub(r"([\\`*_{}\[\]()#+!|<>~$:&])", r"\\\1", line)
+
+
+def going_on(what: str, places: Sequence[tuple[str, str]]) -> str:
+    """That some work of other models, each with its data, goes on; '' where none does. what: 'search', 'training'."""
+    named = [f"{model} on {data}" for model, data in places]
+    return f"Another {what} goes on: {' and '.join(named)}." if named else ""
 
 
 def signed(value: float, digits: int = 1) -> str:

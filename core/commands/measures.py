@@ -161,11 +161,11 @@ OPTIONS = {
         {"nargs": "+", "metavar": "folder", "help": "one or two folders that 'apply' wrote, or kept runs"},
     ),
     "of": (("--model",), {"help": "the model that folders were made from; not needed for kept runs"}),
-    "rounds": (("--rounds",), {"type": int, "default": 100, "help": "turns of every variant; default: 100"}),
+    "turns": (("--rounds",), {"type": int, "default": 100, "help": "turns of every variant; default: 100"}),
     "threads": (("--threads",), {"type": int, "help": "threads torch computes with; default: as many as it has"}),
 }
 COMMANDS = {
-    "latency": (latency, (*given.ON, "recipe", "rounds", "threads", "json")),
+    "latency": (latency, (*given.ON, "recipe", "turns", "threads", "json")),
     "stability": (stability, (*given.ON, "recipe", "json")),
     "compare": (compare, ("folders", "of", *given.ON[1:], "runs", "json")),
 }

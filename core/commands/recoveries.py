@@ -3,6 +3,7 @@
 import argparse
 import sys
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -14,7 +15,7 @@ from core.exporting import write_folder
 from core.fitting import require_classes
 from core.loading import Data, Loaded, load_model
 from core.recipe import Recipe, from_json
-from core.training import HOW, REWINDS, SCHEDULES, Kept, Move, Options, Outcome, Step, Task, Written
+from core.training import HOW, REWINDS, SCHEDULES, Arrival, Kept, Move, Options, Outcome, Step, Task, Written
 
 COLUMNS = ("doing", "step", "loss", "held out", "sparsity", "bits a weight", "done", "left")
 HALF = 0.5  # share of the labels where a smaller network learns from a sample
@@ -128,7 +129,7 @@ def _kept(options: argparse.Namespace, made: Written, task: Task) -> str:
     source = {"model": options.model, "data": options.data or task.study.data}
     source |= {"weights": options.weights} if options.weights else {}
     try:
-        return f", kept as run {training.keep(given.store(options), made, source)}"
+        return f", kept as run {training.keep(partial(given.store, options), made, source)}"
     except ValueError as error:
         print(f"note: the run is not kept, {error}", file=sys.stderr)
         return ""
@@ -166,7 +167,10 @@ NAMES = {
 
 
 def transfer(options: argparse.Namespace) -> str:
-    """Move a model to a new task (--data) with the recipe before, after or while it learns it, and compare."""
+    """Move a model to a new task (--data) with the recipe before, after or while it learns it, and compare.
+
+    The figures of each way and its answers to each image are kept as a run.
+    """
     loaded = given.model(options)
     if not (options.old or loaded.data):
         raise ValueError(f"model '{loaded.name}' comes without data; name that of its own task with --old")
@@ -174,14 +178,23 @@ def transfer(options: argparse.Namespace) -> str:
         raise ValueError("transfer: no data of a new task, name it with --data such as small_digits")
     recipe = from_json(texts.read(options.recipe, "recipe"))
     move = Move(loaded, *_both(options, loaded), recipe, _options(options))
-    rows = [{"way": "way", "accuracy": "accuracy", "sparsity": "sparsity", "bytes": "bytes", "steps": "steps"}]
+    rows = [{name: name for name in ("way", "accuracy", "sparsity", "bytes", "steps", "run")}]
     for found in training.arrivals(move):
         print(f"{found.way}: {found.accuracy:.4f}", file=sys.stderr, flush=True)
         figures = (f"{found.accuracy:.4f}", f"{found.sparsity:.4f}", f"{found.bytes:,}", f"{found.steps}")
-        rows.append(dict(zip(rows[0], (found.way, *figures), strict=True)))
+        rows.append(dict(zip(rows[0], (found.way, *figures, _way_kept(options, found, move.new)), strict=True)))
     images = len(found.task.study.bench.targets)
     where = f"{images} images of {move.new.name} that nothing was learned or chosen by"
     return f"{texts.aligned(rows)}\naccuracy on {where}"
+
+
+def _way_kept(options: argparse.Namespace, found: Arrival, data: Data) -> str:
+    """The number of the run that is kept of a way; where it cannot be, a line on stderr says why."""
+    try:
+        return f"{training.keep_moved(given.store(options), (found.task, found.outcome), found.way, data)}"
+    except ValueError as error:
+        print(f"note: the run is not kept, {error}", file=sys.stderr)
+        return "-"
 
 
 def _both(options: argparse.Namespace, loaded: Loaded) -> tuple[Data, Data]:
@@ -222,5 +235,5 @@ ON = (
     "teacher",
     "checkpoint",
 )
-MOVED = ("model", "weights", "data", "preprocess", "device", "old", "recipe", "seed", "distil", *NAMES)
+MOVED = ("model", "weights", "data", "preprocess", "device", "old", "recipe", "seed", "distil", *NAMES, "runs")
 COMMANDS = {"transfer": (transfer, MOVED), "recover": (recover, (*ON, *NAMES, "output", "runs"))}

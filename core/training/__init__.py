@@ -7,7 +7,7 @@ from core.training.rounds import Phase, Planned, phases, planned
 from core.training.state import Kept, Outcome, Step, applied
 from core.training.task import Images, Task, task, taught_by
 from core.training.transfer import WAYS, Arrival, Move, Way, arrivals, carried, journeys, retargeted
-from core.training.whole import Finished, Given, Opened, Written, beside_teacher, keep, whole, written
+from core.training.whole import Finished, Given, Opened, Written, beside_teacher, keep, keep_moved, whole, written
 
 __all__ = [
     "HOW",
@@ -38,6 +38,7 @@ __all__ = [
     "carried",
     "journeys",
     "keep",
+    "keep_moved",
     "loss",
     "phases",
     "planned",

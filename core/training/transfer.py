@@ -40,7 +40,10 @@ class Move:
 
 
 class Way(NamedTuple):
-    """A way to another task and where it led, on `images` that nothing was learned or chosen by."""
+    """A way to another task and where it led, on `images` that nothing was learned or chosen by.
+
+    run: the number of the kept run, 0 where it is not kept, which `why` says in a sentence.
+    """
 
     name: str
     accuracy: float
@@ -48,6 +51,8 @@ class Way(NamedTuple):
     bytes: int
     steps: int
     images: int
+    run: int = 0
+    why: str = ""
 
 
 @dataclass(frozen=True, eq=False)

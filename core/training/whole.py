@@ -26,6 +26,9 @@ from core.training.task import Task, task, taught_by
 from core.training.trainee import answers
 
 KIND = "recovered"  # of a run that a training made
+MOVED = "transferred"  # of one that was moved to another task
+SURE = ("predictive_entropy_dense", "calibration_error_dense", "loss_dense")
+UNKNOWN = ("drop", "drop_ci95", "accuracy_dense", "metric", *SURE)  # of a dense model that has not learned the task
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,13 +71,15 @@ class Written(NamedTuple):
 
 
 class Finished(NamedTuple):
-    """What a recovery came to. before, after: numbers of the kept runs. sizes: bytes of the file, and of the dense."""
+    """What a recovery came to. before, after: numbers of the kept runs, 0 where they are not kept, which `why` says in
+    a sentence. sizes: bytes of the file, and of the dense."""
 
     before: int
     after: int
     figures: Estimate
     untrained: Estimate
     sizes: tuple[int, int]
+    why: str = ""
 
 
 def begun(given: Given) -> Task:
@@ -84,10 +89,13 @@ def begun(given: Given) -> Task:
     return taught_by(made, given.teacher) if given.teacher else made
 
 
-def whole(load: Callable[[], Given], store: Store, enough: Callable[[], bool]) -> Iterator[Opened | Step | Finished]:
+def whole(
+    load: Callable[[], Given], store: Callable[[], Store], enough: Callable[[], bool]
+) -> Iterator[Opened | Step | Finished]:
     """How the images are divided, every look at the training until `enough` says so, and the two runs that are kept.
 
-    ValueError where nothing satisfied the recipe until then.
+    store: opens it, or says why there is none; what was trained is measured without it too. ValueError where nothing
+    satisfied the recipe until then.
     """
     given = load()
     made, kept = begun(given), Kept()
@@ -103,10 +111,13 @@ def whole(load: Callable[[], Given], store: Store, enough: Callable[[], bool]) -
         raise ValueError("it was ended before anything satisfied the recipe")
     subject = runs.subject(given.loaded, given.data)
     found = written(made, kept.best[0], subject)
-    after = keep(store, found, given.source)
-    before = _untrained(store, given, subject)
     sizes = len(found.files[runs.WEIGHTS]), pipeline.dense_bytes(made.study)
-    yield Finished(before, after, found.figures, found.before, sizes)
+    try:
+        after = keep(store, found, given.source)
+        numbers, why = (_untrained(store(), given, subject), after), ""
+    except (ValueError, OSError) as error:
+        numbers, why = (0, 0), f"{error}"
+    yield Finished(*numbers, found.figures, found.before, sizes, why)
 
 
 def _without(step: Step, away: float) -> Step:
@@ -158,19 +169,33 @@ def _estimated(tally: Tally) -> Estimate:
     return estimate(tally, tally.images)
 
 
-def keep(store: Store, found: Written, source: Mapping[str, str]) -> int:
+def keep(store: Callable[[], Store], found: Written, source: Mapping[str, str]) -> int:
     """The number under which a recovered model is kept, with its weights and what named the model and its data.
 
-    ValueError where the store cannot be used: it names the store of its own that the run is kept in instead.
+    store: opens it. ValueError where it cannot be used: it names the store of its own that the run is kept in instead.
     """
     run = replace(found.run, extra={**found.run.extra, "source": dict(source)})
     kept = run, found.answers, {runs.WEIGHTS: found.weights}
     try:
-        return runs.record(store, *kept)
+        return runs.record(store(), *kept)
     except ValueError as error:
-        aside = runs.open_store(Path(tempfile.mkdtemp(prefix="prunescope-")) / store.path.name)
+        aside = runs.open_store(Path(tempfile.mkdtemp(prefix="prunescope-")) / "runs.sqlite")
         number = runs.record(aside, *kept)
         raise ValueError(f"{error}; what was trained is kept as run {number} in '{aside.path}'") from None
+
+
+def keep_moved(store: Store, arrived: tuple[Task, Outcome], way: str, data: Data) -> int:
+    """The number under which the figures and answers of a network on its new task are kept, named after its way there.
+
+    arrived: its training on the new task, and the outcome. Without its weights: nothing else reads them, since its last
+    layer is none of the model's. Without the figures of the dense model, which has not learned that task.
+    """
+    made, outcome = arrived
+    found = written(made, outcome, runs.subject(made.study.loaded, data))
+    run, report = found.run, {name: figure for name, figure in found.run.report.items() if name not in UNKNOWN}
+    settings = {**run.settings, "way": way}
+    kept = replace(run, kind=MOVED, name=way, settings=settings, report=report, extra={"held_out": outcome.accuracy})
+    return runs.record(store, kept, found.answers)
 
 
 def _untrained(store: Store, given: Given, subject: Subject) -> int:

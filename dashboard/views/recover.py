@@ -5,6 +5,7 @@ import streamlit as st
 from dashboard import panels, regained, remedies, state, trainings
 from dashboard.live import row
 from dashboard.live.board import board
+from dashboard.state import Position
 
 BEAT = 0.5  # seconds between two looks at a training that runs
 SIDE = (
@@ -28,8 +29,12 @@ NOTES = ("told", "about")
 
 def page() -> None:
     """The whole view: a fragment that runs again and again while something is trained."""
-    beating = trainings.running(state.position())
+    beating = _busy(state.position())
     st.fragment(recover, run_every=BEAT if beating else None)(beating)
+
+
+def _busy(position: Position) -> bool:
+    return trainings.running(position) or bool(trainings.elsewhere(position))
 
 
 def recover(beating: bool) -> None:
@@ -40,7 +45,7 @@ def recover(beating: bool) -> None:
     done = remedies.carry_out(trainings.current(before))
     here = state.position()
     moved = (here.model, here.data) != (before.model, before.data)
-    if done in remedies.LEAVING or moved or trainings.running(here) != beating:
+    if done in remedies.LEAVING or moved or _busy(here) != beating:
         st.rerun()
     training = trainings.current(here)
     found = trainings.found(training)

@@ -24,6 +24,7 @@ def _busy(position: Position) -> bool:
     timed = earlier.shown(position)
     return (
         searches.running(position)
+        or bool(searches.elsewhere(position))
         or earlier.waiting(position)
         or (timed is not None and searches.timing(timed) is not None)
         or (front is not None and front.job.running)

@@ -1,5 +1,6 @@
 """Recover without a browser: what is asked for, drawn and said, and what happens to a training behind the page."""
 
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +14,7 @@ from core import loading, pipeline, runs, training
 from core.exporting import write_folder
 from core.recipe import Recipe, Settings, to_json
 from core.training import Options, Step
-from dashboard import curves, gains, keeping, state, trainings
+from dashboard import curves, gains, keeping, regained, remedies, state, trainings
 from dashboard.trainings import ALIKE, AWARE, DISTIL, EXPLORE, HOW, ROUNDS, STUDENT, TRANSFER, Wish
 from tests.dashboard.test_page_logic import APP, pick, sample, send
 
@@ -81,7 +82,7 @@ def test_a_training_is_started_paused_resumed_cancelled_and_its_best_is_kept(pag
     before = len(found.job.events)
     time.sleep(1.0)
     assert len(found.job.events) == before
-    send(page, {"run": pick("hold", "", 4)})
+    send(page, {"run": pick("go", "", 4)})
     until(page, lambda found: len(looks(found)) > before)
     send(page, {"run": pick("cancel", "", 5)})
     until(page, lambda found: not found.job.running)
@@ -157,7 +158,7 @@ def test_a_smaller_network_learns_from_the_model_and_opens_in_explore(page: AppT
     assert look.estimate.accuracy == done.figures.accuracy > done.untrained.accuracy
 
 
-def test_ways_to_another_task_become_a_table(page: AppTest) -> None:
+def test_ways_to_another_task_become_a_table_and_runs_to_compare(page: AppTest, store: runs.Store) -> None:
     send(page, {"how": pick("how", TRANSFER, 1)})
     send(page, {"much": pick("steps", "60", 2)})
     send(page, {"run": pick("start", "", 3)})
@@ -169,6 +170,13 @@ def test_ways_to_another_task_become_a_table(page: AppTest) -> None:
     best = max(ways, key=lambda way: way.accuracy)
     assert gains.ways_title(ways, 4).startswith(f"Best of all ways: {best.name}, ")
     assert all(len(gains.way_cells(way)) == len(gains.WAYS_HEAD) for way in ways)
+    kept = [runs.one(store, way.run) for way in ways]
+    assert [(run.name, run.report["accuracy"], run.report["bytes"]) for run in kept] == [
+        (way.name, way.accuracy, way.bytes) for way in ways
+    ]
+    send(page, {"after": pick("ways", "", 4)})
+    assert not page.exception
+    assert page.session_state["desk"].picked == tuple(way.run for way in ways)
 
 
 def test_a_second_session_sees_the_training_and_can_end_it(page: AppTest) -> None:
@@ -182,6 +190,59 @@ def test_a_second_session_sees_the_training_and_can_end_it(page: AppTest) -> Non
     found = until(page, lambda found: not found.job.running)
     assert found.enough.is_set()
     assert trainings.found(found).finished
+
+
+def test_of_two_tabs_that_start_one_training_goes_on_and_a_pause_pressed_twice_is_one(page: AppTest) -> None:
+    other = AppTest.from_function(script, default_timeout=60)
+    other.query_params["model"] = "lenet_300_100"
+    other.run()
+    send(page, {"much": pick("steps", "6000", 1)})
+    send(page, {"run": pick("start", "", 2)})
+    send(other, {"run": pick("start", "", 1)})
+    assert "Another tab began a training of this model before" in other.error[0].value
+    (found,) = trainings._kept().values()
+    assert (found.options.steps, found.enough.is_set()) == (6000, False)
+    for tab, number in ((page, 3), (other, 2)):
+        send(tab, {"run": pick("hold", "", number)})
+        assert found.job.paused
+    send(other, {"run": pick("cancel", "", 3)})
+    until(page, lambda found: not found.job.running)
+
+
+def test_another_model_says_which_training_goes_on_and_shows_none_of_it(page: AppTest) -> None:
+    send(page, {"much": pick("steps", "6000", 1)})
+    send(page, {"run": pick("start", "", 2)})
+    found = until(page, lambda found: len(looks(found)) >= 1)
+    send(page, {"run": pick("hold", "", 3)})
+    here = page.session_state["position"]
+    there = state.replace(here, model="digits_resnet")
+    assert trainings.elsewhere(there) == [("lenet_300_100", "digits")]
+    assert trainings.elsewhere(here) == []
+    send(page, {"model": pick("model", "digits_resnet", 4)})
+    assert not page.exception
+    assert trainings.current(page.session_state["position"]) is None
+    trainings.end(found)
+    until(page, lambda found: not found.job.running)
+    assert trainings.elsewhere(there) == []
+
+
+def test_a_store_that_cannot_be_used_ends_no_training_and_the_page_says_why(
+    page: AppTest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "text").write_text("something else")
+    monkeypatch.setenv("PRUNESCOPE_RUNS", str(tmp_path / "text"))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    send(page, {"much": pick("steps", "60", 1)})
+    send(page, {"run": pick("start", "", 2)})
+    found = until(page, lambda found: not found.job.running)
+    assert not found.job.trouble
+    done = trainings.found(found).finished
+    assert (done.before, done.after) == (0, 0)
+    assert gains.told(done).endswith("against the dense model.")
+    said = regained.bar(found, trainings.found(found)).data["trouble"]
+    assert said.startswith("It is shown here and not kept as a run: ")
+    assert "is no database" in said
+    assert all(item.disabled for item in remedies.controls(found)["after"])
 
 
 def test_a_training_that_crashes_says_one_sentence_and_the_page_stays(

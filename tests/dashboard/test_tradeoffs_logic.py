@@ -1,7 +1,9 @@
 """Trade-offs without a browser: what is asked for, what is drawn, and what happens to a search behind the page."""
 
+import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pandas as pd
@@ -9,11 +11,12 @@ import plotly.graph_objects as go
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core import runs
+from core import jobs, runs
+from core.jobs import Job
 from core.recipe import Recipe, Settings
 from core.runs import searches as shelf
 from core.search import AXES, Goal, Point, table
-from dashboard import earlier, findings, keeping, outcome, pareto, searches, state
+from dashboard import earlier, findings, keeping, outcome, pareto, searches, state, work
 from dashboard.live import chart
 from dashboard.pareto import Plane
 from dashboard.searches import BYTES, DROP, Wish
@@ -68,7 +71,7 @@ def test_a_search_is_started_paused_resumed_and_cancelled_and_its_result_confirm
     before = len(search.job.events)
     time.sleep(1.0)
     assert len(search.job.events) == before
-    send(page, {"run": pick("hold", "", 4)})
+    send(page, {"run": pick("go", "", 4)})
     assert not search.job.paused
     until(page, lambda search: len(points_of(search)) >= 3)
     send(page, {"run": pick("cancel", "", 5)})
@@ -154,6 +157,45 @@ def test_another_session_finds_the_search_that_runs_and_asks_for_the_same(page: 
     assert not other.exception
     assert other.session_state["wish"].kind == BYTES
     assert other.session_state["wish"].size == search.goal.bytes
+    searches.end(search)
+
+
+def test_of_tabs_that_start_at_the_same_moment_one_search_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    searches._kept().clear()
+    begun, gate = [], threading.Event()
+
+    def job(key: tuple, steps: object) -> Job:
+        begun.append(key)
+        time.sleep(0.05)  # in which the other tabs come
+        return jobs.start(lambda: iter(gate.wait, True), "waits")
+
+    monkeypatch.setattr(work, "job", job)
+    here = state.Position("lenet_300_100", "digits", Recipe())
+    with ThreadPoolExecutor(4) as tabs:
+        done = list(tabs.map(lambda drop: searches.begin(here, Goal(drop=drop)), (0.5, 1.0, 1.5, 2.0)))
+    gate.set()
+    assert sorted(done) == [False, False, False, True]
+    assert len(begun) == 1
+    assert searches.current(here).goal == Goal(drop=0.5 + 0.5 * done.index(True))
+    searches._kept().clear()
+
+
+def test_a_tab_that_starts_what_another_has_begun_is_shown_that_and_told(page: AppTest) -> None:
+    other = AppTest.from_function(script, default_timeout=60)
+    other.query_params["model"] = "lenet_300_100"
+    other.run()
+    send(other, {"kind": pick("kind", BYTES, 1)})
+    send(page, {"run": pick("start", "", 1)})
+    send(other, {"run": pick("start", "", 2)})
+    assert "Another tab began a search of this model before" in other.error[0].value
+    (search,) = searches._kept().values()
+    assert not search.enough.is_set()
+    assert other.session_state["wish"].kind == DROP, "what is asked for in the search that is shown"
+    for tab, number in ((page, 2), (other, 3)):
+        send(tab, {"run": pick("hold", "", number)})
+        assert search.job.paused
+    there = state.replace(page.session_state["position"], model="digits_resnet")
+    assert searches.elsewhere(there) == [("lenet_300_100", "digits")]
     searches.end(search)
 
 

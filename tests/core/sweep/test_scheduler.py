@@ -35,8 +35,9 @@ def local(workers: int) -> distributed.LocalCluster:
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[distributed.LocalCluster]:
-    """Two workers; Dask gives a recipe up that costs it two."""
-    with dask.config.set({"distributed.scheduler.allowed-failures": 1}), local(2) as made:
+    """Two workers; Dask gives a recipe up that costs it two, and never a worker that starts again slowly."""
+    patient = {"distributed.scheduler.allowed-failures": 1, "distributed.deploy.lost-worker-timeout": "1 hour"}
+    with dask.config.set(patient), local(2) as made:
         yield made
 
 

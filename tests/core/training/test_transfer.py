@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from core import training
+from core import runs, training
 from core.compress import weights
 from core.layer import layers
 from core.loading import Data
@@ -62,6 +62,24 @@ def test_every_way_arrives_at_the_same_sparsity_on_the_same_images():
     for arrival in found.values():
         assert arrival.sparsity == pytest.approx(expected)
         assert 0 <= arrival.accuracy <= 1
+
+
+def test_ways_are_kept_as_runs_without_figures_of_a_model_that_has_not_learned_the_task(tmp_path):
+    given, store = move(), runs.open_store(tmp_path / "runs.sqlite")
+    ways = list(training.arrivals(given))
+    numbers = [training.keep_moved(store, (way.task, way.outcome), way.way, given.new) for way in ways]
+    kept = [runs.one(store, number) for number in numbers]
+    assert len(set(numbers)) == len(WAYS)
+    for run, way in zip(kept, ways, strict=True):
+        assert (run.kind, run.name, run.subject.data) == ("transferred", way.way, "new")
+        assert (run.report["accuracy"], run.report["bytes"]) == (way.accuracy, way.bytes)
+        assert not {"drop", "accuracy_dense", "loss_dense"} & run.report.keys()
+    images = runs.pair(store, kept[0], kept[-1]).images
+    assert len(images) == len(ways[0].task.study.bench.targets)
+    again = [training.keep_moved(store, (way.task, way.outcome), way.way, given.new) for way in ways]
+    assert again == numbers
+    with pytest.raises(ValueError, match="keeps no trained weights"):
+        runs.origin(store, numbers[0])
 
 
 def test_masks_of_the_old_task_are_held_on_the_new_one():

@@ -47,7 +47,7 @@ def looked(studio: Studio, recipe: Recipe) -> Look:
 @EVERY_RECIPE
 def test_the_kept_weights_are_looked_at_and_written_as_they_were_measured(recipe, store, tmp_path):
     asked = given(recipe)
-    *_, done = training.whole(lambda: asked, store, never)
+    *_, done = training.whole(lambda: asked, lambda: store, never)
     run, data = runs.one(store, done.after), runs.files(store, done.after)[WEIGHTS]
     studio = studio_of(asked, run, data)
     seen = looked(studio, run.recipe)
@@ -71,7 +71,7 @@ FURTHER = {
 @pytest.mark.parametrize("name", FURTHER)
 def test_what_was_trained_can_be_compressed_further_and_is_verified(name, store, tmp_path):
     asked = given()
-    *_, done = training.whole(lambda: asked, store, never)
+    *_, done = training.whole(lambda: asked, lambda: store, never)
     run, data = runs.one(store, done.after), runs.files(store, done.after)[WEIGHTS]
     recipe = replace(run.recipe, layers={"fc": FURTHER[name]} if FURTHER[name] else {})
     recipe = replace(recipe, batchnorm="recalibrate") if name == "beside" else recipe
@@ -87,7 +87,7 @@ def test_what_was_trained_can_be_compressed_further_and_is_verified(name, store,
 
 def test_a_threshold_on_what_was_trained_is_a_sentence(store):
     asked = given()
-    *_, done = training.whole(lambda: asked, store, never)
+    *_, done = training.whole(lambda: asked, lambda: store, never)
     run, data = runs.one(store, done.after), runs.files(store, done.after)[WEIGHTS]
     studio = studio_of(asked, run, data)
     with pytest.raises(ValueError, match=r"^layer 'fc': threshold is 0.1, expected a sparsity"):
@@ -96,7 +96,7 @@ def test_a_threshold_on_what_was_trained_is_a_sentence(store):
 
 def test_a_trained_recipe_without_its_weights_is_a_sentence(store):
     asked = given()
-    *_, done = training.whole(lambda: asked, store, never)
+    *_, done = training.whole(lambda: asked, lambda: store, never)
     studio = live.opened(pipeline.study(asked.loaded, asked.data, Recipe()))
     with pytest.raises(ValueError, match="^recipe: it was recovered by training, and the weights are not here"):
         looked(studio, runs.one(store, done.after).recipe)
@@ -105,7 +105,7 @@ def test_a_trained_recipe_without_its_weights_is_a_sentence(store):
 def test_the_model_is_never_touched(store):
     asked = given()
     before = {name: tensor.clone() for name, tensor in asked.loaded.model.state_dict().items()}
-    *_, done = training.whole(lambda: asked, store, never)
+    *_, done = training.whole(lambda: asked, lambda: store, never)
     run, data = runs.one(store, done.after), runs.files(store, done.after)[WEIGHTS]
     looked(studio_of(asked, run, data), run.recipe)
     assert all(torch.equal(tensor, before[name]) for name, tensor in asked.loaded.model.state_dict().items())
@@ -113,7 +113,7 @@ def test_the_model_is_never_touched(store):
 
 def test_two_runs_are_kept_before_and_after(store):
     asked = given()
-    events = list(training.whole(lambda: asked, store, never))
+    events = list(training.whole(lambda: asked, lambda: store, never))
     assert [type(event) for event in (events[0], events[-1])] == [Opened, Finished]
     assert all(type(event) is Step for event in events[1:-1])
     done = events[-1]
@@ -135,7 +135,7 @@ def test_ending_early_keeps_the_best_until_then(store):
         seen.append(1)
         return len(seen) == 3
 
-    *steps, done = training.whole(lambda: asked, store, enough)
+    *steps, done = training.whole(lambda: asked, lambda: store, enough)
     best = max(step.accuracy for step in steps[1:])
     assert len(steps) == 1 + 3
     assert runs.one(store, done.after).extra["held_out"] == best
@@ -152,12 +152,14 @@ def overwritten(store):
 @pytest.mark.parametrize("harm", [deleted, overwritten])
 def test_what_was_trained_outlives_its_store(harm, store, tmp_path, monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    steps = training.whole(given, store, never)
+    steps = training.whole(given, lambda: store, never)
     next(steps)
     harm(store)
-    with pytest.raises(ValueError, match=r"cannot be used .*; what was trained is kept as run 1 in '.*'$") as told:
-        list(steps)
-    aside = runs.open_store(Path(re.search(r"run 1 in '(.*)'$", str(told.value))[1]))
+    *_, done = steps
+    assert (done.before, done.after) == (0, 0)
+    assert re.search(r"cannot be used .*; what was trained is kept as run 1 in '.*'$", done.why)
+    aside = runs.open_store(Path(re.search(r"run 1 in '(.*)'$", done.why)[1]))
+    assert runs.one(aside, 1).report["accuracy"] == done.figures.accuracy
     assert runs.origin(aside, 1).data
     assert runs.one(aside, 1).report["images"] == len(runs.arrays(aside, 1)["true"])
 
@@ -165,12 +167,12 @@ def test_what_was_trained_outlives_its_store(harm, store, tmp_path, monkeypatch)
 def test_ending_before_the_recipe_is_satisfied_is_a_sentence(store):
     asked = given(Recipe(Settings(sparsity=0.7)), Options(steps=60, batch=32, looks=20, how="movement"))
     with pytest.raises(ValueError, match="ended before anything satisfied the recipe"):
-        list(training.whole(lambda: asked, store, lambda: True))
+        list(training.whole(lambda: asked, lambda: store, lambda: True))
     assert runs.listed(store) == []
 
 
 def test_a_recipe_read_back_from_the_store_is_the_one_that_was_trained_for(store):
     asked = given()
-    *_, done = training.whole(lambda: asked, store, never)
+    *_, done = training.whole(lambda: asked, lambda: store, never)
     run = runs.one(store, done.after)
     assert from_json(run.written).recovered["steps"] == FEW.steps
