@@ -38,7 +38,6 @@ def standing() -> bool:
             if offers.says_something():
                 offers.tell(str(error))
             state.leave()
-    trouble()
     return False
 
 

@@ -32,6 +32,8 @@ def script() -> None:
 
     if panels.standing():
         model.page()
+    else:
+        panels.trouble()
 
 
 @pytest.fixture
