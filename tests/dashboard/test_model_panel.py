@@ -146,12 +146,12 @@ def test_hostile_files_are_a_sentence_each_and_the_page_goes_on(visit: Visit, tm
 def test_what_a_file_says_is_text_on_the_page(visit: Visit) -> None:
     page = at_model(visit())
     alert = page.locator("[data-testid=stAlertContentError]")
-    name = "# big\n\n1. www.far.example http://far.example me@far.example <img src=x onerror=alert(1)> \ud800 :red[x]"
-    layers = {"format": "prunescope/recipe/1", "layers": {name: {"bits": 4}}}
+    name = "# b\n\n1. www.far.example http://far.example a@far.example <img src=x> :red[x]"
+    layers = {"format": "prunescope/recipe/1", "layers": {f"\ud800{name}": {"bits": 4}}}
     hand(page, RECIPE, "<b>www.far.example.json", json.dumps(layers).encode())
-    expect(alert).to_contain_text("<img src=x onerror=alert(1)> :red[x]", timeout=PATIENCE)
+    expect(alert).to_contain_text("<img src=x> :red[x]", timeout=PATIENCE)
     expect(alert.locator("a, img, h1, li")).to_have_count(0)
-    tensors = {f"{name[:-10]}{i}.weight": zoo.random(8, 8) for i in range(2)}
+    tensors = {f"{name}{i}.weight": zoo.random(8, 8) for i in range(2)}
     hand(page, WEIGHTS, "www.far.example.safetensors", safetensors.torch.save(tensors))
     taken(page, "fits no model that this page knows")
     expect(alert).to_have_count(0)
