@@ -7,13 +7,15 @@ from typing import NoReturn
 
 from core.commands import COMMANDS, OPTIONS
 
+LONGEST = 2000  # letters of a complaint
+
 
 class OneLine(argparse.ArgumentParser):
     """A parser whose complaint is one line."""
 
     def error(self, message: str) -> NoReturn:
         """Exit with status 2 and the message."""
-        self.exit(2, f"{message}; see python -m core --help\n")
+        self.exit(2, f"{_line(message)}; see python -m core --help\n")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -38,15 +40,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         print(COMMANDS[options.command][0](options))
     except (ValueError, OSError) as error:
-        print(" ".join(f"{error}".split()), file=sys.stderr)
+        print(_line(f"{error}"), file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print(f"{options.command} was interrupted", file=sys.stderr)
         return 2
     except Exception as error:  # raised by the code of a stranger's model or data while they are used
-        print(" ".join(f"{options.command} failed with {error!r}".split()), file=sys.stderr)
+        print(_line(f"{options.command} failed with {error!r}"), file=sys.stderr)
         return 2
     return 0
+
+
+def _line(text: str) -> str:
+    """A text in one line, LONGEST letters at most."""
+    line = " ".join(text.split())
+    return line if len(line) <= LONGEST else f"{line[:LONGEST]}…"
 
 
 if __name__ == "__main__":

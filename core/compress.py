@@ -18,7 +18,7 @@ from core.granting import granted, rank_stays
 from core.layer import Layer, require_finite
 from core.patterns import PATTERNS, Wanted
 from core.pruning import CRITERIA, FREE, Sight
-from core.recipe import UNCODED, Recipe, Settings
+from core.recipe import LONGEST, UNCODED, Recipe, Settings
 from core.replacing import run_with
 from core.seen import Factor, Seen
 
@@ -28,13 +28,13 @@ def check(recipe: Recipe, known: tuple[Layer, ...]) -> None:
     names = [layer.name for layer in known]
     for name in recipe.layers:
         if name not in names:
-            raise ValueError(f"recipe: layer '{name}' is not in the model, its layers are {', '.join(names)}")
+            raise ValueError(f"recipe: layer '{name[:LONGEST]}' is not in the model, its layers are {', '.join(names)}")
     own = [(f"layer '{name}'", recipe.settings(name)) for name in recipe.layers]
     for whose, settings in [("default", recipe.default), *own]:
         for field, table in TABLES.items():
             if getattr(settings, field) not in table:
                 value = getattr(settings, field)
-                raise ValueError(f"recipe: {whose}: {field} is {value!r}, expected one of {', '.join(table)}")
+                raise ValueError(f"recipe: {whose}: {field} is {value[:LONGEST]!r}, expected one of {', '.join(table)}")
         try:
             check_width(settings)
         except ValueError as error:

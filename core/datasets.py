@@ -15,6 +15,7 @@ from core.importing import called, imported
 from core.metrics import IGNORED, Metric
 
 MOST = 2**32  # bytes that an archive's arrays may take: a small file can declare any size
+LONGEST = 300  # letters of a reader's complaint
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,8 +87,9 @@ def _archive(path: str, most: int) -> tuple[np.ndarray, np.ndarray | None]:
     except KeyError:
         raise ValueError(f"data '{path}' lacks x or y, expected an .npz with both") from None
     except Exception as error:  # a broken file makes numpy raise almost anything
+        line = " ".join(f"{error}".split())
         raise ValueError(
-            f"data '{path}' cannot be read ({error}); expected an .npz with plain arrays x and y"
+            f"data '{path}' cannot be read ({line[:LONGEST]}); expected an .npz with plain arrays x and y"
         ) from None
 
 
@@ -96,9 +98,9 @@ def _are_tokens(x: np.ndarray) -> bool:
 
 
 def _pairs(made: object, spec: str) -> tuple[np.ndarray, np.ndarray | None]:
-    if isinstance(made, tuple) and len(made) == 2:
-        return np.asarray(made[0]), None if made[1] is None else np.asarray(made[1])
     try:
+        if isinstance(made, tuple) and len(made) == 2:
+            return np.asarray(made[0]), None if made[1] is None else np.asarray(made[1])
         items = [made[i] for i in range(len(made))]
         return np.stack([np.asarray(x) for x, _ in items]), np.stack([np.asarray(y) for _, y in items])
     except Exception as error:  # a data set runs its own code, which may raise anything
@@ -158,7 +160,8 @@ def _numbers(data: Data, key: str, text: str | None) -> np.ndarray | None:
     if text is None:
         return None
     try:
-        values = np.array([float(part) for part in str(text).split(",")], dtype=np.float32)
+        with np.errstate(over="ignore"):
+            values = np.array([float(part) for part in str(text).split(",")], dtype=np.float32)
     except ValueError:
         values = np.array([np.nan], dtype=np.float32)
     if not np.isfinite(values).all() or (key == "std" and (values <= 0).any()):

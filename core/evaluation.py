@@ -196,10 +196,13 @@ def logits(bench: Bench, change: Change, batch: int, resume: int) -> Tensor:
 
     resume: the step whose inputs are worth remembering for the next change; 0 remembers nothing.
     """
+    first, last = batch * bench.batch + 1, min((batch + 1) * bench.batch, len(bench.inputs))
     try:
-        return _logits(bench, change, batch, resume)
+        found = _logits(bench, change, batch, resume)
+        if len(found) != last - first + 1:
+            raise ValueError(f"it answers {len(found)} of them")
+        return found
     except Exception as error:  # a stranger's forward may raise anything
-        first, last = batch * bench.batch + 1, min((batch + 1) * bench.batch, len(bench.inputs))
         raise ValueError(f"model: it fails on images {first} to {last} together ({error}); mend its forward") from error
 
 

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 import sample_models
 from core import hubs
+from core.datasets import LONGEST
 from core.datasets import Data as Data
 from core.datasets import data_fingerprint as data_fingerprint
 from core.datasets import load_data as load_data
@@ -107,8 +108,10 @@ def load_weights(path: str) -> dict[str, Tensor]:
                 "save model.state_dict() as safetensors"
             ) from None
         line = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise ValueError(f"weights '{path}' cannot be read ({line}); save model.state_dict() as safetensors") from None
-    if not isinstance(state, Mapping) or not all(isinstance(tensor, Tensor) for tensor in state.values()):
+        raise ValueError(
+            f"weights '{path}' cannot be read ({line[:LONGEST]}); save model.state_dict() as safetensors"
+        ) from None
+    if not isinstance(state, Mapping) or not all(isinstance(t, Tensor) and not t.is_nested for t in state.values()):
         raise ValueError(f"weights '{path}' hold no plain state dict; save model.state_dict() as safetensors")
     return dict(state)
 

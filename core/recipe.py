@@ -2,6 +2,7 @@
 
 import json
 import math
+import reprlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 
@@ -82,8 +83,8 @@ class Settings:
         return self.rank < 1 or self.rank_by == "error"
 
 
-def _shown(value: Value) -> str:
-    text = hex(value) if _whole(value) and value.bit_length() > LONGEST else repr(value)  # Python counts its digits
+def _shown(value: object) -> str:
+    text = hex(value) if _whole(value) and value.bit_length() > LONGEST else SHORT.repr(value)  # Python counts digits
     return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
 
 
@@ -121,6 +122,8 @@ CHECKS = {
     "inputs_bits": (lambda v: _whole(v) and v in INPUTS_BITS, "2 to 8, 16, or 32 for inputs as they are"),
     "rank_by": (lambda v: v in RANK_BY, f"one of {', '.join(RANK_BY)}"),
 }
+SHORT = reprlib.Repr()
+SHORT.maxstring = SHORT.maxother = 3 * LONGEST  # it cuts in the middle
 FIELDS = tuple(f.name for f in fields(Settings))
 
 
@@ -150,13 +153,13 @@ class Recipe:
         for name, value in self.recovered.items():
             if name not in RECOVERED or not (isinstance(value, str) or _number(value)):
                 raise ValueError(
-                    f"recovered has {name!r}: {value!r}, expected numbers and texts, {', '.join(RECOVERED)}"
+                    f"recovered has {_shown(name)}: {_shown(value)}, expected numbers and texts, {', '.join(RECOVERED)}"
                 )
             if name in ("images", "seed") and not (_whole(value) and 0 <= value < 2**31):
-                raise ValueError(f"recovered has {name!r}: {value!r}, expected a whole number from 0")
+                raise ValueError(f"recovered has {name!r}: {_shown(value)}, expected a whole number from 0")
         for name, known in BESIDE.items():
             if getattr(self, name) not in known:
-                raise ValueError(f"{name} is {getattr(self, name)!r}, expected one of {', '.join(known)}")
+                raise ValueError(f"{name} is {_shown(getattr(self, name))}, expected one of {', '.join(known)}")
         for name in self.layers:
             self.settings(name)
 
@@ -166,14 +169,14 @@ class Recipe:
         try:
             return merged(self.default, changes)
         except ValueError as error:
-            raise ValueError(f"layer '{layer}': {error}") from None
+            raise ValueError(f"layer {_shown(layer)}: {error}") from None
 
 
 def merged(settings: Settings, changes: Mapping[str, Value]) -> Settings:
     """`settings` with `changes`; a sparsity displaces a threshold and the other way round."""
     unknown = [name for name in changes if name not in FIELDS]
     if unknown:
-        raise ValueError(f"unknown key {unknown[0]!r}, expected one of {', '.join(FIELDS)}")
+        raise ValueError(f"unknown key {_shown(unknown[0])}, expected one of {', '.join(FIELDS)}")
     displaced: dict[str, Value] = {}
     if changes.get("threshold") is not None and "sparsity" not in changes:
         displaced["sparsity"] = 0.0
@@ -227,16 +230,18 @@ def from_json(text: str) -> Recipe:
     """The recipe of a JSON text; ValueError names what it does not know or cannot be."""
     document = _object(parsed(text, "recipe", "a file written by 'plan' or the dashboard"), "the recipe")
     if document.get("format") != FORMAT:
-        raise ValueError(f"recipe: format is {document.get('format')!r}, expected {FORMAT!r}")
+        raise ValueError(f"recipe: format is {_shown(document.get('format'))}, expected {FORMAT!r}")
     known = ("format", "model", "default", "layers", "recovered", *BESIDE)
     for key in document:
         if key not in known:
-            raise ValueError(f"recipe: unknown key {key!r}, expected one of {', '.join(known)}")
+            raise ValueError(f"recipe: unknown key {_shown(key)}, expected one of {', '.join(known)}")
     layers = _object(document.get("layers", {}), "layers")
     model = _object(document.get("model", {}), "model")
     for key, value in model.items():
         if key not in ("name", "sha256") or not isinstance(value, str):
-            raise ValueError(f"recipe: model has {key!r}: {value!r}, expected the texts 'name' and 'sha256'")
+            raise ValueError(
+                f"recipe: model has {_shown(key)}: {_shown(value)}, expected the texts 'name' and 'sha256'"
+            )
     default = _object(document.get("default", {}), "default")
     overrides = {name: _object(layers[name], f"layer '{name}'") for name in layers}
     recovered = _object(document.get("recovered", {}), "recovered")
@@ -267,11 +272,11 @@ def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
     keys = [key for key, _ in pairs]
     if len(set(keys)) < len(keys):
         twice = next(key for key in keys if keys.count(key) > 1)
-        raise ValueError(f"{twice!r} stands twice in one object, keep one of them")
+        raise ValueError(f"{_shown(twice)} stands twice in one object, keep one of them")
     return dict(pairs)
 
 
 def _object(value: object, what: str) -> dict[str, Value]:
     if not isinstance(value, dict):
-        raise ValueError(f"recipe: {what} is {value!r}, expected an object in braces")
+        raise ValueError(f"recipe: {what} is {_shown(value)}, expected an object in braces")
     return value

@@ -96,6 +96,7 @@ def bin_edges(layer: Layer, decomposed: Decomposed | None) -> np.ndarray:
     sizes = np.abs(np.concatenate([values.numpy().ravel() for values in held]))
     inside = len(sizes) - 1 - len(sizes) // 1000
     reach = 1.02 * float(np.partition(sizes, inside)[inside]) or 1.0
+    reach = min(reach, float(np.finfo(np.float32).max))
     return np.linspace(-reach, reach, BINS + 1, dtype=np.float32)
 
 

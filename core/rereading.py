@@ -14,7 +14,7 @@ from core.exporting import FORMAT, SEPARATOR, layer_form
 from core.promises import require, said
 from core.recipe import Recipe
 from core.slabs import ROWS
-from core.streaming import Entry
+from core.streaming import Entry, Read
 
 SLACK = 1e-3  # of the squared error: another processor sums in another order
 
@@ -31,10 +31,13 @@ def verify(folder: Path, path: str) -> dict[str, object]:
     streaming.require_alone(recipe, [entry for entry in listed if not entry.why])
     written = folder / "model.safetensors"
     forms, names = _head(written)
-    rows = []
+    rows, parts = [], {}
+    for name in names:
+        parts.setdefault(name.split(SEPARATOR)[0], []).append(name)
+    read, found = streaming.reader(path), streaming.reader(written)
     for entry in listed:
-        held = _held(written, [name for name in names if name.split(SEPARATOR)[0] == entry.name])
-        encoded = _encoded((path, recipe), entry, (forms.get(entry.name), held))
+        held = {name: found(name) for name in parts.get(entry.name, [])}
+        encoded = _encoded((read, recipe), entry, (forms.get(entry.name), held))
         if not entry.why:
             rows.append(streaming.row_of(entry, encoded))
     _require_known(names, [entry.name for entry in listed])
@@ -59,18 +62,13 @@ def _head(path: Path) -> tuple[Mapping[str, object], list[str]]:
         raise ValueError(f"'{path}' is not a file that Prunescope wrote ({error})") from None
 
 
-def _held(path: Path, names: list[str]) -> dict[str, Tensor]:
-    with safetensors.safe_open(path, "pt") as file:
-        return {name: file.get_tensor(name) for name in names}
-
-
 def _encoded(
-    made: tuple[str, Recipe], entry: Entry, found: tuple[Mapping[str, object] | None, dict[str, Tensor]]
+    made: tuple[Read, Recipe], entry: Entry, found: tuple[Mapping[str, object] | None, dict[str, Tensor]]
 ) -> Encoded | None:
     """The form that a tensor has in the written file, None where it is as it was; ValueError where it should not."""
-    (path, recipe), (form, held) = made, found
-    asked = None if entry.why else streaming.encoded_of(path, entry, recipe)
-    own = streaming.tensor_of(path, entry)
+    (read, recipe), (form, held) = made, found
+    asked = None if entry.why else streaming.encoded_of(read, entry, recipe)
+    own = read(entry.name)
     if (asked is None) != (form is None):
         raise _otherwise(entry)
     if asked is None:

@@ -5,7 +5,7 @@ import json
 import math
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -23,6 +23,8 @@ from core.recipe import Recipe, Settings, to_json
 
 ENDS = ("weight", "weight_ih", "weight_hh", "in_proj_weight", "q_proj_weight", "k_proj_weight", "v_proj_weight")
 FLOATS = ("F32", "F16", "BF16")
+SPAN = 2**26  # bytes
+Read = Callable[[str], Tensor]
 UNMEASURED = (
     "accuracy, drop and MACs are not measured: a weights file alone runs no image; give the network with "
     "--model package.module:factory --weights FILE and its data with --data"
@@ -92,11 +94,14 @@ def apply(path: str, recipe: Recipe, folder: Path) -> dict[str, object]:
     """
     listed = entries(path)
     require_alone(recipe, [entry for entry in listed if not entry.why])
-    rows, forms = [], {}
+    odd = next((entry.name for entry in listed if SEPARATOR in entry.name), None)
+    if odd is not None:
+        raise ValueError(f"tensor '{odd}' has a '{SEPARATOR}' in its name, which stands before parts here; rename it")
+    rows, forms, read = [], {}, reader(path)
     with tempfile.TemporaryDirectory(dir=folder) as parts:
         spool = _Spool(Path(parts))
         for entry in listed:
-            encoded = _added(spool, path, entry, recipe)
+            encoded = _added(spool, read, entry, recipe)
             if encoded is not None:
                 forms[entry.name] = encoded.form()
             if not entry.why:
@@ -110,11 +115,11 @@ def apply(path: str, recipe: Recipe, folder: Path) -> dict[str, object]:
     return figures
 
 
-def _added(spool: "_Spool", path: str, entry: Entry, recipe: Recipe) -> Encoded | None:
+def _added(spool: "_Spool", read: Read, entry: Entry, recipe: Recipe) -> Encoded | None:
     """Adds an entry's tensors to the spool; its encoded form where it has one."""
-    encoded = None if entry.why else encoded_of(path, entry, recipe)
+    encoded = None if entry.why else encoded_of(read, entry, recipe)
     if encoded is None:
-        _add(spool, entry.name, tensor_of(path, entry))
+        _add(spool, entry.name, read(entry.name))
         return None
     for part, values in encoded.tensors().items():
         _add(spool, f"{entry.name}{SEPARATOR}{part}", values)
@@ -147,15 +152,25 @@ def require_alone(recipe: Recipe, known: list[Entry]) -> None:
         raise ValueError(f"recipe: {asked[0]} needs the network, which a weights file alone is not; leave it at 'keep'")
 
 
-def tensor_of(path: str, entry: Entry) -> Tensor:
-    """The file is opened anew for each, so that no more than its pages stay in memory."""
-    with safetensors.safe_open(path, "pt") as file:
-        return file.get_tensor(entry.name)
+def reader(path: str | Path) -> Read:
+    """What reads a file's tensors by name. It opens it anew after SPAN bytes, whose pages alone stay in memory."""
+    file, left = None, 0
+
+    def read(name: str) -> Tensor:
+        nonlocal file, left
+        if file is None:
+            file, left = safetensors.safe_open(path, "pt"), SPAN
+        found = file.get_tensor(name)
+        left -= found.nbytes
+        file = file if left > 0 else None
+        return found
+
+    return read
 
 
-def encoded_of(path: str, entry: Entry, recipe: Recipe) -> Encoded | None:
+def encoded_of(read: Read, entry: Entry, recipe: Recipe) -> Encoded | None:
     """The encoded form, None where the matrix is as it was. The weights themselves are let go."""
-    layer = Layer(entry.layer, entry.name, "Weight", tensor_of(path, entry), 1)
+    layer = Layer(entry.layer, entry.name, "Weight", read(entry.name), 1)
     settings = recipe.settings(entry.layer)
     if settings == Settings():
         return None
@@ -206,6 +221,8 @@ class _Spool:
 
 
 def _add(spool: _Spool, name: str, tensor: Tensor) -> None:
+    if tensor.dtype not in TYPE_NAMES:
+        raise ValueError(f"tensor '{name}' holds {tensor.dtype}, expected one of {', '.join(TYPE_BYTES)}")
     kind, values = TYPE_NAMES[tensor.dtype], tensor.detach().contiguous()
     with open(spool.folder / kind, "ab") as file:
         file.write(memoryview(values.flatten().view(torch.uint8).numpy()))

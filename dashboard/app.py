@@ -38,3 +38,5 @@ if usable:
     chosen.run()
     state.write_link()
     late.overtake()
+else:
+    panels.trouble()

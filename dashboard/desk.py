@@ -156,6 +156,8 @@ def carry_out(on: Found, deeds: list[shelf.Deed]) -> Run | None:
                 opened = run if opens(on, run) else None
             elif run is not None:
                 DEEDS[deed.what](on, run, deed)
+            elif deed.what != "delete":
+                state.complain(f"Run {deed.number} is not there any more: it was deleted in another page.")
         except ValueError as error:
             state.complain(f"{error}.")
     return opened

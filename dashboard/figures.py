@@ -77,7 +77,7 @@ def histogram(table: pd.DataFrame, lines: Iterable[float], levels: np.ndarray, n
     data = [
         _steps(edges, total, COMPRESSED),
         _steps(edges, removed, REMOVED_FILL),
-        _bin_hover((low + high) / 2, total, np.stack([low, high, kept, removed], 1)),
+        _bin_hover(low / 2 + high / 2, total, np.stack([low, high, kept, removed], 1)),
         _ticks(levels, -0.06 * top),
     ]
     axes = {

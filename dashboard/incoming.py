@@ -29,11 +29,12 @@ def receive(handed: Handed) -> None:
     """Take a file and stand where it is used; a sentence says what came of it."""
     try:
         said = TAKERS[handed.kind](handed)
-    except (ValueError, OSError) as error:
+    except Exception as error:  # a stranger's file may make the libraries that read it raise anything
         st.session_state.pop("received", None)
-        name = receiving.plain_name(handed.name)
-        state.complain(f"'{name}' was not taken: {f'{error}'.rstrip('.')}.")
+        why = f"{error}".rstrip(".") if isinstance(error, ValueError | OSError) else f"it failed with {error!r}"
+        state.complain(f"'{receiving.plain_name(handed.name)}' was not taken: {why}.")
         return
+    state.complain("")
     st.session_state["received"] = (handed.kind, said)
 
 

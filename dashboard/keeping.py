@@ -22,6 +22,7 @@ from core.stability import Stability, stability
 from dashboard import offers, state, work
 from dashboard.state import Position
 
+PATIENCE = 2.0  # seconds that a page waits for others to finish with the store; what runs behind it waits longer
 CLOCK = Clock(rounds=60, seconds=6.0)
 Place = tuple[str, str | None, str]  # a model, its weights file and its data
 KEEP, KEPT = "Keep", "Kept"
@@ -43,8 +44,8 @@ class Front(NamedTuple):
 
 
 def store() -> Store:
-    """The run store; ValueError in one sentence where there is none."""
-    return runs.open_store()
+    """The run store, for what a page or a search waits for; ValueError in one sentence where there is none."""
+    return replace(runs.open_store(), patience=PATIENCE)
 
 
 def place(position: Position) -> Place:
@@ -127,7 +128,7 @@ def inputs(position: Position) -> np.ndarray:
 def begin(position: Position, run: Run) -> Job:
     """Measure a run on the position's model and data in the background, and keep it."""
     there = position if run.recipe.recovered else base(position)
-    kept, studio = store(), state.studio_of(replace(there, recipe=run.recipe))
+    kept, studio = runs.open_store(), state.studio_of(replace(there, recipe=run.recipe))
     job = work.job(_key(position, run.recipe, fresh=True), lambda: keeping.keeping(studio, run, kept))
     _going().append(job)
     return job
@@ -157,7 +158,7 @@ def job_of(position: Position, recipe: Recipe) -> Job | None:
 def begin_all(position: Position, recipes: Sequence[Recipe]) -> None:
     """Measure recipes on all images in the background, and keep each as a run; a sentence says where that fails."""
     try:
-        kept, where = store(), place(position)
+        kept, where = runs.open_store(), place(position)
     except (ValueError, OSError) as error:
         state.complain(f"The runs are not kept: {error}.")
         return

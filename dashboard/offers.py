@@ -4,7 +4,7 @@ import argparse
 import shlex
 import sys
 from dataclasses import replace
-from functools import cache
+from functools import cache, lru_cache
 
 import sample_models
 from core import receiving, sources
@@ -19,11 +19,50 @@ START = "digits_cnn"
 
 @cache
 def arguments() -> argparse.Namespace:
-    """What stands behind `--` on the command line: the user's own model and data, named as `python -m core` does."""
-    parser = argparse.ArgumentParser(prog="streamlit run dashboard/app.py --")
+    """What stands behind `--` on the command line: the user's own model and data, named as `python -m core` does.
+
+    trouble: a sentence, told on the terminal too, about what cannot be meant, and then nothing of it is; '' otherwise.
+    """
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
     for name in TAKEN:
         parser.add_argument(f"--{name}", **FLAGS[name])
-    return parser.parse_known_args(sys.argv[1:])[0]
+    try:
+        found, unknown = parser.parse_known_args(sys.argv[1:])
+        trouble = _trouble(found, unknown)
+    except argparse.ArgumentError as error:
+        trouble = f"{error}"
+    if trouble:
+        found, trouble = parser.parse_args([]), f"the command line is left out: {trouble}"
+        tell(trouble)
+    return argparse.Namespace(**vars(found), trouble=trouble)
+
+
+def _trouble(found: argparse.Namespace, unknown: list[str]) -> str:
+    given = [name for name in TAKEN for text in sys.argv[1:] if text.partition("=")[0] == f"--{name}"]
+    twice = next((name for name in given if given.count(name) > 1), None)
+    nothing = next((name for name in TAKEN if vars(found)[name] == ""), None)
+    uploaded = next((name for name in ("model", "data") if (vars(found)[name] or "").startswith(uploads.PREFIX)), None)
+    try:
+        " ".join(sys.argv).encode()
+    except UnicodeEncodeError:
+        return "it holds bytes that are no text in UTF-8"
+    if uploaded:
+        return f"--{uploaded} names '{vars(found)[uploaded]}', which is no file; upload it in Model"
+    if unknown:
+        return f"'{unknown[0]}' is no option of the page, expected {', '.join(f'--{name}' for name in TAKEN)}"
+    if twice:
+        return f"--{twice} is given twice, keep one of them"
+    if nothing:
+        return f"--{nothing} names nothing, expected {FLAGS[nothing]['help']}"
+    if found.weights and not found.model:
+        return f"--weights names '{found.weights}', but --model is missing, the network that it has the values for"
+    return ""
+
+
+@lru_cache(maxsize=64)
+def tell(sentence: str) -> None:
+    """Say something on the terminal, once."""
+    print(" ".join(sentence.split()), file=sys.stderr)
 
 
 def models() -> tuple[str, ...]:
@@ -58,7 +97,7 @@ def data_of(model: str) -> str:
     found = uploads.find(model)
     if found is not None:
         return data_of(found.base)
-    if model == arguments().model and arguments().data:
+    if model == (arguments().model or START) and arguments().data:
         return arguments().data
     return sample_models.SAMPLES[model].data if model in sample_models.SAMPLES else next(iter(sample_models.DATA))
 
@@ -67,6 +106,11 @@ def base_of(model: str) -> str:
     """The model that a name's values are for: itself, but of an upload the one that it has the weights for."""
     found = uploads.find(model)
     return model if found is None else found.base
+
+
+def says_something() -> bool:
+    """Whether the command line names anything."""
+    return any(vars(arguments()).values())
 
 
 def load_model(model: str, weights: str | None = None) -> Loaded:

@@ -13,7 +13,7 @@ from core.layer import Layer
 from core.live import Look, Studio
 from core.recipe import Settings
 from core.theory import laws, loss_change
-from dashboard import controls, figures, insights, state, trail, words
+from dashboard import controls, figures, insights, offers, state, trail, words
 from dashboard.live import chart, readout
 from dashboard.live.board import Part
 from dashboard.live.readout import Readout
@@ -35,8 +35,9 @@ def standing() -> bool:
             return True
         except (ValueError, OSError) as error:
             state.complain(str(error))
+            if offers.says_something():
+                offers.tell(str(error))
             state.leave()
-    trouble()
     return False
 
 

@@ -17,7 +17,6 @@ from core.pipeline import Study
 from core.recipe import Recipe, from_json, to_json
 from dashboard import offers, uploads
 
-START = "digits_cnn"
 UNDO = 200
 SPECTRUM, ENTROPY, LABELS, RELIABILITY, THEORY = "spectrum", "entropy", "labels", "reliability", "theory"
 PLOTS = (SPECTRUM, ENTROPY, LABELS, RELIABILITY, THEORY)  # what the lower left plot can show
@@ -49,10 +48,14 @@ def studio(named: tuple[str, str | None], data: str, calibrated: bool, equalize:
     """
     basis = replace(pipeline.CALIBRATED if calibrated else Recipe(), equalize=equalize)
     number = runs.number_of(named[0])
-    study = _study(named, data, basis) if number is None else _recovered(number, data, basis)
+    try:
+        study = _study(named, data, basis) if number is None else _recovered(number, data, basis)
+        evaluation.dense_answers(study.bench, 0)  # a model that takes no whole batch of them is refused here
+        made = live.opened(study)
+    except (Exception, SystemExit) as error:  # raised by the code of a stranger's model or data
+        told = ValueError(f"'{uploads.short(named[0])}' cannot be measured on '{data}' ({error!r})")
+        raise error if isinstance(error, ValueError | OSError) else told from None
     uploads.note_built(named, data, calibrated, equalize)
-    evaluation.dense_answers(study.bench, 0)  # a model that takes no whole batch of them is refused here
-    made = live.opened(study)
     gc.collect()
     gc.freeze()  # what is loaded stays: later collections need not walk it while a slider moves
     return made
@@ -109,8 +112,9 @@ def position() -> Position:
 
 def _linked() -> Position:
     query = st.query_params
-    model = query.get("model", offers.arguments().model or START)
-    start = Position(START, offers.data_of(START), Recipe())
+    complain(offers.arguments().trouble)
+    model = query.get("model", offers.arguments().model or offers.START)
+    start = Position(offers.START, offers.data_of(offers.START), Recipe())
     if model not in offers.models() and runs.number_of(model) is None:
         complain(uploads.missing("model", model))
         return start
@@ -147,7 +151,7 @@ def trouble() -> str:
 
 
 def complain(sentence: str) -> None:
-    """Show a sentence until the session moves on."""
+    """Show a sentence until the session moves on; '' shows none."""
     st.session_state["trouble"] = sentence
 
 
@@ -269,7 +273,7 @@ def choose_layer(name: str) -> None:
 def leave() -> None:
     """Stand where the page can be measured: the position before, or the first sample."""
     history = st.session_state["history"]
-    there = history[-1] if history else Position(START, sample_models.SAMPLES[START].data, Recipe())
+    there = history[-1] if history else Position(offers.START, sample_models.SAMPLES[offers.START].data, Recipe())
     st.session_state["position"] = st.session_state["settled"] = there
     st.session_state["history"] = history[:-1]
     st.session_state["link"] = True

@@ -10,7 +10,7 @@ import numpy as np
 import streamlit as st
 
 import sample_models
-from core import evaluation, jobs, pictures, training
+from core import evaluation, jobs, pictures, runs, training
 from core.jobs import Job
 from core.live import Studio
 from core.loading import Data
@@ -179,7 +179,7 @@ def _job(place: Place, wished: Wish, given: tuple[Recipe, Options], enough: thre
     def steps() -> Iterator[object]:
         if wished.how == TRANSFER:
             return _moved(load(), (offers.load_data(wished.task), enough))
-        return training.whole(load, keeping.store, enough.is_set)
+        return training.whole(load, runs.open_store, enough.is_set)
 
     key = ("recover", model, weights, data, to_json(recipe, indent=None), options, enough)
     return work.job(key, steps)
@@ -200,7 +200,7 @@ def _moved(given: Given, where: tuple[Data, threading.Event]) -> Iterator[Step |
 def _told(arrival: Arrival, data: Data) -> Way:
     """Where a way led, with the run that is kept of it."""
     try:
-        number = training.keep_moved(keeping.store(), (arrival.task, arrival.outcome), arrival.way, data)
+        number = training.keep_moved(runs.open_store(), (arrival.task, arrival.outcome), arrival.way, data)
     except (ValueError, OSError) as error:
         return arrival.told._replace(why=f"{error}")
     return arrival.told._replace(run=number)

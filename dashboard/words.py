@@ -11,13 +11,18 @@ from core.report import Row, total_of
 from core.statistics import Estimate
 from core.theory import Law
 
+JOINER = "\u2060"  # nothing to see, and no end of a line
+LONGEST = 800  # letters of a stranger's text
 MINUS = "−"
 NUMBERS = ("", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
 
 
 def plain(text: str) -> str:
-    """A text of a stranger's in which markdown finds nothing to make a link, a picture or a heading of."""
-    return re.sub(r"([\\`*_{}\[\]()#+!|<>~$:&])", r"\\\1", text)
+    """A stranger's text in one line of LONGEST letters, in which markdown finds no link, picture or heading."""
+    line = " ".join(re.sub(r"[\x00-\x1f\x7f\ud800-\udfff]", " ", text).split())
+    line = line if len(line) <= LONGEST else f"{line[:LONGEST]}…"
+    line = re.sub(r"(?i)(www(?=\.)|https?:(?=//)|@)", f"\\1{JOINER}", line)  # else a link, whatever is escaped
+    return re.sub(r"([\\`*_{}\[\]()#+!|<>~$:&])", r"\\\1", line)
 
 
 def going_on(what: str, places: Sequence[tuple[str, str]]) -> str:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 PATIENCE = 600  # seconds
+LONGEST = 300  # letters of what a script leaves
 READERS = Path(__file__).with_name("readers")
 
 
@@ -24,7 +25,7 @@ def ran(script: Path, *arguments: Path | str) -> None:
         raise ValueError(f"read back with {script.name}, it gave no answer in {PATIENCE} seconds") from None
     if done.returncode:
         last = (done.stderr.strip().splitlines() or ["no word"])[-1]
-        raise ValueError(f"read back with {script.name}, it failed: {last}")
+        raise ValueError(f"read back with {script.name}, it failed: {last[:LONGEST]}")
 
 
 def answers(script: str, path: Path, images: Tensor) -> tuple[Tensor, ...]:

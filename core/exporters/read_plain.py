@@ -7,7 +7,7 @@ import sys
 import numpy as np
 
 PRODUCTS = {1: "goik->goik", 2: "goa,gaik->goik", 3: "goa,gabk,gbi->goik"}  # groups, out, in, kernel; ranks a and b
-MOST = 2**30  # sizes of all matrices together, so that a small file fills no memory; raise it for larger models
+MOST, EACH = 2**28, 64  # sizes of all matrices together, and more for each byte: a small file fills no memory
 
 
 def load(path):
@@ -18,13 +18,14 @@ def load(path):
             begin = 8 + int.from_bytes(data[:8], "little")
             header = json.loads(bytes(data[8:begin]))
             forms = json.loads(header.pop("__metadata__")["prunescope"])
-            sizes = [size for form in forms.values() for size in (form["blocks"], *(p["shape"] for p in form["parts"]))]
-            if sum(math.prod(1 + abs(side) for side in size) for size in sizes) > MOST:
-                raise ValueError(f"its sizes are over {MOST}")
+            sizes = [each["shape"] for form in forms.values() for each in form["parts"]]
+            sizes += [form["blocks"] for form in forms.values()] + [entry["shape"] for entry in header.values()]
+            if sum(math.prod(1 + abs(side) for side in size) for size in sizes) > MOST + EACH * len(data):
+                raise ValueError("its sizes are too large for so small a file")
             found = {name: _array(data[begin:], **entry) for name, entry in header.items()}
             whole = {name: tensor for name, tensor in found.items() if ":" not in name}
             return whole | {name: _weight(form, found, name) for name, form in forms.items()}
-    except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
+    except DAMAGE as error:
         raise ValueError(f"{path} is damaged, or no plain file of Prunescope ({error})") from None
 
 
@@ -47,9 +48,9 @@ def _matrix(form, found, name):
     values = np.zeros(mask.shape, stored.dtype)
     values[mask] = stored
     if "levels" in part:
-        values = part["levels"][np.arange(len(part["levels"]))[:, None], values]
-    block = [column // form["block"] for column in range(columns.sum())]
-    values = values * part["scale"][:, block] + part["offset"][:, block]
+        values = part["levels"][np.arange(len(mask))[:, None] * (len(part["levels"]) > 1), values]
+    block = np.arange(columns.sum()) // max(1, form["block"])
+    values = values * part["scale"][: len(mask), block] + part["offset"][: len(mask), block]
     whole = np.zeros(form["shape"], np.float32)
     whole[np.ix_(rows, columns)] = np.where(mask, values, 0)
     return whole
@@ -66,6 +67,10 @@ def _unpacked(packed, width, count):
 
 TYPES = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2", "I64": "<i8", "I32": "<i4", "I16": "<i2", "I8": "i1"}
 TYPES |= {"U64": "<u8", "U32": "<u4", "U16": "<u2", "U8": "u1", "BOOL": "?", "C64": "<c8"}
+DAMAGE = (ArithmeticError, AttributeError, LookupError, MemoryError, RecursionError, TypeError, ValueError)
 
 if __name__ == "__main__":
-    np.savez(sys.argv[2], **load(sys.argv[1]))
+    try:
+        np.savez(sys.argv[2], **load(sys.argv[1]))
+    except (OSError, ValueError) as error:
+        sys.exit(f"{error}")

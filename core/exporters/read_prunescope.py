@@ -23,7 +23,8 @@ COMMON = (
     b',[".weight:levels","F32",1,8],[".bias:mask_ans","U8",],[".weight:codes_ans","U8",],["conv1.weight:mask_ans","U8",'
     b'{"format":"prunescope/weights/2","forms":{"conv1.weight":{"kind":"sparse","survivors":'
 )  # what an index begins deflated with
-MOST = 2**28  # weights of one tensor, so that a small file asks for no large memory
+INDEX = 2**24  # bytes of an index; with these limits a small file asks for no large memory
+MOST, EACH = 2**28, 64  # weights of all tensors together, and for each byte of the file so many more
 BYTE = np.arange(256)  # every float of 8 bits: sign, exponent of 4, fraction of 3
 SIGN, POWER, FRACTION = np.where(BYTE > 127, -1.0, 1.0), BYTE >> 3 & 15, BYTE & 7
 FLOAT8 = SIGN * np.where(POWER, (8 + FRACTION) * 2.0 ** (POWER - 10), FRACTION * 2.0**-9)
@@ -42,8 +43,9 @@ def grids(path: str) -> dict[str, tuple[float, int, int]]:
 
 def _checked(read, path):
     try:
-        return read(path)
-    except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError, zlib.error) as error:
+        with np.errstate(all="ignore"):
+            return read(path)
+    except DAMAGE as error:
         raise ValueError(f"{path} is damaged, or no file that Prunescope wrote ({error})") from None
 
 
@@ -72,10 +74,13 @@ def _open(path):
         at = 0
     else:  # one tensor, which begins with the deflated index of all
         at = 4 + int.from_bytes(data[:4], "little")
-        index = json.loads(zlib.decompressobj(-15, COMMON).decompress(data[4:at], MOST))
+        index = json.loads(zlib.decompressobj(-15, COMMON).decompress(data[4:at], INDEX))
         entries = [(name, kind, shape) for name, kind, *shape in index["tensors"]]
     if index["format"] != "prunescope/weights/2":
         raise ValueError(f"its format is {index['format']!r}, expected 'prunescope/weights/2'")
+    size, most = sum(map(_size, index["forms"].values())), MOST + EACH * len(data)
+    if size > most:
+        raise ValueError(f"its matrices have {size} weights together, expected {most} at most")
     tensors = {}
     for name, kind, shape in entries:
         end = at + np.dtype(TYPES[kind]).itemsize * math.prod(shape)
@@ -88,6 +93,21 @@ def _tensor(data, kind, shape):
     if kind == "BF16":
         return (held.astype(np.uint32) << 16).view(np.float32)
     return FLOAT8.astype(np.float32)[held] if kind == "F8_E4M3" else held
+
+
+def _size(form):
+    """Weights of a form and of all that it is made of, at most."""
+    rows, columns = _shape(form)
+    inner = sum(_size(each) for each in form.values() if isinstance(each, dict))
+    between = int(form["groups"]) * _shape(form["left"])[1] if "left" in form else 0
+    return (1 + abs(rows) + abs(between)) * (1 + abs(columns)) + inner
+
+
+def _shape(form):
+    if "left" in form:  # of a product
+        return _shape(form["left"])[0], _shape(form["right"])[1] * int(form.get("kernel", 1))
+    inner = form.get("matrix", form["values"] if form["kind"] == "sparse" else None)
+    return (int(form["rows"]), int(form["columns"])) if inner is None else _shape(inner)
 
 
 def _under(tensors, prefix):
@@ -104,8 +124,6 @@ def _decode(form, parts, mask=None):
         )
     if form["kind"] == "sparse":
         return _decode(form["values"], parts, _mask(form, parts))
-    if form["rows"] * form["columns"] > MOST:
-        raise ValueError(f"a matrix of {form['rows']} x {form['columns']}, expected at most {MOST} weights")
     if form["kind"] == "kept":  # the other rows and columns are 0
         sides = [
             np.repeat(_unpack(parts[s], 1, form[s] // run) > 0, run) if s in parts else np.ones(form[s], bool)
@@ -124,9 +142,13 @@ def _decode(form, parts, mask=None):
 def _product(form, left, *rest):
     groups, (core, right) = form["groups"], (rest if len(rest) == 2 else (None, rest[0]))
     left = left.reshape(groups, -1, left.shape[1])
+    core = None if core is None else core.reshape(groups, left.shape[2], -1, form["kernel"])
+    inner = (left if core is None else core).shape[2]
+    if len(right) != groups * inner:
+        raise ValueError(f"{len(right)} rows of a factor, expected {groups * inner}")
+    right = right.reshape(groups, inner, -1)
     if core is not None:  # (groups, rank out, rank in, kernel) times (groups, rank in, in)
-        core = core.reshape(groups, left.shape[2], -1, form["kernel"])
-        right = np.einsum("gabk,gbi->gaik", core, right.reshape(groups, core.shape[2], -1))
+        right = np.einsum("gabk,gbi->gaik", core, right)
     product = left @ right.reshape(groups, left.shape[2], -1)
     return product.reshape(product.shape[0] * product.shape[1], -1)
 
@@ -136,16 +158,13 @@ def _values(form, parts, stored):
         stored = stored.astype(np.float32) - np.float32(form["zero"])
     elif form["kind"] == "codebook":
         levels = parts["levels"]
-        stored = levels[np.arange(len(levels))[:, None], stored]
+        stored = levels[np.arange(len(stored))[:, None] * (len(levels) > 1), stored]
     values = stored.astype(np.float32)
+    block = np.arange(values.shape[1]) // max(1, form.get("block", 1))
     for part, step in (("scale", np.multiply), ("offset", np.add)):  # (1 or out, blocks of columns)
         if part in parts:
-            wide = (
-                np.repeat(parts[part], form["block"], 1)[:, : values.shape[1]]
-                if parts[part].shape[1] > 1
-                else parts[part]
-            )
-            values = step(values, wide)
+            ends = parts[part][: len(values)]
+            values = step(values, ends[:, block] if ends.shape[1] > 1 else ends)
     return values
 
 
@@ -154,14 +173,14 @@ def _stored(form, parts, count):
     if "codes" in parts:
         return _unpack(parts["codes"], form["width"], count)
     if "codes_ans" in parts:
-        return _codes(parts["codes_ans"].tobytes(), count, 2 ** form["width"])
+        return _codes(parts["codes_ans"].tobytes(), count, 2 ** range(9).index(form["width"]))
     if "values_ans" in parts:
         return FLOAT8.astype(np.float32)[_codes(parts["values_ans"].tobytes(), count, 256)]
     return parts["values"]
 
 
 def _unpack(packed, width, count):
-    bits = np.unpackbits(packed, count=count * width, bitorder="little").reshape(count, width)
+    bits = np.unpackbits(packed, bitorder="little")[: count * width].reshape(count, width)
     return np.packbits(bits, axis=1, bitorder="little")[:, 0]
 
 
@@ -177,8 +196,6 @@ def _mask(form, parts):
     """Which weights are stored, bool (out, in): from bits, positions of the rarer side, or a stream."""
     shape = form["values"]["rows"], form["values"]["columns"]
     count = shape[0] * shape[1]
-    if count > MOST:
-        raise ValueError(f"a mask of {shape[0]} x {shape[1]}, expected at most {MOST} weights")
     if "mask" in parts:
         return _unpack(parts["mask"], 1, count).reshape(shape) > 0
     if "positions" in parts:
@@ -208,6 +225,8 @@ def _symbols(data, sizes, base, near, table):
     Lanes take turns: each holds a state of its own and goes through every lanes-th segment.
     """
     (count, segment), words = sizes, np.frombuffer(data, "<u2").tolist()
+    if table.sum(1).max() > 16384:
+        raise ValueError("its frequencies are over 16384 together")
     lanes, words = words[0], words[1:]
     states = [words[3 * i] | words[3 * i + 1] << 16 | words[3 * i + 2] << 32 for i in range(lanes)]
     used, found, base = 3 * lanes, bytearray(count), base.tolist()
@@ -229,5 +248,10 @@ def _symbols(data, sizes, base, near, table):
     return np.frombuffer(found, np.uint8)
 
 
+DAMAGE = (ArithmeticError, AttributeError, LookupError, MemoryError, RecursionError, TypeError, ValueError, zlib.error)
+
 if __name__ == "__main__":
-    np.savez(sys.argv[2], **load(sys.argv[1]))
+    try:
+        np.savez(sys.argv[2], **load(sys.argv[1]))
+    except (OSError, ValueError) as error:
+        sys.exit(f"{error}")

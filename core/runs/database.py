@@ -20,7 +20,7 @@ VARIABLE = "PRUNESCOPE_RUNS"
 VERSION = 1
 APPLICATION = 0x50525343  # marks the database as a run store
 MAGIC = b"SQLite format 3\0"
-PATIENCE = 30.0  # seconds that one waits for others to finish writing
+PATIENCE = 30.0  # seconds
 OTHERWISE = "name another file with --runs"
 BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 Result = TypeVar("Result")
@@ -28,9 +28,13 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True)
 class Store:
-    """The place of a run store. Every use opens the file anew, so threads and forks may share the value."""
+    """The place of a run store. Every use opens the file anew, so threads and forks may share the value.
+
+    patience: seconds that one waits for others to finish with the file.
+    """
 
     path: Path
+    patience: float = PATIENCE
 
 
 def default_path() -> Path:
@@ -93,7 +97,7 @@ def using(store: Store, begin: str, work: Callable[[sqlite3.Connection], Result]
     begin: READ or WRITE. work may be called again when others are writing. ValueError in one sentence where the file
     cannot be used.
     """
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + store.patience
     while True:
         try:
             with closing(_connected(store)) as connection:
@@ -108,7 +112,7 @@ def using(store: Store, begin: str, work: Callable[[sqlite3.Connection], Result]
 
 
 def _connected(store: Store) -> sqlite3.Connection:
-    connection = sqlite3.connect(f"{store.path.as_uri()}?mode=rw", PATIENCE / 3, isolation_level=None, uri=True)
+    connection = sqlite3.connect(f"{store.path.as_uri()}?mode=rw", store.patience / 3, isolation_level=None, uri=True)
     try:
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA foreign_keys = ON")

@@ -7,7 +7,7 @@ import streamlit as st
 
 from core import exporters
 from core.exporters import EXPORTERS
-from dashboard import outgoing, panels, state, terms
+from dashboard import outgoing, panels, state, terms, words
 from dashboard.outgoing import Prepared
 from dashboard.state import Position
 
@@ -33,7 +33,7 @@ def exports(beating: bool) -> None:
         st.rerun()
     panels.trouble()
     if job.trouble:
-        st.error(f"This recipe cannot be exported: {job.trouble[0]}.")
+        st.error(words.plain(f"This recipe cannot be exported: {job.trouble[0]}."))
     elif not job.events:
         st.markdown("Measuring the recipe of Explore on every image …")
     else:
@@ -76,7 +76,7 @@ def _row(here: Position, prepared: Prepared, name: str, known: set[str]) -> None
             st.markdown(f"This format {absent}")
         elif job is None or job.trouble:
             if job is not None:
-                st.markdown(f"Not exported: {job.trouble[0]}.")
+                st.markdown(words.plain(f"Not exported: {job.trouble[0]}."))
             if st.button("Make and check", key=f"make {name}"):
                 outgoing.export(here, name, prepared.subject)
                 st.rerun()

@@ -22,12 +22,12 @@ def page() -> None:
     here = state.position()
     studio = state.studio_of(here)
     with st.container(key="ps-model"):
-        st.markdown(f"### {inventory.title(studio.study)}")
+        st.markdown(f"### {words.plain(inventory.title(studio.study))}")
         _pickers()
         st.markdown(inventory.about(studio, here))
         st.html(inventory.model_tables(studio.study))
         for note in studio.study.loaded.notes:
-            st.markdown(note)
+            st.markdown(words.plain(note))
         st.markdown("### Bring your own")
         for column, kind in zip(st.columns(3, gap="medium"), KINDS, strict=True):
             with column:

@@ -26,7 +26,7 @@ def main(count: int) -> None:
         each = (time.perf_counter() - start) / count
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         print(
-            f"{reader:15} {refused:6} of {count} refused, {1000 * each:.1f} ms a file, peak {peak:.0f} MB", flush=True
+            f"{reader:20} {refused:6} of {count} refused, {1000 * each:.1f} ms a file, peak {peak:.0f} MB", flush=True
         )
 
 

@@ -4,10 +4,13 @@ import io
 import pickle
 import random
 import re
+import runpy
+import sys
 import warnings
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import safetensors.torch
@@ -16,13 +19,17 @@ import torch
 from core import exporting, streaming
 from core.compress import compress
 from core.datasets import load_data
+from core.exporters import EXPORTERS, Subject, child, read_plain, read_prunescope
+from core.exporters.plain_files import written
 from core.layer import layers
-from core.loading import load_weights
+from core.loading import load_model, load_weights
 from core.recipe import Recipe, Settings, from_json, to_json
 from tests.core import zoo
+from tests.core.exporters.subjects import carried_out
 
 NET = zoo.net()
 KNOWN = layers(NET)
+ASKED = Recipe(Settings(sparsity=0.5, bits=3))
 
 
 class Touch:
@@ -57,10 +64,19 @@ def whole(reader: str) -> bytes:
         "npz": lambda: _archive(x=np.ones((6, 3), np.float32), y=np.arange(6)),
         "csv": lambda: b"a,b,c\n" + b"1,2.5,0\n3,4,1\n" * 9,
         "recipe": lambda: to_json(Recipe(Settings(sparsity=0.5, bits=4), {"fc": {"rank": 0.5}})).encode(),
-        "compressed": lambda: exporting.serialize(
-            NET, KNOWN, compress(KNOWN, Recipe(Settings(sparsity=0.5, bits=3))), {}
-        ),
+        "compressed": _compressed,
+        "compressed, by numpy": _compressed,
+        "plain, by numpy": lambda: written(dict(NET.state_dict()), KNOWN, compress(KNOWN, ASKED)),
+        "gguf": lambda: EXPORTERS["gguf"].write(_subject())["model.gguf"],
     }[reader]()
+
+
+def _compressed() -> bytes:
+    return exporting.serialize(NET, KNOWN, compress(KNOWN, ASKED), {})
+
+
+def _subject() -> Subject:
+    return carried_out(load_model("tests.core.plain:model"), load_data("tests.core.plain:data"), ASKED)
 
 
 def spoiled(data: bytes, seed: int, marker: Path) -> bytes:
@@ -85,6 +101,13 @@ def _cut(data: bytes, draw: random.Random, marker: Path) -> bytes:
 
 def _length(data: bytes, draw: random.Random, marker: Path) -> bytes:
     return draw.choice((0, 1, 7, 2**31, 2**63 - 1, 2**64 - 1)).to_bytes(8, "little") + data[8:]
+
+
+def _sized(data: bytes, draw: random.Random, marker: Path) -> bytes:
+    """A number in binary, as a count or a length is, made a large one."""
+    at = draw.randrange(min(len(data), 2048) + 1)
+    told = draw.choice((0, 1, 2**24, 2**31, 2**40, 2**60, 2**63, 2**64 - 1)).to_bytes(8, "little")
+    return data[:at] + told + data[at + 8 :]
 
 
 def _huge(data: bytes, draw: random.Random, marker: Path) -> bytes:
@@ -164,6 +187,21 @@ def _deserialized(path: Path) -> None:
     exporting.deserialize(path.read_bytes(), NET, KNOWN)
 
 
+def _by_numpy(path: Path) -> None:
+    read_prunescope.load(str(path))
+    read_prunescope.grids(str(path))
+
+
+def _gguf(path: Path) -> None:
+    """What `child.ran` does, without a process for each file: what it fails with is told in a sentence."""
+    arguments = [str(path), str(path), io.BytesIO()]
+    try:
+        with mock.patch.object(sys, "argv", arguments):
+            runpy.run_path(str(child.READERS / "gguf_weights.py"))
+    except Exception as error:
+        raise ValueError(f"it failed: {error!r}"[: child.LONGEST]) from None
+
+
 def _recipe(path: Path) -> None:
     try:
         text = path.read_text("utf-8")
@@ -172,7 +210,7 @@ def _recipe(path: Path) -> None:
     from_json(text)
 
 
-MUTATIONS = (_flipped, _flipped, _cut, _length, _huge, _renamed, _bomb, _declared, _pickled, _nan, _nested)
+MUTATIONS = (_flipped, _flipped, _cut, _length, _sized, _huge, _renamed, _bomb, _declared, _pickled, _nan, _nested)
 READERS: dict[str, tuple[str, Callable[[Path], object]]] = {
     "safetensors": ("w.safetensors", lambda path: load_weights(str(path))),
     "listed": ("w.safetensors", lambda path: streaming.entries(str(path))),
@@ -182,4 +220,7 @@ READERS: dict[str, tuple[str, Callable[[Path], object]]] = {
     "csv": ("d.csv", lambda path: load_data(str(path))),
     "recipe": ("r.json", _recipe),
     "compressed": ("model.safetensors", _deserialized),
+    "compressed, by numpy": ("model.safetensors", _by_numpy),
+    "plain, by numpy": ("plain.safetensors", lambda path: read_plain.load(str(path))),
+    "gguf": ("model.gguf", _gguf),
 }

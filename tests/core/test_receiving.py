@@ -15,7 +15,7 @@ import torch
 import sample_models
 from core import receiving
 from core.receiving import DATA, LIMITS, RECIPE, SUFFIXES, WEIGHTS
-from core.recipe import Recipe, Settings, to_json
+from core.recipe import FORMAT, Recipe, Settings, to_json
 from tests.core import mutated, zoo
 
 BASE = "tests.core.plain:model"
@@ -118,7 +118,11 @@ def hostile(marker: Path) -> dict[str, tuple[str, bytes]]:
         for name in ("../../made", "storages", "tensors", "pickle"):
             file.addfile(tarfile.TarInfo(name), io.BytesIO())
     head = json.dumps({"w": {"dtype": "F32", "shape": [2**40, 2**10], "data_offsets": [0, 2**52]}}).encode()
+    wide = b'{"format":"prunescope/recipe/1","layers":{"' + b"x" * 10**5 + b'":{"bits":99}}}'
     return {
+        "a long name": (RECIPE, wide),
+        "a long format": (RECIPE, json.dumps({"format": "x" * 10**5}).encode()),
+        "a long list": (RECIPE, json.dumps({"format": FORMAT, "default": [1] * 10**5}).encode()),
         "a pickle": (WEIGHTS, pickle.dumps(harm)),
         "a checkpoint": (WEIGHTS, saved(harm)),
         "a checkpoint of old": (WEIGHTS, old.getvalue()),
@@ -154,3 +158,20 @@ def test_a_hostile_file_is_one_sentence_and_makes_no_file(tmp_path, name):
     assert str(tmp_path) not in said
     assert "weights_only" not in said
     assert not marker.exists()
+
+
+@pytest.mark.parametrize("place", ['"default": %s', '"layers": {"fc": {"sparsity": %s}}', '"rest": %s', '"model": %s'])
+def test_a_recipe_is_refused_however_deep_it_is_nested(place):
+    for depth in range(900, 1000):
+        text = f'{{"format": "{FORMAT}", {place % ("[" * depth + "]" * depth)}}}'
+        with pytest.raises(ValueError, match="^recipe: ") as refused:
+            receiving.recipe(text.encode())
+        assert len(f"{refused.value}") < 400
+
+
+@pytest.mark.filterwarnings("ignore:The PyTorch API of nested tensors")
+def test_a_tensor_without_a_shape_is_refused_in_a_sentence(tmp_path):
+    ragged = torch.nested.nested_tensor([torch.ones(2), torch.ones(3)])
+    path = receiving.placed(tmp_path, WEIGHTS, ("w.pt", saved({"fc.weight": ragged})))
+    with pytest.raises(ValueError, match="'w.pt' hold no plain state dict"):
+        receiving.fit(path, BASE)

@@ -4,6 +4,7 @@ import json
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ import pytest
 from core import remembering, runs
 from core.recipe import from_json, to_json
 from core.remembering import Noted, past, searching
-from core.runs import Store, database, searches
+from core.runs import Store, searches
 from core.search import Confirmed, Goal, Opened, Point, Progress, lab
 from tests.core.runs import example
 from tests.core.search.test_search import noise
@@ -160,8 +161,8 @@ def test_a_store_that_is_lost_on_the_way_ends_no_search_and_a_new_one_takes_all_
 def test_a_store_that_another_holds_ends_no_search(path, monkeypatch):
     monkeypatch.setattr(remembering, "SECOND", 0.0)
     monkeypatch.setattr(remembering, "LATER", 0.0)
-    monkeypatch.setattr(database, "PATIENCE", 0.05)
-    runs.open_store(path)
+    store = replace(runs.open_store(path), patience=0.05)
+    monkeypatch.setattr(runs, "open_store", lambda path: store)
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         held = [True]

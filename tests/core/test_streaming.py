@@ -102,3 +102,30 @@ def test_a_folder_that_is_there_is_not_written_over(file, tmp_path):
 
 def test_a_sample_s_weights_are_not_alone():
     assert not streaming.is_alone(str(sample_models.weights_path("lenet5")))
+
+
+def test_a_type_that_the_file_format_lacks_is_named_and_nothing_is_written(tmp_path):
+    tensors = {"a.weight": zoo.random(4, 4), "b.weight": zoo.random(4, 4).to(torch.float8_e5m2)}
+    safetensors.torch.save_file(tensors, tmp_path / "w.safetensors")
+    with pytest.raises(ValueError, match=r"^tensor 'b.weight' holds torch.float8_e5m2, expected one of"):
+        streaming.write(str(tmp_path / "w.safetensors"), Recipe(Settings(bits=4)), tmp_path / "out")
+    assert [each.name for each in tmp_path.iterdir()] == ["w.safetensors"]
+
+
+def test_a_name_that_reads_as_a_part_is_refused(tmp_path):
+    tensors = {"a.weight": zoo.random(4, 4), "a.weight:scale": zoo.random(4)}
+    safetensors.torch.save_file(tensors, tmp_path / "w.safetensors")
+    with pytest.raises(ValueError, match=r"^tensor 'a.weight:scale' has a ':' in its name"):
+        streaming.write(str(tmp_path / "w.safetensors"), Recipe(Settings(bits=4)), tmp_path / "out")
+    assert [each.name for each in tmp_path.iterdir()] == ["w.safetensors"]
+
+
+def test_a_file_is_opened_once_for_many_small_tensors(tmp_path, monkeypatch):
+    safetensors.torch.save_file({f"l{i}.weight": zoo.random(4, 4) for i in range(50)}, tmp_path / "w.safetensors")
+    opened, own = [], safetensors.safe_open
+    monkeypatch.setattr(safetensors, "safe_open", lambda *given: opened.append(given) or own(*given))
+    streaming.write(str(tmp_path / "w.safetensors"), Recipe(Settings(bits=4)), tmp_path / "out")
+    assert len(opened) == 2  # to list them, and to read them
+    monkeypatch.setattr(streaming, "SPAN", 64)
+    streaming.write(str(tmp_path / "w.safetensors"), Recipe(Settings(bits=4)), tmp_path / "other")
+    assert len(opened) == 2 + 1 + 50

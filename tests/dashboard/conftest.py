@@ -1,6 +1,7 @@
 """One server with the dashboard and one Chromium for the browser tests, and what a hand does on the Explore page."""
 
 import re
+import sys
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -32,6 +33,12 @@ WATCH = """() => {
     look();
     window.seen = seen;
 }"""
+
+
+@pytest.fixture(autouse=True)
+def no_options(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The page's command line in these tests is not that of pytest."""
+    monkeypatch.setattr(sys, "argv", ["app.py"])
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,9 @@
 """Compare without a browser: what is kept, picked, named, deleted, drawn and said."""
 
+import sqlite3
 import time
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -136,6 +138,31 @@ def test_a_run_is_named_noted_deleted_and_brought_back(page: AppTest, store: Sto
     assert (back.name, back.note) == ("four bits", "a note")
     assert all(np.array_equal(before[name], values) for name, values in runs.arrays(store, back.number).items())
     assert not page.exception
+
+
+@pytest.mark.parametrize("what", ["name", "note", "pick", "open"])
+def test_a_deed_on_a_run_that_another_page_deleted_is_a_sentence(what: str, page: AppTest, store: Store) -> None:
+    runs.delete(store, 2)
+    send(page, deed(what, 2, 1, "new"))
+    assert not page.exception
+    assert page.error[0].value.startswith("Run 2 is not there any more")
+
+
+def test_a_store_that_another_holds_for_itself_is_a_sentence_and_goes_on_when_it_is_free(
+    page: AppTest, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keeping, "PATIENCE", 0.05)
+    here = replace(HERE, recipe=RECIPES[1])
+    looked = live.look(state.studio_of(here), here.recipe, 60.0)
+    with closing(sqlite3.connect(store.path, isolation_level=None)) as other:
+        other.execute("PRAGMA locking_mode = EXCLUSIVE")
+        other.execute("BEGIN EXCLUSIVE")
+        assert keeping.button(here, looked).words == keeping.KEEP
+        page.run()
+        assert not page.exception
+        assert "database is locked" in page.error[0].value
+    page.run()
+    assert keeping.button(here, looked).words == f"{keeping.KEPT}: 2"
 
 
 def test_several_deeds_at_once_are_done_in_order_and_once(page: AppTest, store: Store) -> None:

@@ -12,7 +12,7 @@ from streamlit.testing.v1 import AppTest
 from core.exporters import EXPORTERS
 from core.exporters.format import Checked
 from core.recipe import Recipe, Settings
-from dashboard import outgoing
+from dashboard import outgoing, words
 from dashboard.state import Position
 
 HERE = Position("lenet_300_100", "digits", Recipe(Settings(sparsity=0.5, bits=4)))
@@ -27,15 +27,15 @@ def script() -> None:
         exports.page()
 
 
-def until(at: AppTest, words: str) -> None:
+def until(at: AppTest, sentence: str) -> None:
     """Runs the page as its browser would until it says something."""
     for _ in range(600):
-        if words in said(at):
+        if sentence in said(at):
             return
         time.sleep(0.1)
         at.run()
         assert not at.exception
-    raise AssertionError(f"no {words!r} in {said(at)}")
+    raise AssertionError(f"no {sentence!r} in {said(at)}")
 
 
 def said(at: AppTest) -> str:
@@ -75,7 +75,7 @@ def test_what_is_not_to_be_had_is_said_in_its_row(page: AppTest, monkeypatch: py
 
     monkeypatch.setattr(outgoing.exporters, "export", failing)
     page.button(key="make torch_export").click().run()
-    until(page, "Not exported: torch.export cannot follow this model (why).")
+    until(page, words.plain("Not exported: torch.export cannot follow this model (why)."))
     assert page.button(key="make torch_export")
 
 

@@ -6,13 +6,15 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 import pytest
+import torch
 from hypothesis import example, given
 from hypothesis import strategies as some
 
 import sample_models
 from core import live, loading, pipeline, report
 from core.certainty import doubt
-from core.compress import Held, matrices
+from core.compress import Held, encode, matrices
+from core.layer import layers
 from core.live import Studio
 from core.recipe import Recipe, Settings
 from core.statistics import Tally, estimate
@@ -141,3 +143,14 @@ def test_a_drop_is_in_points_and_the_dense_model_has_none() -> None:
     assert words.drop(found, unchanged=True) == "the dense model"
     assert words.drop(found, unchanged=False).startswith("−9.4 ± ")
     assert words.interval(found).startswith("95 %: 8")
+
+
+def test_weights_near_the_largest_float_have_a_histogram() -> None:
+    model = torch.nn.Linear(6, 5, bias=False)
+    torch.nn.init.constant_(model.weight, 3.4e38)
+    (layer,) = layers(model.requires_grad_(False))
+    held = Held(layer, Settings(), matrices(layer, Settings()), encode(layer, Settings()))
+    table = report.histogram(held, report.bin_edges(layer, None))
+    assert table["kept"].sum() == 30
+    x = figures.histogram(table, (), np.array([]), "fc")["data"][2]["x"]
+    assert np.isfinite(x).all()

@@ -1,6 +1,7 @@
 """The Model view and what names models and data on the page, without a browser."""
 
 import io
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +21,7 @@ from dashboard import inventory, lonely, offers, state, uploads, words
 from dashboard.state import Position
 from dashboard.uploads import Upload
 
+STRANGE = "tests.core.strange"
 PLACES = {WEIGHTS: 0, DATA: 1, RECIPE: 2}
 
 
@@ -30,6 +32,8 @@ def script() -> None:
 
     if panels.standing():
         model.page()
+    else:
+        panels.trouble()
 
 
 @pytest.fixture
@@ -84,17 +88,52 @@ def test_data_are_prepared_and_measured_as_python_m_core_does(command_line: list
         (["--device", "abacus"], "device is 'abacus', expected one of cpu"),
         (["--preprocess", "mean"], "preprocess: 'mean' is no setting"),
         (["--metric", "luck"], "metric 'luck' is none of top1"),
+        (["--data"], "argument --data: expected one argument"),
+        (["--modle", "lenet5"], "'--modle' is no option of the page, expected --model"),
+        (["--help"], "'--help' is no option of the page"),
+        (["--data", "digits", "--data", "digits"], "--data is given twice, keep one of them"),
+        (["--data", ""], "--data names nothing, expected a data set's name"),
+        (["--data", "\udcff.npz"], "it holds bytes that are no text in UTF-8"),
+        (["--data", "upload:1:x.npz"], "--data names 'upload:1:x.npz', which is no file"),
+        (["--data", "nowhere.npz"], "data 'nowhere.npz': no such file"),
+        (["--data", "x" * 5000 + ".npz"], "File name too long"),
+        (["--data", f"{STRANGE}:ragged"], "gives no (inputs, targets)"),
+        (["--model", f"{STRANGE}:interrupts"], "cannot be called without arguments (KeyboardInterrupt())"),
+        (["--model", f"{STRANGE}:circle"], "cannot be measured on 'digits' (RecursionError("),
+        (["--model", f"{STRANGE}:leaves"], "cannot be measured on 'digits' (SystemExit("),
+        (["--model", f"{STRANGE}:answers_two"], "it fails on images 1 to 100 together (it answers 2 of them)"),
     ],
 )
-def test_an_impossible_option_is_one_sentence_on_the_page(command_line: list[str], given: list[str], said: str) -> None:
-    command_line += ["--model", "digits_cnn", *given]
+def test_an_impossible_option_is_one_sentence_on_the_page_and_on_the_terminal(
+    command_line: list[str], given: list[str], said: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    command_line += given if "--model" in given else ["--model", "digits_cnn", *given]
+    offers.tell.cache_clear()
     state.studio.clear()
     try:
         at = AppTest.from_function(script, default_timeout=60).run()
         assert not at.exception
-        assert [words.plain(said) in error.value for error in at.error] == [True]
+        assert [words.plain(said)[:60] in error.value for error in at.error] == [True]
+        told = capfd.readouterr().err.splitlines()
+        assert [said in line for line in told if said[:30] in line] == [True]
     finally:
         state.studio.clear()
+
+
+def test_data_alone_are_measured_by_the_first_sample(command_line: list[str], tmp_path: Path) -> None:
+    (tmp_path / "mine.npz").write_bytes(archive(300))
+    command_line += ["--data", str(tmp_path / "mine.npz"), "--preprocess", "std=2"]
+    at = AppTest.from_function(script, default_timeout=60).run()
+    assert at.session_state["position"].model == "digits_cnn"
+    assert at.session_state["position"].data == str(tmp_path / "mine.npz")
+    assert not at.error
+
+
+def test_weights_without_a_model_are_one_sentence(command_line: list[str]) -> None:
+    command_line += ["--weights", "mine.pt"]
+    at = AppTest.from_function(script, default_timeout=60).run()
+    said = words.plain("--weights names 'mine.pt', but --model is missing")
+    assert [said in each.value for each in at.error] == [True]
 
 
 def test_weights_keep_the_recipe_and_undo_takes_them_away(page: AppTest) -> None:
@@ -221,3 +260,32 @@ def test_a_recipe_that_weights_alone_cannot_have_is_refused_in_a_sentence(
     give(alone(page), asked)
     assert said in page.error[0].value
     assert [slider.label for slider in page.slider] == ["Prune"]
+
+
+def test_what_a_stranger_wrote_is_one_line_without_a_link() -> None:
+    said = words.plain("x\n\n# big\x00\ud800 http://far.example www.far.example me@far.example " + "y" * 10**6)
+    assert said.isprintable() or said.replace(words.JOINER, "").isprintable()
+    assert len(said) < 2 * words.LONGEST
+    assert not re.search(r"www\.|http\\?://|\w@\w", said)
+    assert said.encode()
+
+
+def test_a_sentence_about_a_file_before_goes_once_another_is_taken(page: AppTest) -> None:
+    hand(page, RECIPE, "r.json", b'{"format": "\\ud800"}')
+    assert page.error
+    hand(page, RECIPE, "r.json", to_json(page.session_state["position"].recipe).encode())  # which changes nothing
+    assert not page.error
+    assert page.success
+
+
+def test_a_file_that_makes_a_reader_fail_is_a_sentence(page: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
+    def failing(path: Path, base: str) -> receiving.Fit:
+        raise RuntimeError("from within")
+
+    monkeypatch.setattr(receiving, "fit", failing)
+    before = page.session_state["position"]
+    hand(page, WEIGHTS, "w.pt", b"1")
+    assert "'w.pt' was not taken" in page.error[0].value
+    assert "from within" in page.error[0].value
+    assert page.session_state["position"] == before
+    assert not uploads.mine(WEIGHTS)

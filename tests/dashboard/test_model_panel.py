@@ -1,6 +1,7 @@
 """The Model view in Chromium: own weights, data and recipe in, a checked file out, and what attackers send."""
 
 import io
+import json
 import re
 import tempfile
 import time
@@ -140,6 +141,47 @@ def test_hostile_files_are_a_sentence_each_and_the_page_goes_on(visit: Visit, tm
     type_value(page, "prune", "50")
     expect(figure(page, "removed")).to_have_text("50.0 % removed")
     rest(page)
+
+
+def test_what_a_file_says_is_text_on_the_page(visit: Visit) -> None:
+    page = at_model(visit())
+    alert = page.locator("[data-testid=stAlertContentError]")
+    name = "# b\n\n1. www.far.example http://far.example a@far.example <img src=x> :red[x]"
+    layers = {"format": "prunescope/recipe/1", "layers": {f"\ud800{name}": {"bits": 4}}}
+    hand(page, RECIPE, "<b>www.far.example.json", json.dumps(layers).encode())
+    expect(alert).to_contain_text("<img src=x> :red[x]", timeout=PATIENCE)
+    expect(alert.locator("a, img, h1, li")).to_have_count(0)
+    tensors = {f"{name}{i}.weight": zoo.random(8, 8) for i in range(2)}
+    hand(page, WEIGHTS, "www.far.example.safetensors", safetensors.torch.save(tensors))
+    taken(page, "fits no model that this page knows")
+    expect(alert).to_have_count(0)
+    expect(page.get_by_role("heading", name="without its network")).to_be_visible(timeout=PATIENCE)
+    expect(page.locator("[data-testid=stMain] img, [data-testid=stMain] a[href*='far.example']")).to_have_count(0)
+
+
+def test_two_files_one_after_the_other_and_one_while_weights_are_compressed(visit: Visit, archive: bytes) -> None:
+    page = at_model(visit())
+    hand(page, DATA, "one.npz", archive)
+    taken(page, "700 images of one.npz")
+    hand(page, DATA, "one.npz", archive[:-100])
+    expect(page.locator("[data-testid=stAlertContentError]")).to_contain_text(
+        "'one.npz' was not taken", timeout=PATIENCE
+    )
+    hand(
+        page,
+        WEIGHTS,
+        "far.safetensors",
+        safetensors.torch.save({f"l{i}.weight": zoo.random(64, 64) for i in range(200)}),
+    )
+    expect(page.get_by_role("heading", name="far.safetensors without its network")).to_be_visible(timeout=PATIENCE)
+    page.get_by_role("button", name="Compress", exact=True).click()
+    hand(page, RECIPE, "r.json", to_json(Recipe(Settings(sparsity=0.5))).encode())
+    taken(page, "The page stands at the recipe now")
+    expect(page.get_by_text("50.0 % removed")).to_be_visible(timeout=PATIENCE)
+    turn_to(page, "Explore")
+    rest(page)
+    expect(figure(page, "images")).to_have_text("700 of 700 images")
+    expect(figure(page, "removed")).to_have_text("50.0 % removed")
 
 
 def test_a_file_of_another_kind_or_that_does_not_fit_changes_nothing(visit: Visit, own: torch.nn.Module) -> None:

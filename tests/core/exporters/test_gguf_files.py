@@ -1,5 +1,6 @@
 """GGUF files: ggml-org's own package reads what was written, each value within half a step of the recipe's."""
 
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from torch import nn
 
 from core.compress import compress
 from core.encoding import Encoded, Sparse
-from core.exporters import EXPORTERS, Subject, said
+from core.exporters import EXPORTERS, Subject, child, said
 from core.exporters.coded import Whole
 from core.exporters.gguf_files import fitted, half_step, packed
 from core.layer import Layer, layers
@@ -154,3 +155,11 @@ def test_names_and_shapes_that_ggml_does_not_read_are_said(tmp_path: Path) -> No
         "wide": "F64",
     }
     EXPORTERS["gguf"].answers(given, tmp_path / "model.gguf")
+
+
+def test_an_array_without_end_is_refused_where_the_file_ends(tmp_path: Path) -> None:
+    array = (9, 0, 2**40)  # of so many bytes, of which none is there
+    head = struct.pack("<4sIQQQ1sIIQ", b"GGUF", 3, 0, 1, 1, b"a", *array)
+    (tmp_path / "endless.gguf").write_bytes(head)
+    with pytest.raises(ValueError, match="gguf_weights.py, it failed: ValueError: it ends before its byte"):
+        child.decoded(child.READERS / "gguf_weights.py", tmp_path / "endless.gguf")

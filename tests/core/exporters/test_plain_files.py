@@ -2,8 +2,11 @@
 
 import json
 import random
+import subprocess
+import sys
 import tracemalloc
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -13,14 +16,14 @@ from hypothesis import HealthCheck, given, settings
 
 from core.compress import compress
 from core.encoding import Encoded
-from core.exporters import read_plain
+from core.exporters import read_plain, read_prunescope
 from core.exporters.plain_files import READER, written
 from core.layer import Layer
 from core.recipe import Recipe, Settings
 from tests.core.exporters.test_reader import CHANGES
 from tests.core.test_everything import KNOWN, MODEL, SEEN, any_settings
 
-LINES = 53  # of the reader, without blank ones
+LINES = 58  # of the reader, without blank ones
 OF_LAYERS = {layer.name: SEEN.at(layer.name) for layer in KNOWN}
 SPOILED = 1000
 
@@ -133,4 +136,46 @@ def test_many_large_weights_of_a_small_file_are_refused_together(tmp_path: Path)
     forms = json.dumps({f"w{i}": form for i in range(1000)})
     path = tmp_path / "many"
     path.write_bytes(safetensors.torch.save({"w0:0.rows": packed}, {"prunescope": forms}))
-    assert "its sizes are over" in complaint(path)
+    assert "its sizes are too large for so small a file" in complaint(path)
+
+
+def test_many_tensors_in_the_same_bytes_are_refused_together(tmp_path: Path) -> None:
+    half = 2**18
+    entry = {"dtype": "BF16", "shape": [half], "data_offsets": [0, 2 * half]}
+    head = json.dumps({f"t{i}": entry for i in range(2000)} | {"__metadata__": {"prunescope": "{}"}}).encode()
+    path = tmp_path / "shared"
+    path.write_bytes(len(head).to_bytes(8, "little") + head + bytes(2 * half))
+    assert "its sizes are too large for so small a file" in complaint(path)
+
+
+MANY = 2**13
+
+
+@pytest.mark.parametrize("end", ["levels", "scale", "offset"])
+def test_more_rows_of_levels_or_scales_than_the_matrix_has_are_left_out(tmp_path: Path, end: str) -> None:
+    part = {"shape": [1, MANY], "block": MANY, "axes": [1, 1, MANY, 1], "width": 1}
+    form = {"shape": [1, MANY], "blocks": [1, 1, MANY, 1], "inputs_first": False, "parts": [part]}
+    tensors = {"codes": torch.zeros(MANY // 8, dtype=torch.uint8)}
+    tensors |= {name: torch.ones(1, 1) for name in ("levels", "scale", "offset")} | {end: torch.ones(MANY, 1)}
+    path = tmp_path / "tall"
+    named = {f"w:0.{name}": tensor for name, tensor in tensors.items()}
+    path.write_bytes(safetensors.torch.save(named, {"prunescope": json.dumps({"w": form})}))
+    tracemalloc.start()
+    complaint(path)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 2**22  # for each row of them it would be 2^28
+
+
+@pytest.mark.parametrize("reader", [read_plain, read_prunescope])
+def test_on_the_command_line_a_damaged_file_is_a_sentence_and_nothing_is_written(
+    tmp_path: Path, reader: ModuleType
+) -> None:
+    (tmp_path / "damaged").write_bytes(b"no file of Prunescope")
+    for name in ("damaged", "nowhere"):
+        command = [sys.executable, str(reader.__file__), str(tmp_path / name), str(tmp_path / "weights.npz")]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode
+        assert done.stderr.count("\n") == 1
+        assert name in done.stderr
+    assert [each.name for each in tmp_path.iterdir()] == ["damaged"]

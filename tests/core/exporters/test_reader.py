@@ -4,10 +4,13 @@ import json
 import random
 import subprocess
 import sys
+import tracemalloc
+import zlib
 from pathlib import Path
 
 import numpy as np
 import pytest
+import safetensors.numpy
 import safetensors.torch
 import torch
 from torch import nn
@@ -158,3 +161,78 @@ CHANGES = (
     lambda data, chance: data.__setitem__(slice(8, 8), b"[" * chance.choice((1, 100_000))),
     enlarged,
 )
+
+
+DENSE = {"kind": "dense", "rows": 1, "columns": 1}
+KEPT = {"kind": "kept", "run": 1, "values": DENSE}
+TALL, WIDE = (KEPT | {"rows": rows, "columns": columns} for rows, columns in ((2**14, 1), (1, 2**14)))
+BOOK = {"kind": "codebook", "rows": 1, "columns": 2**13, "width": 1, "block": 2**13}
+BITS = torch.zeros(2**11, dtype=torch.uint8)
+GREEDY = torch.full((2, 2**9), 2**16 - 1, dtype=torch.uint16)
+SMALL = {
+    "a matrix of many rows of none": (KEPT | {"rows": 2**40, "columns": 0}, {}),
+    "a product of thin factors": (
+        {"kind": "low_rank", "groups": 1, "left": TALL, "right": WIDE},
+        {"left.rows": BITS, "right.columns": BITS},
+    ),
+    "factors with rows of another number": (
+        {"kind": "low_rank", "groups": 1, "left": TALL, "right": KEPT | {"rows": 2**14, "columns": 1}},
+        {"left.rows": BITS, "right.rows": BITS},
+    ),
+    "a core between": (
+        {"kind": "tucker", "groups": 1, "kernel": 1, "left": WIDE, "core": TALL, "right": WIDE},
+        {"left.columns": BITS, "core.rows": BITS, "right.columns": BITS},
+    ),
+    "a side that is a text": (DENSE | {"rows": "9"}, {"values": torch.ones(1)}),
+    "codes of many bits": (BOOK | {"width": 2**40}, {"codes_ans": BITS}),
+    "levels for many rows": (BOOK, {"codes": BITS[: 2**10], "levels": torch.ones(2**13, 1)}),
+    "scales for many rows": (
+        BOOK,
+        {"codes": BITS[: 2**10], "levels": torch.ones(1, 2), "scale": torch.ones(2**13, 1)},
+    ),
+    "a block of many columns": (
+        BOOK | {"block": 2**40},
+        {"codes": BITS[: 2**10], "levels": torch.ones(1, 2), "scale": torch.ones(1, 2)},
+    ),
+    "frequencies of more than all": (
+        BOOK | {"width": 8},
+        {"codes_ans": torch.cat([torch.tensor([2, 7], dtype=torch.uint8), GREEDY.view(torch.uint8).flatten()])},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_sizes_that_are_not_so_ask_for_no_memory(tmp_path: Path, name: str) -> None:
+    form, parts = SMALL[name]
+    assert asked(tmp_path, {"w": form}, parts) < 2**24
+
+
+def test_many_matrices_of_a_small_file_are_refused_together(tmp_path: Path) -> None:
+    form = KEPT | {"rows": 2**9, "columns": 2**9}
+    parts = {side: torch.zeros(2**6, dtype=torch.uint8) for side in ("rows", "columns")}
+    assert asked(tmp_path, {f"w{i}": form for i in range(2000)}, parts) < 2**24
+    assert "matrices have" in complaint(str(tmp_path / "small"))
+
+
+def asked(folder: Path, forms: dict[str, object], parts: dict[str, torch.Tensor]) -> int:
+    """Bytes that reading a small file takes at most; it must be refused, or read."""
+    named = {f"{name}:{part}": tensor.clone() for name in list(forms)[:1] for part, tensor in parts.items()}
+    index = json.dumps({"format": "prunescope/weights/2", "forms": forms})
+    (folder / "small").write_bytes(safetensors.torch.save(named, {container.NAME: index}))
+    tracemalloc.start()
+    complaint(str(folder / "small"))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return peak
+
+
+def test_an_index_that_inflates_to_more_than_any_is_refused_without_memory(tmp_path: Path) -> None:
+    deflate = zlib.compressobj(1, zlib.DEFLATED, -15, 9, zlib.Z_DEFAULT_STRATEGY, container.COMMON)
+    text = deflate.compress(b" " * 2**27) + deflate.flush()
+    data = np.frombuffer(len(text).to_bytes(4, "little") + text, np.uint8)
+    (tmp_path / "bomb").write_bytes(safetensors.numpy.save({container.NAME: data}))
+    tracemalloc.start()
+    assert complaint(str(tmp_path / "bomb"))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 2**26
