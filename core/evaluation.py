@@ -4,6 +4,7 @@ import copy
 from collections import OrderedDict
 from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import islice
 
 import numpy as np
 import torch
@@ -16,9 +17,8 @@ from core.inputs import rounding
 from core.layouts import laid_out, packed
 from core.metrics import Metric, default, task
 from core.replacing import run_with, swapped
-from core.slices import Slices, advance_by, slices
 from core.statistics import Tally
-from core.tracing import Live, Trace, start, taken_up, tensors, trace
+from core.tracing import Live, Trace, advance, start, taken_up, tensors, trace
 
 BATCH = 100  # images: larger batches make intermediates that no longer fit the cache
 NOTHING = Tally()
@@ -32,11 +32,10 @@ class Bench:
 
     inputs: (N, ...) float32, or int64 token ids. targets: (N,) int64; (N, length) of tokens; or float32 numbers.
     device: where images are run; what comes back is on the CPU. metrics: figures beside the counted answers. batch:
-    images that run together; slices: how they are cut where activations are large. steps: None where the model runs
-    whole. base: the model's own convolution weights, laid out to run fast, where it takes them so; blocks: those of
-    its Linear layers. The memos are filled as batches are measured: dense answers by batch, dense logits by batch where
-    they were asked for, activations by (step, batch, what changed before it), the last change seen and the step that it
-    began at.
+    images that run together. steps: None where the model runs whole. base: the model's own convolution weights, laid
+    out to run fast, where it takes them so; blocks: those of its Linear layers. The memos are filled as batches are
+    measured: dense answers by span of batches, dense logits by batch where they were asked for, activations by (step,
+    batch, what changed before it), the last change seen and the step that it began at.
     """
 
     model: nn.Module
@@ -47,9 +46,8 @@ class Bench:
     blocks: dict[str, Tensor]
     metrics: tuple[Metric, ...] = ()
     batch: int = BATCH
-    slices: Slices | None = None
     device: str = "cpu"
-    dense: dict[int, Answers] = field(default_factory=dict)
+    dense: dict[tuple[int, int], Answers] = field(default_factory=dict)
     dense_logits: dict[int, Tensor] = field(default_factory=dict)
     activations: OrderedDict[Hashable, Live] = field(default_factory=OrderedDict)
     latest: dict[str, Hashable] = field(default_factory=dict)
@@ -74,9 +72,7 @@ def bench(model: nn.Module, inputs: np.ndarray, targets: np.ndarray, metric: Met
     base = {name: laid_out(tensor) for name, tensor in model.named_parameters() if tensor.dim() == 4}
     batch = max(1, min(BATCH, NUMBERS * len(outputs) // outputs.numel()))
     blocks = packed(dict(model.named_parameters()), steps.linears) if steps else {}
-    with torch.no_grad():
-        how = slices(steps, x[:2], batch) if steps else None
-    return Bench(model, x, y, steps, base if _runs_with(model, base, x[:2]) else {}, blocks, metrics, batch, how)
+    return Bench(model, x, y, steps, base if _runs_with(model, base, x[:2]) else {}, blocks, metrics, batch)
 
 
 def on(bench: Bench, device: str) -> Bench:
@@ -163,19 +159,39 @@ def _thinned(change: Change) -> Change:
 
 def counted(bench: Bench, batch: int, now: Tensor) -> Tally:
     """The tally of one batch, from a changed model's outputs for it."""
-    after = answers(bench.metrics, _targets(bench, batch), now)
-    return compared(bench.metrics, dense_answers(bench, batch), after)
+    return _counted(bench, (batch, batch + 1), now)
+
+
+def tallied(bench: Bench, change: Change, images: int) -> Tally:
+    """The tally of the first images, whole batches of them: as `tallies` comes to, counted together in fewer steps."""
+    count = min(bench.batches, -(-images // bench.batch))
+    tally, done, held = NOTHING, 0, []
+    for now in islice(outputs(bench, change), count):
+        held.append(now)
+        if done + len(held) == count or sum(one.numel() for one in held) > NUMBERS:
+            tally = tally.plus(_counted(bench, (done, done + len(held)), torch.cat(held)))
+            done, held = done + len(held), []
+    return tally
+
+
+def _counted(bench: Bench, span: tuple[int, int], now: Tensor) -> Tally:
+    after = answers(bench.metrics, _targets(bench, span), now)
+    return compared(bench.metrics, _dense_answers(bench, span), after)
 
 
 def dense_answers(bench: Bench, batch: int) -> Answers:
     """What the dense model makes of a batch; computed once, but where so many answers would fill the memory."""
-    if batch in bench.dense:
-        return bench.dense[batch]
-    known = bench.dense_logits.get(batch)
-    logits = _dense_logits(bench, batch) if known is None else known
-    found = answers(bench.metrics, _targets(bench, batch), logits)
-    if task(bench.targets) != "tokens" or found.logs.nbytes * bench.batches <= REMEMBERED:
-        bench.dense[batch] = found
+    return _dense_answers(bench, (batch, batch + 1))
+
+
+def _dense_answers(bench: Bench, span: tuple[int, int]) -> Answers:
+    if span in bench.dense:
+        return bench.dense[span]
+    known = [bench.dense_logits.get(batch) for batch in range(*span)]
+    logits = [_dense_logits(bench, batch) if one is None else one for batch, one in enumerate(known, span[0])]
+    found = answers(bench.metrics, _targets(bench, span), torch.cat(logits))
+    if task(bench.targets) != "tokens" or found.logs.nbytes * bench.batches <= REMEMBERED * (span[1] - span[0]):
+        bench.dense[span] = found
     return found
 
 
@@ -218,11 +234,11 @@ def _logits(bench: Bench, change: Change, batch: int, resume: int) -> Tensor:
     if live is None:
         live = start(steps, inputs)
     if begin < resume:
-        advance_by(bench.slices, (steps, change.tensors), live, (begin, resume))
+        advance(steps, change.tensors, live, (begin, resume))
         _remember(bench, _memo_key(bench, change, resume, batch), live)
         begin = resume
     versions = [(held, held._version) for held in tensors(live)]
-    outputs = advance_by(bench.slices, (steps, change.tensors), dict(live), (begin, len(steps.nodes)))
+    outputs = advance(steps, change.tensors, dict(live), (begin, len(steps.nodes)))
     if begin and any(held._version != version for held, version in versions):  # a step wrote into what was remembered
         bench.activations.clear()
         bench.moving["never"] = 1
@@ -270,5 +286,5 @@ def _bytes(live: Live) -> int:
     return sum(held.nbytes for held in tensors(live))
 
 
-def _targets(bench: Bench, batch: int) -> Tensor:
-    return bench.targets[batch * bench.batch : (batch + 1) * bench.batch]
+def _targets(bench: Bench, span: tuple[int, int]) -> Tensor:
+    return bench.targets[span[0] * bench.batch : span[1] * bench.batch]

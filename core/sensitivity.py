@@ -11,7 +11,7 @@ from torch import nn
 from core import compress, recipe, report
 from core.compress import needs_images
 from core.encoding import Encoded, Factored, LowRank, shape_of
-from core.evaluation import Change, tallies
+from core.evaluation import Change, tallied
 from core.granting import note
 from core.layer import Layer
 from core.pipeline import Study
@@ -112,14 +112,11 @@ def _alike(before: Measured, layer: Layer, encoded: Encoded, size: int) -> bool:
 def alone(study: Study, layer: Layer, settings: Settings, measured: tuple[Encoded, int]) -> Tally:
     """The tally of the model with one layer compressed. measured: its encoded form, and how many images are wanted."""
     encoded, images = measured
-    stored = {layer.name: encoded}
-    changed, inputs = compress.weights((layer,), stored), compress.grids((layer,), stored)
+    thin, stored = _thin(study, layer, encoded), {layer.name: encoded}
+    changed = {layer.parameter: layer.weight} if thin else compress.weights((layer,), stored)
     keys = dict.fromkeys(study.moved, "moved") | dict.fromkeys(changed, settings)
-    tally = Tally()
-    for tally in tallies(study.bench, Change(study.moved | changed, keys, inputs, thin=_thin(study, layer, encoded))):
-        if tally.images >= images:
-            break
-    return tally
+    change = Change(study.moved | changed, keys, compress.grids((layer,), stored), thin=thin)
+    return tallied(study.bench, change, images)
 
 
 def _thin(study: Study, layer: Layer, encoded: Encoded) -> dict[str, nn.Module]:

@@ -46,7 +46,6 @@ FLOORS = {
     "core.calibration": 3,
     "core.loading": 2,
     "core.tracing": 1,
-    "core.slices": 2,
     "core.thin": 2,
     "core.wiring": 2,
     "core.rebuilding": 3,

@@ -16,6 +16,7 @@ from core.statistics import Tally
 from tests.core.zoo import net
 
 DENSE = Recipe()
+SUMMED = 1e-4  # relative: small differences of float32 logarithms, added up in another order
 LADDERS = {
     "sparsity": ({"sparsity": 0.3}, {"sparsity": 0.9}),
     "bits": ({"bits": 8}, {"bits": 1}),
@@ -52,7 +53,7 @@ def test_the_figures_are_those_of_a_fresh_measurement_of_the_whole_model():
         measured = tallies(given.bench, Change(changed, dict.fromkeys(changed, recipe)))
         tally = next(tally for tally in measured if tally.images == 200)
         assert row["accuracy"] == tally.correct / 200
-        assert row["divergence"] == pytest.approx(tally.divergence / 200, rel=1e-6)
+        assert row["divergence"] == pytest.approx(tally.divergence / 200, rel=SUMMED)
 
 
 def test_the_model_is_untouched():
@@ -132,4 +133,4 @@ def test_a_low_rank_layer_runs_as_thin_ones_to_the_same_figures():
         measured = tallies(study().bench, Change(tensors, dict.fromkeys(tensors, "whole")))
         tally = next(tally for tally in measured if tally.images == 200)
         assert row["accuracy"] == tally.correct / 200
-        assert row["divergence"] == pytest.approx(tally.divergence / 200, rel=1e-4)
+        assert row["divergence"] == pytest.approx(tally.divergence / 200, rel=SUMMED)
