@@ -10,6 +10,7 @@ from core.parallel import LEAST, each, spans
 
 PAIRED = 16  # levels up to which a table of all pairs of them stays in the cache
 COMPARED = 127  # edges up to which comparing with each is fastest
+ANSWERS = 1 << 20  # bytes of answers at a time: stay in the cache
 CHUNK = 1 << 16  # values at a time: stays in the cache
 
 
@@ -78,12 +79,26 @@ def passed(values: np.ndarray, edges: np.ndarray) -> np.ndarray:
 
 def _count(values: np.ndarray, edges: np.ndarray, counts: np.ndarray) -> None:
     """`passed` in one thread, into `counts`."""
+    if len(edges) == 1 and edges.shape[1] <= COMPARED:
+        _compared_at_once(values[0], edges[0], counts[0])
+        return
     width = values.shape[1]
     rows, columns = (1, CHUNK) if len(edges) == 1 else (max(1, CHUNK // max(1, width)), max(1, width))
     for row, column in product(range(0, len(values), rows), range(0, width, columns)):
         part = np.s_[row : row + rows, column : column + columns]
         own = edges[row : row + rows]
         counts[part] = _compared(values[part], own) if edges.shape[1] <= COMPARED else _halved(values[part], own)
+
+
+def _compared_at_once(values: np.ndarray, edges: np.ndarray, counts: np.ndarray) -> None:
+    """`passed` for one row of edges, (edges,), in two calls for many values: threads wait for each other at each."""
+    chunk = max(1, ANSWERS // max(1, len(edges)))
+    above = np.empty((len(edges), min(chunk, len(values))), bool)
+    for start in range(0, len(values), chunk):
+        part = np.s_[start : start + chunk]
+        held = above[:, : len(values[part])]
+        np.greater(values[part], edges[:, None], out=held)
+        np.add.reduce(held.view(np.uint8), axis=0, dtype=np.uint8, out=counts[part])
 
 
 def _compared(values: np.ndarray, edges: np.ndarray) -> np.ndarray:
