@@ -88,6 +88,7 @@ FLOORS = {
     "core.training.losses": 0,
     "core.training.images": 0,
     "core.training.options": 1,
+    "core.training.places": 1,
     "core.training.codes": 2,
     "core.training.leaves": 3,
     "core.training.adam": 0,

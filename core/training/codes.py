@@ -13,32 +13,14 @@ from torch import Tensor
 
 from core.clustering import boundaries
 from core.encoding import Affine, Codebook, Coded, Dense, Rounded
+from core.training.places import Place, groups_of, summed
 
 TILE = 2**16  # numbers that stay in the cache on the way from a value to its code and back
+ONE = torch.ones(1)
 HALF = 0.5  # of a step: a value that lies further from its code was clipped
 Parts = dict[str, Tensor]
 Way = tuple[Tensor, ...]
 Tile = tuple[slice, slice]
-
-
-class Place(NamedTuple):
-    """Where stored values lie: (rows, columns) of their matrix, and the flat positions of the (k,) that are stored,
-    None for all in order."""
-
-    shape: tuple[int, int]
-    positions: Tensor | None
-
-    def gathered(self, matrix: Tensor) -> Tensor:
-        """The stored values of a matrix, (k,)."""
-        flat = matrix.reshape(-1)
-        return flat if self.positions is None else flat.index_select(0, self.positions)
-
-    def scattered(self, values: Tensor) -> Tensor:
-        """The matrix of stored values, with 0 wherever none is stored."""
-        if self.positions is None:
-            return values.reshape(self.shape)
-        flat = torch.zeros(self.shape[0] * self.shape[1], dtype=values.dtype)
-        return flat.scatter_(0, self.positions, values).view(self.shape)
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,21 +55,6 @@ def _settled_dense(form: Dense, held: tuple[Parts, Parts], place: Place) -> Dens
     return Dense(place.scattered(held[0]["values"]))
 
 
-def _groups(rows: int, blocks: int, block: int, place: Place) -> Tensor:
-    """Which scale of (rows, blocks) each stored value has, (k,) int64; rows: 1 where all rows share theirs."""
-    count = place.shape[0] * place.shape[1]
-    flat = torch.arange(count) if place.positions is None else place.positions
-    if rows == blocks == 1:
-        return torch.zeros_like(flat)
-    row, column = flat // place.shape[1], flat % place.shape[1]
-    return row * (blocks if rows > 1 else 0) + (column // block if blocks > 1 else 0)
-
-
-def summed(gradient: Tensor, groups: Tensor, like: Tensor) -> Tensor:
-    """The gradients of each group added up, in the shape of `like`."""
-    return torch.zeros(like.numel()).scatter_add_(0, groups, gradient).view(like.shape)
-
-
 def _even_start(form: Affine) -> Parts:
     """The logarithm of what the scale is multiplied by, so that it stays above 0; and the offset."""
     offset = {} if form.offset is None else {"offset": form.offset.clone()}
@@ -97,7 +64,7 @@ def _even_start(form: Affine) -> Parts:
 def _even_found(form: Affine, parts: Parts, place: Place) -> Parts:
     """Nothing where each group's values lie together, so that a scale can be spread over a row of them."""
     whole = place.positions is None and (form.scale.shape[1] == 1 or place.shape[1] % form.block == 0)
-    return {} if whole else {"groups": _groups(*form.scale.shape, form.block, place)}
+    return {} if whole else {"groups": groups_of(*form.scale.shape, form.block, place)}
 
 
 def _scale(form: Affine, parts: Parts) -> Tensor:
@@ -122,12 +89,13 @@ class Even(NamedTuple):
         """Values in steps of their scale."""
         return (self.values if self.offset is None else self.values - self.offset) / self.own
 
-    def added(self, numbers: Tensor, gradient: Tensor, total: Tensor) -> None:
-        """Products with the gradient, added up by group into `total`, which is of this tile's rows."""
-        if self.groups is None:
-            total += torch.linalg.vecdot(numbers, gradient)
-        else:
-            total.scatter_add_(0, self.groups[0], (numbers * gradient)[0])
+    def added(self, pairs: Sequence[tuple[Tensor, Tensor]], total: Tensor) -> None:
+        """The first pair's product less the others', added up by group into `total`, which is of this tile's rows."""
+        for sign, (one, other) in zip((1, -1), pairs, strict=False):
+            if self.groups is None:
+                total.add_(torch.linalg.vecdot(one, other), alpha=sign)
+            else:
+                total.scatter_add_(0, self.groups[0], (one * other)[0].mul_(sign))
 
 
 def _even(form: Affine, parts: Parts, found: Parts) -> Even:
@@ -153,8 +121,12 @@ def _tiles(shape: Sequence[int]) -> list[Tile]:
 
 def _rounded(form: Affine, near: Tensor) -> Tensor:
     """The whole steps that values are stored as."""
-    low = -form.zero
-    return near.round().clamp_(low, low + (2 * form.zero or 2**form.width - 1))
+    return near.round().clamp_(*_ends(form))
+
+
+def _ends(form: Affine) -> tuple[int, int]:
+    """The smallest and the largest of the whole steps."""
+    return -form.zero, -form.zero + (2 * form.zero or 2**form.width - 1)
 
 
 def _even_at(form: Affine, parts: Parts, found: Parts) -> tuple[Tensor, Way]:
@@ -179,13 +151,12 @@ def _even_back(form: Affine, held: tuple[Parts, Parts, Way], gradient: Tensor) -
     growth, offset = torch.zeros(form.scale.numel()), torch.zeros(form.scale.numel())
     for tile in _tiles(back.shape):
         part, near, total = even.at(tile), even.at(tile).near(), tile[0] if even.groups is None else slice(None)
-        steps = _rounded(form, near)
-        clipped = (steps - near).abs_().sub_(HALF).clamp_(min=0).sign_()  # 0 or 1: bool masks take five times as long
-        inside = 1 - clipped
-        torch.mul(gradient[tile], inside, out=back[tile])
-        part.added(torch.addcmul(steps, near, inside, value=-1), gradient[tile], growth[total])
+        given, (low, high) = gradient[tile], _ends(form)
+        passed = torch.ops.aten.hardtanh_backward(given, near, low - HALF, high + HALF)  # 0 where near was clipped
+        back[tile] = passed
+        part.added([(_rounded(form, near), given), (near, passed)], growth[total])
         if form.offset is not None:
-            part.added(clipped, gradient[tile], offset[total])
+            part.added([(ONE, given), (ONE, passed)], offset[total])
     slopes = {"growth": growth.view_as(form.scale).mul_(_scale(form, parts))}
     slopes |= {} if form.offset is None else {"offset": offset.view_as(form.offset)}
     return {"values": back.flatten()} | slopes
@@ -228,7 +199,7 @@ def _book_found(form: Codebook, parts: Parts, place: Place) -> Parts:
         order = parts["levels"].argsort(1) + size * torch.arange(rows)[:, None]
         levels = order.flatten().index_select(0, levels)
     found = {"levels": levels}
-    return found if form.scale is None else found | {"groups": _groups(*form.scale.shape, form.block, place)}
+    return found if form.scale is None else found | {"groups": groups_of(*form.scale.shape, form.block, place)}
 
 
 def drifted(form: Coded, parts: Parts, found: Parts) -> Parts:
@@ -270,7 +241,7 @@ def _book_settled(form: Codebook, held: tuple[Parts, Parts], place: Place) -> Co
 
 
 def _float_found(form: Rounded, parts: Parts, place: Place) -> Parts:
-    return {} if form.scale is None else {"groups": _groups(*form.scale.shape, form.block, place)}
+    return {} if form.scale is None else {"groups": groups_of(*form.scale.shape, form.block, place)}
 
 
 def _float_codes(form: Rounded, parts: Parts, found: Parts) -> tuple[Tensor, Tensor | float]:

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from core.encoding import Sparse, Stored
-from core.training.codes import LEARNERS, Learner, Parts, Place, Way, drifted
+from core.training.codes import LEARNERS, Learner, Parts, Way, drifted
+from core.training.places import Place
 
 FEW = 2**13  # values whose codes are searched at every step
 SELDOM = 4  # steps between two moves of the codes of more
