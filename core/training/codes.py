@@ -188,18 +188,17 @@ def _book(form: Codebook, parts: Parts) -> Codebook:
 
 def _book_found(form: Codebook, parts: Parts, place: Place) -> Parts:
     """The nearest level of each value: its place among all levels, and the group of its scale."""
-    now = _book(form, parts)
-    rows, size = now.levels.shape
-    if rows == 1 and form.scale is None:
-        levels = torch.bucketize(parts["values"], torch.from_numpy(boundaries(now.levels.numpy()))[0])
-    else:
-        codes = now.nearest(place.scattered(parts["values"]), 0).long() + size * torch.arange(rows)[:, None]
-        levels = place.gathered(codes)
-    if form.scale is None:  # what was learned may stand in another order
-        order = parts["levels"].argsort(1) + size * torch.arange(rows)[:, None]
-        levels = order.flatten().index_select(0, levels)
-    found = {"levels": levels}
-    return found if form.scale is None else found | {"groups": groups_of(*form.scale.shape, form.block, place)}
+    rows, size = form.levels.shape
+    learned = parts["levels"].sort(1) if form.scale is None else None
+    if learned is not None and rows == 1:
+        levels = torch.bucketize(parts["values"], torch.from_numpy(boundaries(learned.values.numpy()))[0])
+        return {"levels": learned.indices[0].index_select(0, levels)}
+    firsts = size * torch.arange(rows)[:, None]
+    codes = _book(form, parts).nearest(place.scattered(parts["values"]), 0).long() + firsts
+    levels = place.gathered(codes)
+    if learned is not None:  # what was learned may stand in another order
+        return {"levels": (learned.indices + firsts).flatten().index_select(0, levels)}
+    return {"levels": levels, "groups": groups_of(*form.scale.shape, form.block, place)}
 
 
 def drifted(form: Coded, parts: Parts, found: Parts) -> Parts:
