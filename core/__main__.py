@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from core.commands import COMMANDS, OPTIONS
+from core.sentences import short
 
 LONGEST = 2000  # letters of a complaint
 
@@ -53,8 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _line(text: str) -> str:
     """A text in one line, LONGEST letters at most."""
-    line = " ".join(text.split())
-    return line if len(line) <= LONGEST else f"{line[:LONGEST]}…"
+    return short(" ".join(text.split()), LONGEST)
 
 
 if __name__ == "__main__":

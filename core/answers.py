@@ -1,6 +1,7 @@
 """What a model makes of some images, and how a changed model's answers compare with it."""
 
 from collections.abc import Sequence
+from functools import reduce
 from typing import NamedTuple
 
 import torch
@@ -31,6 +32,15 @@ def answers(metrics: Sequence[Metric], targets: Tensor, outputs: Tensor) -> Answ
     logits, labels = rows(outputs, targets)
     logs = torch.log_softmax(logits.nan_to_num(), 1)
     return Answers(logits.argmax(1) == labels, logs, certainty(logits, labels), values, len(targets))
+
+
+def joined(parts: Sequence[Answers]) -> Answers:
+    """The answers of batches as those of one."""
+    rights, logs, sures, values, images = zip(*parts, strict=True)
+    together = tuple(torch.cat(own) for own in zip(*values, strict=True))
+    if sures[0] is None:
+        return Answers(None, None, None, together, sum(images))
+    return Answers(torch.cat(rights), torch.cat(logs), reduce(Certainty.plus, sures), together, sum(images))
 
 
 def compared(metrics: Sequence[Metric], before: Answers, after: Answers) -> Tally:

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from core.answers import Answers, answers, compared
+from core.answers import Answers, answers, compared, joined
 from core.encoding import Grid
 from core.fitting import check, fitted
 from core.inputs import rounding
@@ -187,9 +187,13 @@ def dense_answers(bench: Bench, batch: int) -> Answers:
 def _dense_answers(bench: Bench, span: tuple[int, int]) -> Answers:
     if span in bench.dense:
         return bench.dense[span]
-    known = [bench.dense_logits.get(batch) for batch in range(*span)]
-    logits = [_dense_logits(bench, batch) if one is None else one for batch, one in enumerate(known, span[0])]
-    found = answers(bench.metrics, _targets(bench, span), torch.cat(logits))
+    first, end = span
+    if end > first + 1:
+        found = joined([dense_answers(bench, batch) for batch in range(first, end)])
+    else:
+        known = bench.dense_logits.get(first)
+        logits = _dense_logits(bench, first) if known is None else known
+        found = answers(bench.metrics, _targets(bench, span), logits)
     if task(bench.targets) != "tokens" or found.logs.nbytes * bench.batches <= REMEMBERED * (span[1] - span[0]):
         bench.dense[span] = found
     return found

@@ -26,10 +26,14 @@ def packed(weights: Mapping[str, Tensor], names: Iterable[str]) -> dict[str, Ten
     return {name: _blocks(weights[name]) for name in wanted if weights[name].numel()}
 
 
+def hooked(module: nn.Module) -> bool:
+    """Whether something of a user's is called before or after a module."""
+    return bool(module._forward_hooks or module._forward_pre_hooks)
+
+
 def takes_blocks(module: nn.Module) -> bool:
     """Whether a module is a Linear layer as torch has it: nothing is called before or after it."""
-    hooks = module._forward_hooks or module._forward_pre_hooks
-    return type(module) is nn.Linear and module.weight.dtype == torch.float32 and not hooks
+    return type(module) is nn.Linear and module.weight.dtype == torch.float32 and not hooked(module)
 
 
 def linear(inputs: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:

@@ -6,6 +6,8 @@ import reprlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 
+from core.sentences import short
+
 FORMAT = "prunescope/recipe/1"
 UNCODED = 32
 LONGEST = 80  # characters of a value in a sentence
@@ -85,7 +87,7 @@ class Settings:
 
 def _shown(value: object) -> str:
     text = hex(value) if _whole(value) and value.bit_length() > LONGEST else SHORT.repr(value)  # Python counts digits
-    return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
+    return short(text, LONGEST)
 
 
 def _number(value: Value) -> bool:

@@ -20,9 +20,11 @@ def run_with(
 
 
 def swapped(model: nn.Module, modules: Mapping[str, nn.Module]) -> nn.Module:
-    """A model of the same parts with other modules under the given names, not its own; the model stays as it was."""
+    """A model of the same parts with others under the given names; the model stays as it was, and may be one itself."""
     twin = _shallow(model)
     for name, module in modules.items():
+        if not name:
+            return module
         *path, last = name.split(".")
         owner = twin
         for part in path:

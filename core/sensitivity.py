@@ -128,9 +128,8 @@ def _thin(study: Study, layer: Layer, encoded: Encoded) -> dict[str, nn.Module]:
     module = study.model.get_submodule(name)
     few = sum(math.prod(shape_of(part)) for part in encoded.factors.values()) < FEW * layer.matrix.numel()
     moved = any(moved.startswith(f"{name}.") for moved in study.moved)
-    return (
-        {name: thin_layers(module, encoded)} if few and plain(module) and steps.calls_alone(name) and not moved else {}
-    )
+    runs_alone = plain(module) and steps.calls_alone(name) and not moved
+    return {name: thin_layers(module, encoded)} if few and runs_alone else {}
 
 
 def table(rows: Sequence[Mapping[str, object]]) -> pd.DataFrame:

@@ -3,14 +3,14 @@
 from torch import Tensor, nn
 
 from core.encoding import Factored, LowRank
+from core.layouts import hooked
 
 
 def plain(module: nn.Module) -> bool:
     """Whether a module does what its class in torch does and nothing beside."""
     kind = next((kind for kind in PLAIN if isinstance(module, kind)), None)
-    hooked = module._forward_hooks or module._forward_pre_hooks
     limited = isinstance(module, nn.Embedding) and module.max_norm is not None
-    return kind is not None and type(module).forward is kind.forward and not hooked and not limited
+    return kind is not None and type(module).forward is kind.forward and not hooked(module) and not limited
 
 
 def thin_layers(module: nn.Module, encoded: Factored) -> nn.Sequential:

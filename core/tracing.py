@@ -12,9 +12,10 @@ from torch import Tensor, fx, nn
 from torch.nn import functional
 from torch.utils._pytree import tree_leaves
 
-from core.layouts import linear, takes_blocks
+from core.layouts import hooked, linear, takes_blocks
 from core.replacing import run_with
 
+Operation = Callable | str | type  # a function, a method's name or a module's type
 Live = dict[fx.Node, object]  # what the steps so far have left for later ones
 
 
@@ -112,7 +113,7 @@ def _pooled_first(model: nn.Module, graph: fx.Graph) -> fx.Graph:
         alone = (
             pool is not None and len(node.users) == len(node.all_input_nodes) == len(node.all_input_nodes[0].users) == 1
         )
-        if alone and _is(model, node, RELU) and _is(model, pool, POOL):
+        if alone and operation(model, node) in RELU and _pools(model, pool):
             before = node.all_input_nodes[0]
             pool.replace_all_uses_with(node)
             pool.replace_input_with(node, before)
@@ -121,13 +122,18 @@ def _pooled_first(model: nn.Module, graph: fx.Graph) -> fx.Graph:
     return graph
 
 
-def _is(model: nn.Module, node: fx.Node, kinds: tuple[object, ...]) -> bool:
-    """Whether a step calls one of torch's own modules, without hooks or a second result, or one of the functions."""
+def _pools(model: nn.Module, node: fx.Node) -> bool:
+    """Whether a step is a max-pooling without a second result."""
+    settings = vars(model.get_submodule(node.target)) if node.op == "call_module" else node.kwargs
+    return operation(model, node) in POOL and not settings.get("return_indices")
+
+
+def operation(model: nn.Module, node: fx.Node) -> Operation:
+    """What a step calls; a module with hooks of its own is no known one."""
     if node.op != "call_module":
-        return node.target in kinds and not node.kwargs.get("return_indices")
+        return node.target
     module = model.get_submodule(node.target)
-    hooks = module._forward_hooks or module._forward_pre_hooks
-    return type(module) in kinds and not hooks and not getattr(module, "return_indices", False)
+    return "hooked" if hooked(module) else type(module)
 
 
 def tensors(live: Live) -> list[Tensor]:

@@ -16,6 +16,7 @@ from core.encoding import Affine, Coded, Encoded, Factored, Kept, Rounded, Spars
 from core.layer import Layer, place
 from core.layouts import laid_out
 from core.pipeline import Applied, Study
+from core.replacing import swapped
 from core.thin import CONVOLUTIONS, plain, thin_layers
 
 
@@ -58,7 +59,7 @@ def low_rank(study: Study, applied: Applied) -> Built | str:
         return "no layer is stored as a product of factors that a module of its own could run; lower a rank"
     thin = {own.name: thin_layers(own.module, bare(applied.encoded[own.layer.name])) for own in found}
     names = _listed([f"{own.layer.name} as {len(thin[own.name])}" for own in found])
-    return Built(_ready(study, replaced(whole, thin)), f"thin float32 layers: {names}")
+    return Built(_ready(study, swapped(whole, thin)), f"thin float32 layers: {names}")
 
 
 def shrunk(study: Study, applied: Applied) -> Built | str:
@@ -92,7 +93,7 @@ def int8(study: Study, applied: Applied) -> Built | str:
     others = [layer.name for layer in study.known if layer.name not in names]
     about = f"torch's dynamic int8 kernel, engine {engine}: {_listed(names)}"
     return Built(
-        _ready(study, replaced(whole, made)), about + (f"; float32: {_listed(others)}" if others else ""), exact=False
+        _ready(study, swapped(whole, made)), about + (f"; float32: {_listed(others)}" if others else ""), exact=False
     )
 
 
@@ -129,16 +130,6 @@ def places(study: Study, twin: nn.Module) -> list[Place]:
             if held and study.uses.get(layer.name) is not None and plain(module):
                 found.append(Place(layer, name, module))
     return found
-
-
-def replaced(twin: nn.Module, made: dict[str, nn.Module]) -> nn.Module:
-    """The twin with other modules under the given names; the twin may be such a module itself."""
-    for name, module in made.items():
-        if not name:
-            return module
-        owner, _, last = name.rpartition(".")
-        twin.get_submodule(owner)._modules[last] = module
-    return twin
 
 
 def _int8_linear(module: nn.Linear, encoded: Encoded) -> nn.Module:

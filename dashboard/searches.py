@@ -20,12 +20,10 @@ from dashboard import keeping, offers, state, work
 from dashboard.keeping import Place
 from dashboard.state import Position
 
-MOST = 6  # searches kept, with all that they measured
 CLOCK = Clock(batches=(1,), rounds=40, seconds=2.0)  # for each recipe that is timed
 SHARE = 40  # of the dense file: the size that is asked for at first
 STEPS = (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8)  # times a power of ten: the sizes that can be asked for
 DROP, BYTES = "drop", "bytes"
-STARTING = threading.Lock()  # of tabs that start at the same moment one is first
 
 
 @dataclass(frozen=True)
@@ -130,7 +128,7 @@ def elsewhere(position: Position) -> list[tuple[str, str]]:
 
 def begin(position: Position, goal: Goal) -> bool:
     """Search from what is known of the model on; False where another tab's search of it goes on, which stays."""
-    with STARTING:
+    with work.STARTING:
         before, place = current(position), keeping.place(position)
         if before and before.job.running:
             return False
@@ -139,10 +137,7 @@ def begin(position: Position, goal: Goal) -> bool:
         enough, load = threading.Event(), loader(place)
         key = ("search", *place, goal, enough)
         job = work.job(key, lambda: remembering.searching(load, goal, keeping.store, enough.is_set))
-        _kept()[place] = Search(key, goal, job, enough, load)
-        _kept().move_to_end(place)
-        while len(_kept()) > MOST:
-            end(_kept().popitem(last=False)[1])
+        work.keep(_kept(), place, Search(key, goal, job, enough, load), end)
     return True
 
 

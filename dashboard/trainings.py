@@ -21,14 +21,12 @@ from dashboard import keeping, offers, work
 from dashboard.keeping import Place
 from dashboard.state import Position
 
-MOST = 6  # trainings kept, with all that they told
 FINE, DISTIL, ROUNDS, MOVEMENT, REGROW, AWARE = "fine", "distil", "rounds", "movement", "regrow", "aware"
 STUDENT, TRANSFER = "student", "transfer"
 EXPLORE, ALIKE = "explore", "alike"
 FIRST = {"sparsity": 0.95, "bits": UNCODED}  # what is removed at first where Explore stands dense
 CODED = {"sparsity": 0.0, "bits": 2}  # the same where only codes are learned
 COUNT = 5  # rounds at first
-STARTING = threading.Lock()  # of tabs that start at the same moment one is first
 BETWEEN = 20  # steps between two looks at most: a pause or an end takes effect at a look
 
 
@@ -153,15 +151,12 @@ def begin(position: Position, wished: Wish) -> bool:
     if recipe == Recipe() and wished.how != STUDENT:
         raise ValueError("Nothing is removed or coded yet: drag Prune, choose codes, or come back from Explore")
     place = keeping.place(position)
-    with STARTING:
+    with work.STARTING:
         if running(position):
             return False
         enough = threading.Event()
         job = _job(place, wished, (recipe, options), enough)
-        _kept()[place] = Training(wished, recipe, options, job, enough)
-        _kept().move_to_end(place)
-        while len(_kept()) > MOST:
-            end(_kept().popitem(last=False)[1])
+        work.keep(_kept(), place, Training(wished, recipe, options, job, enough), end)
     return True
 
 

@@ -8,6 +8,7 @@ import pandas as pd
 
 from core.certainty import Certainty, doubt
 from core.report import Row, total_of
+from core.sentences import short
 from core.statistics import Estimate
 from core.theory import Law
 
@@ -20,8 +21,7 @@ NUMBERS = ("", "one", "two", "three", "four", "five", "six", "seven", "eight", "
 def plain(text: str) -> str:
     """A stranger's text in one line of LONGEST letters, in which markdown finds no link, picture or heading."""
     line = " ".join(re.sub(r"[\x00-\x1f\x7f\ud800-\udfff]", " ", text).split())
-    line = line if len(line) <= LONGEST else f"{line[:LONGEST]}…"
-    line = re.sub(r"(?i)(www(?=\.)|https?:(?=//)|@)", f"\\1{JOINER}", line)  # else a link, whatever is escaped
+    line = re.sub(r"(?i)(www(?=\.)|https?:(?=//)|@)", f"\\1{JOINER}", short(line, LONGEST))  # else a link
     return re.sub(r"([\\`*_{}\[\]()#+!|<>~$:&])", r"\\\1", line)
 
 

@@ -3,12 +3,16 @@
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Hashable, Iterator
+from typing import TypeVar
 
 import streamlit as st
 
 from core import jobs
 from core.jobs import Job
 
+LAST = 6  # searches, and as many trainings, kept with all that they told
+STARTING = threading.Lock()  # of tabs that start at the same moment one is first
+Kept = TypeVar("Kept")
 MOST = 24  # jobs kept, with all that they found; the oldest go first, those that have ended before those that run
 
 
@@ -35,6 +39,14 @@ def forget(name: str) -> None:
     with lock:
         for key in [key for key in kept if name in repr(key)]:
             jobs.stop(kept.pop(key))
+
+
+def keep(kept: OrderedDict[Hashable, Kept], key: Hashable, made: Kept, end: Callable[[Kept], None]) -> None:
+    """Keep what was begun last; of more than LAST the oldest is ended and let go."""
+    kept[key] = made
+    kept.move_to_end(key)
+    while len(kept) > LAST:
+        end(kept.popitem(last=False)[1])
 
 
 def job(key: Hashable, steps: Callable[[], Iterator[object]], wanted: Callable[[], bool] = lambda: True) -> Job:

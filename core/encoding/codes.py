@@ -50,6 +50,7 @@ class Affine:
         return self.codes, 2**self.width
 
     def decode(self) -> Tensor:
+        """The (out, in) float32 matrix."""
         return self.at(self.codes, 0)
 
     def at(self, codes: Tensor, first: int) -> Tensor:
@@ -85,15 +86,19 @@ class Affine:
         return "codes", "U8", (packed_bytes(kept.count, self.width),)
 
     def layout(self, kept: Survey | None = None) -> Layout:
+        """Type and shape of each tensor, without making them."""
         return code_layout(self, kept) | _float_layout({"scale": self.scale, "offset": self.offset})
 
     def tensors(self, mask: Tensor | None = None) -> dict[str, Tensor]:
+        """The tensors as they are written."""
         return code_tensor(self, mask) | _floats({"scale": self.scale, "offset": self.offset})
 
     def information(self, kept: Survey | None = None) -> float:
+        """Shannon's bound for what is stored, in bits in total."""
         return self.codes.numel() * entropy(code_counts(self, kept or self.whole))
 
     def form(self) -> Form:
+        """What a reader needs beside the tensors, as JSON."""
         rows, columns = self.codes.shape
         return {
             "kind": "affine",
@@ -132,6 +137,7 @@ class Codebook:
         return self.codes, 2**self.width
 
     def decode(self) -> Tensor:
+        """The (out, in) float32 matrix."""
         return self.at(self.codes, 0)
 
     def at(self, codes: Tensor, first: int) -> Tensor:
@@ -162,15 +168,19 @@ class Codebook:
         return "codes", "U8", (packed_bytes(kept.count, self.width),)
 
     def layout(self, kept: Survey | None = None) -> Layout:
+        """Type and shape of each tensor, without making them."""
         return code_layout(self, kept) | _float_layout({"levels": self.levels, "scale": self.scale})
 
     def tensors(self, mask: Tensor | None = None) -> dict[str, Tensor]:
+        """The tensors as they are written."""
         return code_tensor(self, mask) | _floats({"levels": self.levels, "scale": self.scale})
 
     def information(self, kept: Survey | None = None) -> float:
+        """Shannon's bound for what is stored, in bits in total."""
         return self.codes.numel() * entropy(code_counts(self, kept or self.whole))
 
     def form(self) -> Form:
+        """What a reader needs beside the tensors, as JSON."""
         rows, columns = self.codes.shape
         return {"kind": "codebook", "rows": rows, "columns": columns, "width": self.width, "block": self.block}
 
@@ -207,6 +217,7 @@ class Rounded:
         return self.codes.view(kind), 256**self.codes.itemsize
 
     def decode(self) -> Tensor:
+        """The (out, in) float32 matrix."""
         return self.at(self.codes, 0)
 
     def at(self, codes: Tensor, first: int) -> Tensor:
@@ -236,15 +247,19 @@ class Rounded:
         return "values", FLOATS[self.codes.dtype], tuple(self.codes.shape) if kept is self.whole else (kept.count,)
 
     def layout(self, kept: Survey | None = None) -> Layout:
+        """Type and shape of each tensor, without making them."""
         return code_layout(self, kept) | _float_layout({"scale": self.scale})
 
     def tensors(self, mask: Tensor | None = None) -> dict[str, Tensor]:
+        """The tensors as they are written."""
         return code_tensor(self, mask) | _floats({"scale": self.scale})
 
     def information(self, kept: Survey | None = None) -> float:
+        """Shannon's bound for what is stored, in bits in total."""
         return self.codes.numel() * entropy(code_counts(self, kept or self.whole))
 
     def form(self) -> Form:
+        """What a reader needs beside the tensors, as JSON."""
         rows, columns = self.codes.shape
         return {"kind": "rounded", "rows": rows, "columns": columns, "block": self.block}
 

@@ -66,6 +66,7 @@ class Dense:
     values: Tensor
 
     def decode(self) -> Tensor:
+        """The (out, in) float32 matrix."""
         return self.values
 
     def survey(self, mask: Tensor) -> Survey:
@@ -73,15 +74,19 @@ class Dense:
         return Survey(count_kept(mask))
 
     def layout(self, kept: Survey | None = None) -> Layout:
+        """Type and shape of each tensor, without making them."""
         return {"values": ("F32", tuple(self.values.shape) if kept is None else (kept.count,))}
 
     def tensors(self, mask: Tensor | None = None) -> dict[str, Tensor]:
+        """The tensors as they are written."""
         return {"values": self.values.contiguous() if mask is None else self.values[mask]}
 
     def information(self, kept: Survey | None = None) -> float:
+        """Shannon's bound for what is stored, in bits in total."""
         return (self.values.numel() if kept is None else kept.count) * FLOAT_BITS
 
     def form(self) -> Form:
+        """What a reader needs beside the tensors, as JSON."""
         return {"kind": "dense", "rows": self.values.shape[0], "columns": self.values.shape[1]}
 
 

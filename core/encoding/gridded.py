@@ -25,19 +25,24 @@ class Gridded:
     inputs: Grid
 
     def decode(self) -> Tensor:
+        """The (out, in) float32 matrix."""
         return self.matrix.decode()
 
     def layout(self, kept: Survey | None = None) -> Layout:
+        """Type and shape of each tensor, without making them."""
         return self.matrix.layout() | {SCALE: ("F32", (1,)), ZERO: ("I32", (1,))}
 
     def tensors(self, mask: Tensor | None = None) -> dict[str, Tensor]:
+        """The tensors as they are written."""
         scale, zero = torch.tensor([self.inputs.scale]), torch.tensor([self.inputs.zero], dtype=torch.int32)
         return self.matrix.tensors() | {SCALE: scale, ZERO: zero}
 
     def information(self, kept: Survey | None = None) -> float:
+        """Shannon's bound for what is stored, in bits in total."""
         return self.matrix.information()
 
     def form(self) -> Form:
+        """What a reader needs beside the tensors, as JSON."""
         return {"kind": "gridded", "inputs_bits": self.inputs.bits, "matrix": self.matrix.form()}
 
 

@@ -56,22 +56,27 @@ class Kept:
         return count_kept(self.rows) * count_kept(self.columns)
 
     def decode(self) -> Tensor:
+        """The (out, in) float32 matrix."""
         whole = torch.zeros(self.shape)
         whole[self.rows.nonzero(), self.columns.nonzero().flatten()] = self.values.decode()
         return whole
 
     def layout(self, kept: Survey | None = None) -> Layout:
+        """Type and shape of each tensor, without making them."""
         sides = {name: ("U8", (packed_bytes(len(self._stored(name, side)), 1),)) for name, side in self.sides.items()}
         return sides | self.values.layout()
 
     def tensors(self, mask: Tensor | None = None) -> dict[str, Tensor]:
+        """The tensors as they are written."""
         sides = {name: pack(self._stored(name, side).to(torch.uint8), 1) for name, side in self.sides.items()}
         return sides | self.values.tensors()
 
     def information(self, kept: Survey | None = None) -> float:
+        """Shannon's bound for what is stored, in bits in total."""
         return self.values.information()
 
     def form(self) -> Form:
+        """What a reader needs beside the tensors, as JSON."""
         return {
             "kind": "kept",
             "rows": len(self.rows),

@@ -41,21 +41,26 @@ class LowRank:
         return shape_of(self.left)[0], shape_of(self.right)[1]
 
     def decode(self) -> Tensor:
+        """The (out, in) float32 matrix."""
         left, right = self.left.decode(), self.right.decode()
         rows, rank = left.shape
         blocks = torch.bmm(left.view(self.groups, rows // self.groups, rank), right.view(self.groups, rank, -1))
         return blocks.view(rows, -1)
 
     def layout(self, kept: Survey | None = None) -> Layout:
+        """Type and shape of each tensor, without making them."""
         return _all_named({name: part.layout() for name, part in self.factors.items()})
 
     def tensors(self, mask: Tensor | None = None) -> dict[str, Tensor]:
+        """The tensors as they are written."""
         return _all_named({name: part.tensors() for name, part in self.factors.items()})
 
     def information(self, kept: Survey | None = None) -> float:
+        """Shannon's bound for what is stored, in bits in total."""
         return self.left.information() + self.right.information()
 
     def form(self) -> Form:
+        """What a reader needs beside the tensors, as JSON."""
         return {"kind": "low_rank", "groups": self.groups, "left": self.left.form(), "right": self.right.form()}
 
 
@@ -83,6 +88,7 @@ class Tucker:
         return shape_of(self.left)[0], shape_of(self.right)[1] * self.kernel
 
     def decode(self) -> Tensor:
+        """The (out, in) float32 matrix."""
         left, core, right = (factor.decode() for factor in self.factors.values())
         rank = left.shape[1]
         split = core.view(self.groups, rank, -1, self.kernel)
@@ -91,15 +97,19 @@ class Tucker:
         return blocks.view(len(left), -1)
 
     def layout(self, kept: Survey | None = None) -> Layout:
+        """Type and shape of each tensor, without making them."""
         return _all_named({name: part.layout() for name, part in self.factors.items()})
 
     def tensors(self, mask: Tensor | None = None) -> dict[str, Tensor]:
+        """The tensors as they are written."""
         return _all_named({name: part.tensors() for name, part in self.factors.items()})
 
     def information(self, kept: Survey | None = None) -> float:
+        """Shannon's bound for what is stored, in bits in total."""
         return sum(factor.information() for factor in self.factors.values())
 
     def form(self) -> Form:
+        """What a reader needs beside the tensors, as JSON."""
         factors = {name: factor.form() for name, factor in self.factors.items()}
         return {"kind": "tucker", "groups": self.groups, "kernel": self.kernel, **factors}
 

@@ -46,12 +46,14 @@ class Sparse:
         return min(self.survivors, self.mask.numel() - self.survivors)
 
     def decode(self) -> Tensor:
+        """The (out, in) float32 matrix."""
         values = self.values.decode()
         if isinstance(self.values, Coded) and self.values.zero_is_a_code:
             return values
         return masked(values, self.mask)
 
     def layout(self, kept: Survey | None = None) -> Layout:
+        """Type and shape of each tensor, without making them."""
         packed = packed_bytes(self.mask.numel(), 1)
         ways = [(packed, "mask", "U8", packed), (4 * self.rarer, "positions", "I32", self.rarer)]
         if self.rarer:
@@ -60,6 +62,7 @@ class Sparse:
         return {name: (kind, (length,))} | self.values.layout(self.kept)
 
     def tensors(self, mask: Tensor | None = None) -> dict[str, Tensor]:
+        """The tensors as they are written."""
         flat = self.mask.flatten()
         name = next(iter(self.layout()))
         if name == "positions":
@@ -72,12 +75,14 @@ class Sparse:
         return {name: stored} | self.values.tensors(self.mask)
 
     def information(self, kept: Survey | None = None) -> float:
+        """Shannon's bound for what is stored, in bits in total."""
         if isinstance(self.values, Coded):
             return self.values.information(self.kept)
         sides = np.array([self.survivors, self.mask.numel() - self.survivors])
         return self.survivors * FLOAT_BITS + self.mask.numel() * entropy(sides)
 
     def form(self) -> Form:
+        """What a reader needs beside the tensors, as JSON."""
         return {"kind": "sparse", "survivors": self.survivors, "values": self.values.form()}
 
 

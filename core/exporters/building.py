@@ -12,6 +12,7 @@ from core import narrowing, variants
 from core.encoding import Dense, Encoded, Factored, Grid, Gridded, Kept, LowRank, Stored, Tucker, bare
 from core.exporters.subject import Subject, facets
 from core.layer import Layer
+from core.replacing import swapped
 from core.variants import Place
 
 
@@ -53,7 +54,7 @@ def built(subject: Subject, wrap: Wrap = rounding) -> nn.Module:
         if id(place.module) not in done:
             done[id(place.module)] = _module(place, _narrow(subject, place.layer, bare(encoded)), grid, wrap)
     made = {place.name: done[id(place.module)] for place in places}
-    return variants.replaced(whole, made).eval().requires_grad_(False)
+    return swapped(whole, made).eval().requires_grad_(False)
 
 
 def homeless(subject: Subject) -> tuple[str, ...]:

@@ -89,13 +89,11 @@ class Even(NamedTuple):
         """Values in steps of their scale."""
         return (self.values if self.offset is None else self.values - self.offset) / self.own
 
-    def added(self, pairs: Sequence[tuple[Tensor, Tensor]], total: Tensor) -> None:
-        """The first pair's product less the others', added up by group into `total`, which is of this tile's rows."""
-        for sign, (one, other) in zip((1, -1), pairs, strict=False):
-            if self.groups is None:
-                total.add_(torch.linalg.vecdot(one, other), alpha=sign)
-            else:
-                total.scatter_add_(0, self.groups[0], (one * other)[0].mul_(sign))
+    def sums(self, one: Tensor, other: Tensor, like: Tensor) -> Tensor:
+        """Products added up by group, in the shape of `like`: of all groups, or of this tile's rows."""
+        if self.groups is None:
+            return torch.linalg.vecdot(one, other)
+        return summed((one * other)[0], self.groups[0], like)
 
 
 def _even(form: Affine, parts: Parts, found: Parts) -> Even:
@@ -149,14 +147,15 @@ def _even_back(form: Affine, held: tuple[Parts, Parts, Way], gradient: Tensor) -
     even = _even(form, parts, found)
     gradient, back = gradient.view(even.values.shape), torch.empty_like(even.values)
     growth, offset = torch.zeros(form.scale.numel()), torch.zeros(form.scale.numel())
+    low, high = _ends(form)
     for tile in _tiles(back.shape):
-        part, near, total = even.at(tile), even.at(tile).near(), tile[0] if even.groups is None else slice(None)
-        given, (low, high) = gradient[tile], _ends(form)
+        part, given, total = even.at(tile), gradient[tile], tile[0] if even.groups is None else slice(None)
+        near = part.near()
         passed = torch.ops.aten.hardtanh_backward(given, near, low - HALF, high + HALF)  # 0 where near was clipped
         back[tile] = passed
-        part.added([(_rounded(form, near), given), (near, passed)], growth[total])
+        growth[total] += part.sums(_rounded(form, near), given, growth) - part.sums(near, passed, growth)
         if form.offset is not None:
-            part.added([(ONE, given), (ONE, passed)], offset[total])
+            offset[total] += part.sums(ONE, given, offset) - part.sums(ONE, passed, offset)
     slopes = {"growth": growth.view_as(form.scale).mul_(_scale(form, parts))}
     slopes |= {} if form.offset is None else {"offset": offset.view_as(form.offset)}
     return {"values": back.flatten()} | slopes

@@ -6,8 +6,8 @@ import numpy as np
 import torch
 from torch import Tensor, fx
 
-from core.tracing import STEPS
-from core.wiring.operations import NORMS, PRODUCTS, operation
+from core.tracing import STEPS, operation
+from core.wiring.operations import NORMS, PRODUCTS
 from core.wiring.walk import Point, Wiring
 from core.wiring.wires import along, filled
 

@@ -6,8 +6,8 @@ import numpy as np
 import torch
 from torch import Tensor, fx, nn
 
-from core.tracing import STEPS, tensors, trace
-from core.wiring.operations import CONVS, NORMS, named, operation
+from core.tracing import STEPS, operation, tensors, trace
+from core.wiring.operations import CONVS, NORMS, named
 from core.wiring.rules import RULES, harmless
 from core.wiring.walk import Point, Walk, Wiring
 from core.wiring.wires import FIXED, Wire, joined

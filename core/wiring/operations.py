@@ -1,22 +1,12 @@
 """What operations do with channels, by the function, method or module that a step calls."""
 
 import operator
-from collections.abc import Callable
 
 import torch
 from torch import fx, nn
 from torch.nn import functional
 
-Operation = Callable | str | type  # a function, a method's name or a module's type
-
-
-def operation(model: nn.Module, node: fx.Node) -> Operation:
-    """What a step calls; a module with hooks of its own is no known one."""
-    if node.op != "call_module":
-        return node.target
-    module = model.get_submodule(node.target)
-    plain = not module._forward_hooks and not module._forward_pre_hooks
-    return type(module) if plain else "hooked"
+from core.tracing import Operation
 
 
 def named(model: nn.Module, node: fx.Node) -> str:

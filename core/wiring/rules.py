@@ -9,9 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor, fx
 
-from core.tracing import STEPS
+from core.tracing import STEPS, operation
 from core.wiring import operations
-from core.wiring.operations import operation, spatial_dims
+from core.wiring.operations import spatial_dims
 from core.wiring.walk import Walk
 from core.wiring.wires import FIXED, Wire, filled, found
 
