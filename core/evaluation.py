@@ -79,7 +79,7 @@ def on(bench: Bench, device: str) -> Bench:
     """The bench with a copy of its model on a device, where images are then run."""
     if device == bench.device:
         return bench
-    torch.backends.cudnn.conv.fp32_precision = "ieee"  # or a folder made there would not verify on a CPU
+    torch.backends.cudnn.allow_tf32 = False  # or a folder made there would not verify on a CPU
     model = copy.deepcopy(bench.model).to(device)
     with torch.no_grad():
         steps = trace(model, bench.inputs[:2].to(device))

@@ -200,3 +200,10 @@ def test_a_bench_on_a_device_gives_the_same_tally():
         for pair, wanted in zip(found.pairs, expected.pairs, strict=True):
             assert pair[0] == wanted[0]
             assert pair[1:] == pytest.approx(wanted[1:], rel=1e-4)  # float32 sums of a device come in another order
+
+
+def test_a_bench_on_a_device_leaves_torch_able_to_export():
+    study = pipeline.study(*predicting(), RECIPE)
+    evaluation.on(study.bench, "cpu:0")
+    assert not torch.backends.cudnn.allow_tf32
+    torch.export.export(nn.Linear(2, 2), (torch.zeros(1, 2),))
