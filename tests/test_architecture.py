@@ -88,6 +88,7 @@ FLOORS = {
     "core.parting": 4,
     "core.training.losses": 0,
     "core.training.images": 0,
+    "core.training.short": 2,
     "core.training.options": 1,
     "core.training.places": 1,
     "core.training.codes": 2,
