@@ -46,6 +46,7 @@ FLOORS = {
     "core.inputs": 2,
     "core.calibration": 3,
     "core.loading": 2,
+    "core.pooling": 0,
     "core.tracing": 1,
     "core.thin": 2,
     "core.wiring": 2,
