@@ -1,4 +1,4 @@
-"""`python -m dashboard [--port N] [--model M --data D …]`: the page, once its port can be one and its options are known."""
+"""`python -m dashboard [--port N] [--model M …]`: the page, once its port can be one and its options are known."""
 
 import argparse
 import sys
