@@ -69,8 +69,11 @@ def _read_codebook(form: Form, tensors: dict[str, Tensor], mask: Tensor | None =
     levels, scale = tensors["levels"], tensors.get("scale")
     most = 2 ** _width(form)
     sizes = levels.shape[0] in (1, form["rows"]) and 1 <= levels.shape[1] <= most
-    if levels.ndim != 2 or levels.dtype != torch.float32 or not sizes:
-        raise ValueError(f"levels are {_kind(levels)}, expected (1 or {form['rows']}, at most {most}) float32")
+    if levels.ndim != 2 or levels.dtype not in (torch.float32, torch.float16) or not sizes:
+        raise ValueError(
+            f"levels are {_kind(levels)}, expected (1 or {form['rows']}, at most {most}) float32 or float16"
+        )
+    levels = levels.float()
     if not bool(torch.isfinite(levels).all() & (levels.diff() >= 0).all()):
         raise ValueError("levels fall or are not finite, expected ascending numbers")
     if scale is not None:

@@ -2,7 +2,7 @@
 
 import copy
 from collections import OrderedDict
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import islice
 
@@ -67,8 +67,7 @@ def bench(model: nn.Module, inputs: np.ndarray, targets: np.ndarray, metric: Met
     x, y = fitted(model, torch.from_numpy(inputs)), torch.from_numpy(targets)
     metrics = default(y) if metric is None else (metric, *(each for each in default(y) if each.name == "top1"))
     outputs = check(model, x, y, metrics)
-    with torch.no_grad():
-        steps = trace(model, x[:2].clone())
+    steps = trace(model, x[:2].clone())
     base = {name: laid_out(tensor) for name, tensor in model.named_parameters() if tensor.dim() == 4}
     batch = max(1, min(BATCH, NUMBERS * len(outputs) // outputs.numel()))
     blocks = packed(dict(model.named_parameters()), steps.linears) if steps else {}
@@ -81,8 +80,7 @@ def on(bench: Bench, device: str) -> Bench:
         return bench
     torch.backends.cudnn.allow_tf32 = False  # or a folder made there would not verify on a CPU
     model = copy.deepcopy(bench.model).to(device)
-    with torch.no_grad():
-        steps = trace(model, bench.inputs[:2].to(device))
+    steps = trace(model, bench.inputs[:2].to(device))
     base = {name: laid_out(tensor.to(device)) for name, tensor in bench.base.items()}
     return Bench(model, bench.inputs, bench.targets, steps, base, {}, bench.metrics, bench.batch, device)
 
@@ -134,7 +132,7 @@ def outputs(bench: Bench, change: Change, first: int = 0) -> Iterator[Tensor]:
     resume = _resume_step(bench, change)
     for batch in range(first, bench.batches):
         with torch.no_grad(), rounding(change.model or bench.model, change.tensors, change.inputs):
-            found = logits(bench, change, batch, resume)
+            found = logits(bench, change, batch, (resume,))
         yield found.cpu()
 
 
@@ -184,7 +182,16 @@ def dense_answers(bench: Bench, batch: int) -> Answers:
     return _dense_answers(bench, (batch, batch + 1))
 
 
-def _dense_answers(bench: Bench, span: tuple[int, int]) -> Answers:
+def foresee(bench: Bench, names: Iterable[str], images: int) -> None:
+    """Run the dense model on the first images and keep what changes of each of the named tensors resume from."""
+    if bench.steps is not None and "never" not in bench.moving:
+        last = len(bench.steps.nodes) - 1  # the output, where no step uses one
+        stops = tuple(sorted({min(last, bench.steps.first_use(frozenset([name]))) for name in names}))
+        for batch in range(min(bench.batches, -(-images // bench.batch))):
+            _dense_answers(bench, (batch, batch + 1), stops)
+
+
+def _dense_answers(bench: Bench, span: tuple[int, int], stops: tuple[int, ...] = ()) -> Answers:
     if span in bench.dense:
         return bench.dense[span]
     first, end = span
@@ -192,7 +199,7 @@ def _dense_answers(bench: Bench, span: tuple[int, int]) -> Answers:
         found = joined([dense_answers(bench, batch) for batch in range(first, end)])
     else:
         known = bench.dense_logits.get(first)
-        logits = _dense_logits(bench, first) if known is None else known
+        logits = _dense_logits(bench, first, stops) if known is None else known
         found = answers(bench.metrics, _targets(bench, span), logits)
     if task(bench.targets) != "tokens" or found.logs.nbytes * bench.batches <= REMEMBERED * (span[1] - span[0]):
         bench.dense[span] = found
@@ -206,19 +213,19 @@ def dense_logits(bench: Bench, batch: int) -> Tensor:
     return bench.dense_logits[batch]
 
 
-def _dense_logits(bench: Bench, batch: int) -> Tensor:
+def _dense_logits(bench: Bench, batch: int, stops: tuple[int, ...] = ()) -> Tensor:
     with torch.no_grad():
-        return logits(bench, Change(bench.base | bench.blocks, {}), batch, 0).cpu()
+        return logits(bench, Change(bench.base | bench.blocks, {}), batch, stops).cpu()
 
 
-def logits(bench: Bench, change: Change, batch: int, resume: int) -> Tensor:
+def logits(bench: Bench, change: Change, batch: int, stops: tuple[int, ...]) -> Tensor:
     """The changed model's outputs for one batch, (images, classes); ValueError where its own code fails.
 
-    resume: the step whose inputs are worth remembering for the next change; 0 remembers nothing.
+    stops: the steps, ascending, whose inputs are worth remembering for the next change.
     """
     first, last = batch * bench.batch + 1, min((batch + 1) * bench.batch, len(bench.inputs))
     try:
-        found = _logits(bench, change, batch, resume)
+        found = _logits(bench, change, batch, stops)
         if len(found) != last - first + 1:
             raise ValueError(f"it answers {len(found)} of them")
         return found
@@ -226,7 +233,7 @@ def logits(bench: Bench, change: Change, batch: int, resume: int) -> Tensor:
         raise ValueError(f"model: it fails on images {first} to {last} together ({error}); mend its forward") from error
 
 
-def _logits(bench: Bench, change: Change, batch: int, resume: int) -> Tensor:
+def _logits(bench: Bench, change: Change, batch: int, stops: tuple[int, ...]) -> Tensor:
     given = bench.inputs[batch * bench.batch : (batch + 1) * bench.batch]
     inputs = given.clone().to(bench.device)  # a model may write into what it is given
     if change.model is not None:
@@ -237,16 +244,18 @@ def _logits(bench: Bench, change: Change, batch: int, resume: int) -> Tensor:
     begin, live = _remembered(bench, change, batch)
     if live is None:
         live = start(steps, inputs)
-    if begin < resume:
-        advance(steps, change.tensors, live, (begin, resume))
-        _remember(bench, _memo_key(bench, change, resume, batch), live)
-        begin = resume
     versions = [(held, held._version) for held in tensors(live)]
+    for stop in stops:
+        if begin < stop:
+            advance(steps, change.tensors, live, (begin, stop))
+            _remember(bench, _memo_key(bench, change, stop, batch), live)
+            versions += [(held, held._version) for held in tensors(live)]
+            begin = stop
     outputs = advance(steps, change.tensors, dict(live), (begin, len(steps.nodes)))
     if begin and any(held._version != version for held, version in versions):  # a step wrote into what was remembered
         bench.activations.clear()
         bench.moving["never"] = 1
-        return _logits(bench, change, batch, 0)
+        return _logits(bench, change, batch, ())
     return outputs
 
 
@@ -282,12 +291,9 @@ def _remembered(bench: Bench, change: Change, batch: int) -> tuple[int, Live | N
 
 def _remember(bench: Bench, key: Hashable, live: Live) -> None:
     bench.activations[key] = dict(live)
-    while len(bench.activations) > 1 and sum(map(_bytes, bench.activations.values())) > REMEMBERED:
+    lives = bench.activations.values()
+    while len(lives) > 1 and sum(held.nbytes for live in lives for held in tensors(live)) > REMEMBERED:
         bench.activations.popitem(last=False)
-
-
-def _bytes(live: Live) -> int:
-    return sum(held.nbytes for held in tensors(live))
 
 
 def _targets(bench: Bench, span: tuple[int, int]) -> Tensor:

@@ -1,9 +1,10 @@
 """What Settings ask of a layer that it cannot have: why, in a sentence, and the Settings without it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from types import MappingProxyType
 
+from core.encoding import Encoded
 from core.factoring import CALIBRATED, OF_KERNELS
 from core.layer import Layer
 from core.pruning import FREE, OF_GRADIENTS
@@ -24,14 +25,33 @@ def note(layer: Layer, settings: Settings, seen: Seen | None = None) -> str:
     return "; ".join(why for stays in STAYS if (why := stays(layer, settings, seen)))
 
 
+def told(layer: Layer, settings: Settings, seen: Seen | None, encoded: Encoded | None) -> str:
+    """The `note` of a layer, and of its encoded form, where that is given, why its weights end far off."""
+    said = (note(layer, settings, seen), "" if encoded is None else far_off(layer, settings, encoded))
+    return "; ".join(filter(None, said))
+
+
+def far_off(layer: Layer, settings: Settings, encoded: Encoded) -> str:
+    """Why the weights end further from the layer's own than zeros would; '' where they do not."""
+    why = next((why for why, may in FAR.items() if may(settings)), "")
+    if not why:
+        return ""
+    lost = (encoded.decode() - layer.matrix).double().square().sum()
+    near = lost <= (1 + ROUNDED) * layer.matrix.double().square().sum()
+    return "" if near else f"its weights end further from what they were than zeros are: {why}"
+
+
 def notes(
-    known: tuple[Layer, ...], recipe: Recipe, seen: Mapping[str, Seen | None] = MappingProxyType({})
+    known: tuple[Layer, ...],
+    recipe: Recipe,
+    seen: Mapping[str, Seen | None] = MappingProxyType({}),
+    encoded: Mapping[str, Encoded] = MappingProxyType({}),
 ) -> dict[str, str]:
-    """The `note` of each layer, by layer name, with what the recipe as a whole asks for that it is left without."""
+    """What is `told` of each layer, by layer name, with what the recipe as a whole asks for that it is left without."""
     found = {}
     for layer in known:
-        sight = seen.get(layer.name)
-        said = (note(layer, recipe.settings(layer.name), sight), _bias_stays(layer, recipe, sight))
+        sight, settings = seen.get(layer.name), recipe.settings(layer.name)
+        said = (told(layer, settings, sight, encoded.get(layer.name)), _bias_stays(layer, recipe, sight))
         found[layer.name] = "; ".join(filter(None, said))
     return found
 
@@ -88,6 +108,19 @@ def _unseen(seen: Seen | None, *, multiplied: bool = True) -> str:
     return (seen and seen.refused(multiplied=multiplied)) or ""
 
 
+ROUNDED = 1e-5  # of the squared weights: float32 levels
+FAR: dict[str, Callable[[Settings], bool]] = {  # why weights may end far off, and under which Settings
+    "compensation fits what the layer gives, not its weights": lambda settings: settings.compensate != "none",
+    "a low rank for what the layer takes in fits what it gives, not its weights": lambda settings: (
+        settings.factors and settings.factorizer in CALIBRATED
+    ),
+    "its factors are pruned and coded each by itself": lambda settings: (
+        settings.factors and (settings.prunes or settings.bits < UNCODED)
+    ),
+    "a percentile clips the largest; scale range or mse does not": lambda settings: (
+        settings.scale == "percentile" and settings.bits < UNCODED
+    ),
+}
 STAYS = {  # why something that is asked for is not done to a layer, and what it gets instead
     rank_stays: {"rank": 1.0, "rank_by": "fraction"},
     inputs_stay: {"inputs_bits": UNCODED},

@@ -17,7 +17,7 @@ from core import compensation, compress, evaluation, exporting, index, pipeline,
 from core.encoding import Encoded
 from core.evaluation import BATCH, Change, tallies
 from core.fitting import require_classes
-from core.granting import note
+from core.granting import told
 from core.layer import Layer, layers
 from core.pipeline import Study, dense_bytes
 from core.recipe import BESIDE, Recipe, Settings, to_json
@@ -212,7 +212,7 @@ def _put_right(studio: Studio, recipe: Recipe, encoded: dict[str, Encoded]) -> D
     """The same with what the recipe puts right beside its layers."""
     study = studio.study
     applied = pipeline.put_right(study, recipe, encoded)
-    notes = pipeline.left(study, recipe)
+    notes = pipeline.left(study, recipe, applied.encoded)
     rows = [
         report.layer_row(layer, applied.encoded[layer.name], study.uses[layer.name], notes[layer.name])
         for layer in study.known
@@ -235,7 +235,8 @@ def _coded(study: Study, layer: Layer, seen: Seen | None, settings: Settings) ->
     kept = None if study.trained is None else study.trained.form(layer.name, settings)
     encoded = compress.encode(layer, settings, seen) if kept is None else kept
     weight = compress.weights((layer,), {layer.name: encoded}).get(layer.parameter)
-    return Coded(encoded, weight, report.layer_row(layer, encoded, study.uses[layer.name], note(layer, settings, seen)))
+    said = told(layer, settings, seen, encoded if kept is None else None)
+    return Coded(encoded, weight, report.layer_row(layer, encoded, study.uses[layer.name], said))
 
 
 def _tally(studio: Studio, done: Done, seconds: float | None) -> Tally:

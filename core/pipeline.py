@@ -243,13 +243,13 @@ def _measured(
 ) -> report.Measured:
     recipe, encoded = carried
     sizes = (written, dense_bytes(study))
-    return report.Measured(study.known, encoded, study.uses, tally, sizes, left(study, recipe))
+    return report.Measured(study.known, encoded, study.uses, tally, sizes, left(study, recipe, encoded))
 
 
-def left(study: Study, recipe: Recipe) -> dict[str, str]:
-    """What the recipe asks of each layer and cannot have, and why, by layer name; '' where it gets all."""
+def left(study: Study, recipe: Recipe, encoded: Mapping[str, Encoded]) -> dict[str, str]:
+    """What `granting.notes` says of each layer, by its name; nothing of what training did to it."""
     seen = {layer.name: study.at(layer.name) for layer in study.known}
-    return notes(study.known, recipe, seen)
+    return notes(study.known, recipe, seen, {} if study.trained or recipe.recovered else encoded)
 
 
 def _require_same(study: Study, applied: Applied, data: bytes) -> None:

@@ -11,9 +11,10 @@ from torch import nn
 from core import compress, recipe, report
 from core.compress import needs_images
 from core.encoding import Encoded, Factored, LowRank, shape_of
-from core.evaluation import Change, tallied
+from core.evaluation import Change, foresee, tallied
 from core.granting import note
 from core.layer import Layer
+from core.layouts import laid_out
 from core.pipeline import Study
 from core.recipe import Recipe, Settings, Value, merged
 from core.statistics import Tally, estimate
@@ -53,6 +54,7 @@ def sensitivity(study: Study, base: Settings, ladders: Ladders, images: int = IM
     mean divergence from the dense answers (nats an image); the layer's bytes, bits a weight and entropy. Layers come
     in the model's order and resume where they begin: what lies before a layer is computed once for all its cells.
     """
+    foresee(study.bench, [] if study.moved else [layer.parameter for layer in study.known], images)
     before = None
     for cell in cells(study.known, base, ladders):
         row, before = _row(study, cell, images, before)
@@ -129,7 +131,12 @@ def _thin(study: Study, layer: Layer, encoded: Encoded) -> dict[str, nn.Module]:
     few = sum(math.prod(shape_of(part)) for part in encoded.factors.values()) < FEW * layer.matrix.numel()
     moved = any(moved.startswith(f"{name}.") for moved in study.moved)
     runs_alone = plain(module) and steps.calls_alone(name) and not moved
-    return {name: thin_layers(module, encoded)} if few and runs_alone else {}
+    if not few or not runs_alone:
+        return {}
+    made = thin_layers(module, encoded)
+    for one in made if study.bench.base else ():
+        one.weight = nn.Parameter(laid_out(one.weight.detach()), requires_grad=False)
+    return {name: made}
 
 
 def table(rows: Sequence[Mapping[str, object]]) -> pd.DataFrame:

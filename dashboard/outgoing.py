@@ -83,6 +83,8 @@ def verdict(checked: Checked) -> str:
     usual = checked.usual
     by_itself = usual is not None and usual > checked.difference
     told = f" ({usual:.1g} as the tool computes unless told otherwise)" if by_itself else ""
+    if checked.left < checked.difference:
+        told += f", by {checked.left:.1g} from what this format can hold of the recipe"
     return (
         f"Read back: {alike} {checked.images} images answered alike, logits off by {checked.difference:.1g} at most of "
         f"{checked.largest:.2g}{told}; {' '.join(words.size(checked.bytes))}."

@@ -25,9 +25,10 @@ def sentence(checked: Checked) -> str:
     """What came of reading it back."""
     by_itself = checked.usual is not None and checked.usual > checked.difference
     usual = f"{checked.usual:.2g} as the tool computes unless told otherwise, " if by_itself else ""
+    held = f"{checked.left:.2g} from what the format can hold, " if checked.left < checked.difference else ""
     return (
         f"read back: logits differ by {checked.difference:.2g} at most of {checked.largest:.3g}, "
-        f"{usual}{checked.agreement:.1%} of {checked.images} images answered alike, {checked.bytes} bytes"
+        f"{held}{usual}{checked.agreement:.1%} of {checked.images} images answered alike, {checked.bytes} bytes"
     )
 
 

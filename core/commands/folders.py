@@ -30,7 +30,7 @@ def apply(options: argparse.Namespace) -> str:
     pipeline.exporting.write_folder(Path(options.output), files)
     if recipe.model.get("sha256") not in (None, loaded.sha256):
         print(f"note: the recipe was made for another model, {dict(recipe.model)}", file=sys.stderr)
-    for left in report.left_as_they_were(pipeline.left(study, recipe)):
+    for left in report.left_as_they_were(pipeline.left(study, recipe, applied.encoded)):
         print(f"note: {left}", file=sys.stderr)
     for said in loaded.notes:
         print(f"note: {said}", file=sys.stderr)

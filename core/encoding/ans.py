@@ -19,6 +19,7 @@ LEAST, WORD = 32, 16  # log2 of the least state; bits given out at a time
 STATE_WORDS = 3  # words of a final state
 EXCESS = 2.0**-17
 LANE_WORDS = 1024  # a lane's own state is then 0.3 % of it
+DENSEST = 512  # symbols for each bit of a stream at most: a small file does not keep a reader for long
 AT_ONCE = 1 << 21  # symbols looked up at a time
 FEW_LANES = 32  # below, plain whole numbers are faster than arrays
 
@@ -62,9 +63,12 @@ def _balance(row: np.ndarray) -> None:
 
 
 def words_of(counts: np.ndarray, table: np.ndarray) -> int:
-    """Words that suffice for symbols of these counts beside the final states, both (contexts, symbols)."""
-    cost = float((counts * (SCALE - np.log2(np.maximum(1, table)))).sum())
-    return int((cost + EXCESS * int(counts.sum())) / WORD)
+    """Words that suffice for symbols of these counts beside the final states, both (contexts, symbols).
+
+    Never fewer than for a bit of every DENSEST, as of equal symbols, which cost nothing.
+    """
+    cost, total = float((counts * (SCALE - np.log2(np.maximum(1, table)))).sum()), int(counts.sum())
+    return int(max(cost + EXCESS * total, total / DENSEST) / WORD)
 
 
 def lanes_of(words: int, segments: int) -> int:

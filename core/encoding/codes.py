@@ -169,11 +169,11 @@ class Codebook:
 
     def layout(self, kept: Survey | None = None) -> Layout:
         """Type and shape of each tensor, without making them."""
-        return code_layout(self, kept) | _float_layout({"levels": self.levels, "scale": self.scale})
+        return code_layout(self, kept) | _float_layout({"levels": _short(self.levels), "scale": self.scale})
 
     def tensors(self, mask: Tensor | None = None) -> dict[str, Tensor]:
         """The tensors as they are written."""
-        return code_tensor(self, mask) | _floats({"levels": self.levels, "scale": self.scale})
+        return code_tensor(self, mask) | _floats({"levels": _short(self.levels), "scale": self.scale})
 
     def information(self, kept: Survey | None = None) -> float:
         """Shannon's bound for what is stored, in bits in total."""
@@ -268,12 +268,20 @@ Coded = Affine | Codebook | Rounded
 
 
 def _float_layout(parts: dict[str, Tensor | None]) -> Layout:
-    """The layout of the float32 tensors beside the codes, of those that a form has."""
-    return {name: ("F32", tuple(part.shape)) for name, part in parts.items() if part is not None}
+    """The layout of the float tensors beside the codes, of those that a form has."""
+    return {
+        name: (FLOATS.get(part.dtype, "F32"), tuple(part.shape)) for name, part in parts.items() if part is not None
+    }
 
 
 def _floats(parts: dict[str, Tensor | None]) -> dict[str, Tensor]:
     return {name: part.contiguous() for name, part in parts.items() if part is not None}
+
+
+def _short(levels: Tensor) -> Tensor:
+    """Levels in float16 where that holds each exactly."""
+    half = levels.half()
+    return half if torch.equal(half.float(), levels) else levels
 
 
 def code_counts(coded: Coded, kept: Survey) -> np.ndarray:

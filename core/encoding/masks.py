@@ -72,7 +72,7 @@ def write_mask(plan: Plan, mask: np.ndarray) -> Tensor:
 
 def read_mask(data: Tensor, shape: tuple[int, int]) -> Tensor:
     """The mask, bool (rows * columns,); ValueError where the stream holds none of this shape."""
-    model, rest = _mask_model(bytes_of(data), shape)
+    model, rest = _mask_model(bytes_of(data, math.prod(shape)), shape)
     return torch.from_numpy(read(model, rest).astype(bool))
 
 

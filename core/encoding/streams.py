@@ -59,10 +59,13 @@ def shorts(data: bytes, count: int) -> np.ndarray:
     return np.frombuffer(data, "<u2", count).astype(np.int64)
 
 
-def bytes_of(data: Tensor) -> bytes:
-    """The bytes of a stored stream; ValueError where the tensor is none."""
+def bytes_of(data: Tensor, count: int) -> bytes:
+    """The bytes of a stored stream; ValueError where the tensor is none, or too short for so many symbols."""
     if data.dtype != torch.uint8 or data.ndim != 1:
         raise ValueError(f"a coded stream of {tuple(data.shape)} {data.dtype}, expected bytes")
+    if count > 8 * ans.DENSEST * len(data):
+        most = 8 * ans.DENSEST * len(data)
+        raise ValueError(f"a coded stream of {len(data)} bytes for {count} symbols, expected {most} at most")
     return data.numpy().tobytes()
 
 
@@ -117,7 +120,7 @@ def write_codes(plan: Plan, codes: np.ndarray, size: int) -> Tensor:
 
 def read_codes(data: Tensor, count: int, size: int) -> Tensor:
     """The codes, (count,) uint8 below `size`; ValueError where the stream holds no such codes."""
-    model, rest = _codes_model(bytes_of(data), count, size)
+    model, rest = _codes_model(bytes_of(data, count), count, size)
     return torch.from_numpy(read(model, rest).copy())
 
 

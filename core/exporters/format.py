@@ -34,8 +34,8 @@ class Exporter:
 
     needs: packages beside the engine's own. limits: what else is to be said of a subject. write: file name -> bytes.
     answers: what the tool reads from the path says to the subject's images, (N, classes); a second one where the tool
-    computes otherwise unless told, which is reported and not held to a tolerance. rounds: whether it may move weights
-    once more, each by half a step of the recipe's at most.
+    computes otherwise unless told, which is reported and not held to a tolerance. rounded: what the weights say as the
+    format can hold them, where it moves each once more by half a step of the recipe's at most; None where it does not.
     """
 
     about: str
@@ -45,7 +45,7 @@ class Exporter:
     answers: Callable[[Subject, Path], Tensor | tuple[Tensor, ...]]
     needs: tuple[str, ...] = ()
     limits: Callable[[Subject], tuple[str, ...]] = lambda subject: ()
-    rounds: bool = False
+    rounded: Callable[[Subject], Tensor] | None = None
 
 
 class Checked(NamedTuple):
@@ -106,16 +106,16 @@ def _answers(exporter: Exporter, subject: Subject, path: Path) -> Tensor | tuple
 def _hold(exporter: Exporter, subject: Subject, checked: Checked) -> None:
     """ValueError where what was read back says something else than the format can express.
 
-    Where weights are rounded once more, or an input between two codes may go either way, the answers count.
+    Where an input between two codes may go either way the answers count, and they do too where weights were moved.
     """
-    either_way = exporter.rounds or ("inputs" in facets(subject) and exporter.keeps["inputs"].kept)
+    either_way = "inputs" in facets(subject) and exporter.keeps["inputs"].kept
     limit = FLOAT * checked.largest
-    if either_way and checked.agreement < LIKE:
+    if (either_way or exporter.rounded) and checked.agreement < LIKE:
         raise ValueError(f"read back, it answers {checked.agreement:.1%} of the images alike; nothing is written")
     if not either_way and not checked.left <= limit:
         raise ValueError(
-            f"read back, its logits differ by {checked.left:.3g} from the compressed model's, expected {limit:.1g} at "
-            "most; nothing is written"
+            f"read back, its logits differ by {checked.left:.3g} from what the format can hold of the compressed "
+            f"model, expected {limit:.1g} at most; nothing is written"
         )
 
 
@@ -141,13 +141,20 @@ def put(files: Mapping[str, bytes], target: Path) -> Path:
 def _checked(exporter: Exporter, subject: Subject, answers: Tensor | tuple[Tensor, ...], size: int) -> Checked:
     found, *usual = answers if isinstance(answers, tuple) else (answers,)
     measured = logits(subject)
-    meant = measured if exporter.keeps["inputs"].kept else logits(subject, on_grids=False)
+    meant = _held(exporter, subject, measured)
     if found.shape != measured.shape:
         raise ValueError(f"read back, it answers {tuple(found.shape)}, expected {tuple(measured.shape)}")
     gaps = [float((found - each).abs().nan_to_num(math.inf).max()) for each in (measured, meant)]
     largest = float(measured.abs().max())
     by_itself = float((usual[0] - measured).abs().max()) if usual else None
     return Checked(*gaps, largest, _agreement(subject, found, measured), len(found), size, by_itself)
+
+
+def _held(exporter: Exporter, subject: Subject, measured: Tensor) -> Tensor:
+    """The answers, as far as the format can hold what the recipe made."""
+    if exporter.rounded is not None:
+        return exporter.rounded(subject)
+    return measured if exporter.keeps["inputs"].kept else logits(subject, on_grids=False)
 
 
 def _agreement(subject: Subject, found: Tensor, measured: Tensor) -> float:

@@ -162,8 +162,23 @@ def _answers(subject: Subject, path: Path) -> Tensor:
         off = (found[name].view(tensor.shape) - tensor).abs()
         if not bool((off <= room).all()):
             raise ValueError(f"read back, {name} is off by {float(off.max()):.3g}, more than half a step")
+    return _said(subject, {name: found[name].view(meant[name].shape) for name in meant})
+
+
+def _rounded(subject: Subject) -> Tensor:
+    """What the weights say once they are in GGUF's types, their scales in float16."""
+    from gguf.quants import dequantize
+
+    held = _tensors(subject)
+    for layer in subject.study.known:
+        data, kind = fitted(subject.applied.encoded[layer.name], layer, held[layer.parameter])
+        held[layer.parameter] = torch.from_numpy(dequantize(data, kind)).view(held[layer.parameter].shape)
+    return _said(subject, held)
+
+
+def _said(subject: Subject, tensors: dict[str, Tensor]) -> Tensor:
     model = copy.deepcopy(subject.study.loaded.model)
-    model.load_state_dict({name: found[name].view(meant[name].shape) for name in meant}, strict=False)  # tied: once
+    model.load_state_dict(tensors, strict=False)  # a weight with two names is stored once
     return run(subject, model)
 
 
@@ -203,6 +218,6 @@ GGUF_FILES = {
         _answers,
         needs=("gguf",),
         limits=_limits,
-        rounds=True,
+        rounded=_rounded,
     )
 }

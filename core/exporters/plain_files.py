@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
+import numpy as np
 import safetensors.torch
 import torch
 from torch import Tensor
@@ -20,7 +21,6 @@ from core.encoding import (
     Sparse,
     Stored,
     bare,
-    pack,
     shape_of,
 )
 from core.exporters import child
@@ -47,55 +47,74 @@ def written(tensors: Mapping[str, Tensor], known: tuple[Layer, ...], encoded: Ma
     """A safetensors file whose metadata say how each compressed weight is stored; the other `tensors` as they are."""
     layers, left, forms = {layer.parameter: layer for layer in known}, dict(tensors), {}
     for name, form in changed(known, encoded).items():
-        forms[name], parts = _stored(form, layers.get(name), left.pop(name).shape)
-        left |= {f"{name}{SEPARATOR}{part}": tensor for part, tensor in parts.items()}
+        forms[name], parts = _stored(form, (name, left.pop(name).shape), layers.get(name))
+        left |= parts
     whole = {name: tensor.contiguous() for name, tensor in left.items()}
     return safetensors.torch.save(whole, {"prunescope": json.dumps(forms, separators=(",", ":"))})
 
 
-def _stored(encoded: Encoded, layer: Layer | None, shape: torch.Size) -> Part:
-    """A weight of that shape. layer: None of what lies beside the layers, as biases."""
+def _stored(encoded: Encoded, told: tuple[str, torch.Size], layer: Layer | None) -> Part:
+    """A weight of that name and shape. layer: None of what lies beside the layers, as biases."""
+    name, shape = told
     groups, kernel = (1, 1) if layer is None else (layer.groups, layer.kernel)
     held = bare(encoded)
     factors = list(held.factors.values()) if isinstance(held, Factored) else [held]
     rows, columns = shape_of(held)
     ranks = {"a": shape_of(factors[0])[1], "b": shape_of(factors[-1])[0] // groups}
     sizes = {"g": groups, "o": rows // groups, "i": columns // kernel, "k": kernel} | ranks
-    axes, whole = PRODUCTS[len(factors)].split("->")
-    form = {"shape": list(shape), "blocks": [sizes[axis] for axis in whole]}
-    form["inputs_first"] = layer is not None and layer.turned
+    order = "giok" if layer is not None and layer.turned else "goik"
+    form = {"whole": list(shape), "shape": [sizes[axis] for axis in order], "order": order, "parts": []}
     if isinstance(encoded, Gridded):
         form["inputs"] = encoded.inputs._asdict()
-    made = [_matrix(factor) for factor in factors]
-    own = [[sizes[axis] for axis in each] for each in axes.split(",")]
-    form["parts"] = [said | {"axes": axes} for (said, _), axes in zip(made, own, strict=True)]
-    return form, {f"{i}.{name}": tensor for i, (_, parts) in enumerate(made) for name, tensor in parts.items()}
+    tensors = {}
+    for i, (factor, axes) in enumerate(zip(factors, PRODUCTS[len(factors)].split(","), strict=True)):
+        said, own = _matrix(factor)
+        named = {part: f"{name}{SEPARATOR}{i}.{part}" for part in own}
+        sides = [named.get(side) for side in ("rows", "columns")]
+        form["parts"].append(said | named | {"sides": sides, "axes": [sizes[axis] for axis in axes]})
+        tensors |= {named[part]: tensor for part, tensor in own.items()}
+    return form, tensors
 
 
 def _matrix(stored: Stored | Kept) -> Part:
-    """A bit a row, a column or a weight where some are gone, and what stays."""
+    """Which rows and columns stay, a bit for each weight of them that is gone, and what stays."""
     shape, tensors = list(shape_of(stored)), {}
     if isinstance(stored, Kept):
-        tensors = {name: pack(side.to(torch.uint8), 1) for name, side in stored.sides.items()}
+        tensors = {name: _places(side) for name, side in stored.sides.items()}
         stored = stored.values
     mask = torch.ones(shape_of(stored), dtype=torch.bool)
+    gone = torch.zeros(1, dtype=torch.uint8)  # read as of any length
     if isinstance(stored, Sparse):
         mask, stored = stored.mask, stored.values
-        tensors["mask"] = pack(mask.flatten().to(torch.uint8), 1)
+        gone = _packed(~mask.flatten(), 1)
     said, own = PARTS[type(stored)](stored, mask)
     scale, offset = (getattr(stored, end, None) for end in ("scale", "offset"))
     scale = torch.ones(1, 1) if scale is None else scale
-    ends = {"scale": scale, "offset": torch.zeros(1, scale.shape[1]) if offset is None else offset}
-    block = stored.block if scale.shape[1] > 1 else max(1, mask.shape[1])
-    return {"shape": shape, "block": block} | said, tensors | ends | own
+    blocks = scale.shape[1]
+    said |= {"shape": shape, "block": stored.block if blocks > 1 else max(1, mask.shape[1])}
+    said |= {"row_scales": blocks if len(scale) > 1 else 0}
+    ends = {"scale": scale, "offset": torch.zeros_like(scale) if offset is None else offset}
+    return said, tensors | {"gone": gone} | ends | own
+
+
+def _places(side: Tensor) -> Tensor:
+    """The rows or columns that stay, in as few bytes as hold the last."""
+    return side.nonzero()[:, 0].to(torch.uint16 if len(side) <= 2**16 else torch.int32)
+
+
+def _packed(codes: Tensor, width: int) -> Tensor:
+    """Codes one after another, the lowest bit of each first, in bytes that fill from the highest bit."""
+    planes = np.unpackbits(codes.to(torch.uint8).numpy()[:, None], axis=1, bitorder="little", count=width)
+    return torch.from_numpy(np.packbits(planes))
 
 
 def _floats(values: Dense, mask: Tensor) -> Part:
-    return {}, {"values": values.values[mask]}
+    return {"bits": 0}, {"stored": values.values[mask]}
 
 
 def _coded(codes: Tensor, width: int, levels: Tensor) -> Part:
-    return {"width": width}, {"codes": pack(codes, width), "levels": levels}
+    said = {"bits": width, "row_levels": levels.shape[1] if len(levels) > 1 else 0}
+    return said, {"stored": _packed(codes, width), "levels": levels}
 
 
 def _even(values: Affine, mask: Tensor) -> Part:
@@ -109,7 +128,7 @@ def _shared(values: Codebook, mask: Tensor) -> Part:
 
 def _small(values: Rounded, mask: Tensor) -> Part:
     if values.codes.itemsize > 1:
-        return {}, {"values": values.codes[mask]}
+        return {"bits": 0}, {"stored": values.codes[mask]}
     every = torch.arange(256, dtype=torch.uint8).view(values.codes.dtype).float()[None]
     return _coded(values.codes.view(torch.uint8)[mask], 8, every)
 

@@ -1,76 +1,53 @@
 """Reads a plain.safetensors of Prunescope with numpy alone: python read_plain.py plain.safetensors weights.npz"""
 
 import json
-import math
 import sys
 
 import numpy as np
 
-PRODUCTS = {1: "goik->goik", 2: "goa,gaik->goik", 3: "goa,gabk,gbi->goik"}  # groups, out, in, kernel; ranks a and b
-MOST, EACH = 2**28, 64  # sizes of all matrices together, and more for each byte: a small file fills no memory
+TYPES = {f"{k.upper()}{8 * n}": f"<{k}{n}" for k in "fiuc" for n in (1, 2, 4, 8)} | {"BF16": "<u2", "BOOL": "?"}
+PRODUCTS = {1: "goik", 2: "goa,gaik", 3: "goa,gabk,gbi"}  # groups, out, in, kernel; ranks a and b
 
 
 def load(path):
-    """Name -> array in the model's own shape; ValueError where the file is damaged."""
+    """Name -> array in the model's own shape; ValueError where the file is damaged, or small and asks for much."""
     try:
-        with open(path, "rb") as file, np.errstate(all="ignore"):
-            data = memoryview(file.read())
-            begin = 8 + int.from_bytes(data[:8], "little")
-            header = json.loads(bytes(data[8:begin]))
-            forms = json.loads(header.pop("__metadata__")["prunescope"])
-            sizes = [each["shape"] for form in forms.values() for each in form["parts"]]
-            sizes += [form["blocks"] for form in forms.values()] + [entry["shape"] for entry in header.values()]
-            if sum(math.prod(1 + abs(side) for side in size) for size in sizes) > MOST + EACH * len(data):
-                raise ValueError("its sizes are too large for so small a file")
-            found = {name: _array(data[begin:], **entry) for name, entry in header.items()}
-            whole = {name: tensor for name, tensor in found.items() if ":" not in name}
-            return whole | {name: _weight(form, found, name) for name, form in forms.items()}
-    except DAMAGE as error:
+        data = np.fromfile(path, np.uint8)
+        begin = 8 + int(data[:8].view("<u8")[0])
+        header, data = json.loads(data[8:begin].tobytes()), data[begin:]
+        forms = json.loads(header.pop("__metadata__")["prunescope"])
+        sizes = [e["shape"] for e in (*header.values(), *(e for f in forms.values() for e in (f, *f["parts"])))]
+        if not sum(np.prod(np.maximum(1, np.abs(size, dtype=float))) for size in sizes) <= 2**28 + 64 * len(data):
+            raise ValueError("its sizes are too large for so small a file")
+        held = {k: np.ndarray(e["shape"], TYPES[e["dtype"]], data, e["data_offsets"][0]) for k, e in header.items()}
+        held |= {k: (held[k].astype("<u4") << 16).view("<f4") for k, e in header.items() if e["dtype"] == "BF16"}
+        return {k: held[k] for k in held if ":" not in k} | {k: _weight(form, held) for k, form in forms.items()}
+    except (ArithmeticError, AttributeError, LookupError, MemoryError, RecursionError, TypeError, ValueError) as error:
         raise ValueError(f"{path} is damaged, or no plain file of Prunescope ({error})") from None
 
 
-def _array(data, dtype, shape, data_offsets):
-    held = np.frombuffer(data[slice(*data_offsets)], TYPES[dtype]).reshape(shape)
-    return (held.astype("<u4") << 16).view("<f4") if dtype == "BF16" else held
+def _weight(form, held):
+    parts = [_matrix(part, held) for part in form["parts"]]
+    product, blocks = f"{PRODUCTS[len(parts)]}->{form['order']}", np.empty(form["shape"], np.float32)
+    return np.einsum(product, *parts, out=blocks, optimize=True).reshape(form["whole"])
 
 
-def _weight(form, found, name):
-    parts = [_matrix(part, found, f"{name}:{i}.").reshape(part["axes"]) for i, part in enumerate(form["parts"])]
-    blocks = np.einsum(PRODUCTS[len(parts)], *parts, out=np.empty(form["blocks"], np.float32), optimize=True)
-    return (blocks.swapaxes(1, 2) if form["inputs_first"] else blocks).reshape(form["shape"])
+def _matrix(part, held):
+    rows, columns = map(lambda side, size: held.get(side, np.arange(size))[:size], part["sides"], part["shape"])
+    kept = np.unpackbits(held[part["gone"]], count=len(rows) * len(columns)).reshape(len(rows), len(columns)) == 0
+    stored = _stored(held[part["stored"]], part["bits"], kept.sum())
+    row, column = np.nonzero(kept)
+    stored = held[part["levels"]].take(row * part["row_levels"] + stored) if part["bits"] else stored
+    at = row * part["row_scales"] + column // part["block"]
+    whole = np.zeros(part["shape"], np.float32)
+    whole[rows.take(row), columns.take(column)] = stored * held[part["scale"]].take(at) + held[part["offset"]].take(at)
+    return whole.reshape(part["axes"])
 
 
-def _matrix(form, found, name):
-    part = {key.removeprefix(name): tensor for key, tensor in found.items() if key.startswith(name)}
-    rows, columns = (_kept(part, *side) for side in zip(("rows", "columns"), form["shape"], strict=True))
-    mask = _kept(part, "mask", rows.sum() * columns.sum()).reshape(rows.sum(), columns.sum())
-    stored = _unpacked(part["codes"], form["width"], mask.sum()) if "codes" in part else part["values"]
-    values = np.zeros(mask.shape, stored.dtype)
-    values[mask] = stored
-    if "levels" in part:
-        values = part["levels"][np.arange(len(mask))[:, None] * (len(part["levels"]) > 1), values]
-    block = np.arange(columns.sum()) // max(1, form["block"])
-    values = values * part["scale"][: len(mask), block] + part["offset"][: len(mask), block]
-    whole = np.zeros(form["shape"], np.float32)
-    whole[np.ix_(rows, columns)] = np.where(mask, values, 0)
-    return whole
+def _stored(held, bits, n):  # floats, or codes of so many bits, the lowest bit of each first
+    return np.unpackbits(held)[: n * bits].reshape(n, bits) @ 2 ** np.arange(8)[:bits] if bits else held.reshape(n)
 
-
-def _kept(part, name, count):
-    return _unpacked(part[name], 1, count) > 0 if name in part else np.ones(count, bool)
-
-
-def _unpacked(packed, width, count):
-    bits = np.unpackbits(packed, bitorder="little")[: count * width].reshape(count, width)
-    return np.packbits(bits, axis=1, bitorder="little")[:, 0]
-
-
-TYPES = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2", "I64": "<i8", "I32": "<i4", "I16": "<i2", "I8": "i1"}
-TYPES |= {"U64": "<u8", "U32": "<u4", "U16": "<u2", "U8": "u1", "BOOL": "?", "C64": "<c8"}
-DAMAGE = (ArithmeticError, AttributeError, LookupError, MemoryError, RecursionError, TypeError, ValueError)
 
 if __name__ == "__main__":
-    try:
-        np.savez(sys.argv[2], **load(sys.argv[1]))
-    except (OSError, ValueError) as error:
-        sys.exit(f"{error}")
+    sys.tracebacklimit = 0  # what is wrong is a sentence
+    np.savez(sys.argv[2], **load(sys.argv[1]))

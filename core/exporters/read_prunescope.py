@@ -25,6 +25,7 @@ COMMON = (
 )  # what an index begins deflated with
 INDEX = 2**24  # bytes of an index; with these limits a small file asks for no large memory
 MOST, EACH = 2**28, 64  # weights of all tensors together, and for each byte of the file so many more
+DENSEST = 4096  # symbols for each byte of a coded stream: a small file does not keep the reader for long
 BYTE = np.arange(256)  # every float of 8 bits: sign, exponent of 4, fraction of 3
 SIGN, POWER, FRACTION = np.where(BYTE > 127, -1.0, 1.0), BYTE >> 3 & 15, BYTE & 7
 FLOAT8 = SIGN * np.where(POWER, (8 + FRACTION) * 2.0 ** (POWER - 10), FRACTION * 2.0**-9)
@@ -173,15 +174,21 @@ def _stored(form, parts, count):
     if "codes" in parts:
         return _unpack(parts["codes"], form["width"], count)
     if "codes_ans" in parts:
-        return _codes(parts["codes_ans"].tobytes(), count, 2 ** range(9).index(form["width"]))
+        return _codes(_stream(parts["codes_ans"], count), count, 2 ** range(9).index(form["width"]))
     if "values_ans" in parts:
-        return FLOAT8.astype(np.float32)[_codes(parts["values_ans"].tobytes(), count, 256)]
+        return FLOAT8.astype(np.float32)[_codes(_stream(parts["values_ans"], count), count, 256)]
     return parts["values"]
 
 
 def _unpack(packed, width, count):
     bits = np.unpackbits(packed, bitorder="little")[: count * width].reshape(count, width)
     return np.packbits(bits, axis=1, bitorder="little")[:, 0]
+
+
+def _stream(part, count):
+    if count > DENSEST * part.nbytes:
+        raise ValueError(f"a coded stream of {part.nbytes} bytes for {count} symbols")
+    return part.tobytes()
 
 
 def _codes(data, count, size):
@@ -203,7 +210,7 @@ def _mask(form, parts):
         flat = np.full(count, not few)
         flat[parts["positions"]] = few
         return flat.reshape(shape)
-    data = parts["mask_ans"].tobytes()
+    data = _stream(parts["mask_ans"], count)
     flags, far, data = data[0], data[1], data[2:]
     classes = []  # of rows and columns, by how many weights they keep
     for side, there in zip(shape, (flags & 1, flags & 2), strict=True):

@@ -23,6 +23,7 @@ from core.training.lean import slimmed
 from core.training.losses import Batch, loss
 from core.training.options import Options, rate_at
 from core.training.rounds import Phase, at, entered, first, phases
+from core.training.short import short
 from core.training.state import Kept, Outcome, State, Step, opened, renewed, sized
 from core.training.task import Task, augmentation
 from core.training.trainee import Trainee, adrift, answers, beside, encoded, learning, slopes, sought, trainee
@@ -207,7 +208,7 @@ def _timed(step: Step, since: tuple[float, float]) -> Step:
 def _looked(course: Course, state: State, lost: float) -> tuple[State, Step]:
     """The state with its best, and what is seen of it. lost: mean loss of the last steps."""
     task, phase, net = course.task, course.plan[state.phase], renewed(state.net)
-    forms, rest = encoded(net), beside(net)
+    forms, rest = {name: short(form) for name, form in encoded(net).items()}, beside(net)
     tensors = weights(net.known, forms) | rest
     logits = answers(task.study.model, tensors, net.inputs, task.held.x)
     accuracy = float((logits.argmax(1) == course.target).float().mean())

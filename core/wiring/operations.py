@@ -6,6 +6,7 @@ import torch
 from torch import fx, nn
 from torch.nn import functional
 
+from core.pooling import halved
 from core.tracing import Operation
 
 
@@ -43,7 +44,7 @@ SUMS = {operator.add, operator.iadd, operator.sub, operator.isub, torch.add, tor
 PRODUCTS = {operator.mul, operator.imul, torch.mul, "mul", "mul_"}
 PAIRED = SUMS | PRODUCTS | {operator.truediv, torch.div, "div", torch.maximum, torch.minimum}
 POOLS = {
-    nn.MaxPool1d, nn.MaxPool2d, nn.MaxPool3d, nn.AvgPool1d, nn.AvgPool2d, nn.AvgPool3d,
+    halved, nn.MaxPool1d, nn.MaxPool2d, nn.MaxPool3d, nn.AvgPool1d, nn.AvgPool2d, nn.AvgPool3d,
     nn.AdaptiveAvgPool1d, nn.AdaptiveAvgPool2d, nn.AdaptiveAvgPool3d,
     nn.AdaptiveMaxPool1d, nn.AdaptiveMaxPool2d, nn.AdaptiveMaxPool3d,
     functional.max_pool1d, functional.max_pool2d, functional.max_pool3d,

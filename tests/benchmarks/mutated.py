@@ -19,6 +19,7 @@ def main(count: int) -> None:
             path, marker, refused = Path(folder) / name, Path(folder) / "made", 0
             data, start = mutated.whole(reader), time.perf_counter()
             for seed in range(count):
+                path.unlink(missing_ok=True)  # a file that is cut short and written anew waits for the disk
                 path.write_bytes(mutated.spoiled(data, seed, marker))
                 refused += mutated.refusal(reader, path) is not None
                 if len(list(Path(folder).iterdir())) > 1:

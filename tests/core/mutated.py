@@ -9,14 +9,16 @@ import sys
 import warnings
 import zipfile
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from unittest import mock
 
 import numpy as np
 import safetensors.torch
 import torch
+from PIL import Image
 
-from core import exporting, streaming
+from core import exporting, imagefolders, streaming
 from core.compress import compress
 from core.datasets import load_data
 from core.exporters import EXPORTERS, Subject, child, read_plain, read_prunescope
@@ -68,11 +70,18 @@ def whole(reader: str) -> bytes:
         "compressed, by numpy": _compressed,
         "plain, by numpy": lambda: written(dict(NET.state_dict()), KNOWN, compress(KNOWN, ASKED)),
         "gguf": lambda: EXPORTERS["gguf"].write(_subject())["model.gguf"],
+        "image": _image,
     }[reader]()
 
 
 def _compressed() -> bytes:
     return exporting.serialize(NET, KNOWN, compress(KNOWN, ASKED), {})
+
+
+def _image() -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(np.arange(192, dtype=np.uint8).reshape(8, 8, 3)).save(file, "PNG")
+    return file.getvalue()
 
 
 def _subject() -> Subject:
@@ -126,10 +135,17 @@ def _renamed(data: bytes, draw: random.Random, marker: Path) -> bytes:
 
 
 def _bomb(data: bytes, draw: random.Random, marker: Path) -> bytes:
+    names = draw.choice((("x.npy", "y.npy"), ("archive/data.pkl", "archive/data/0"), ("../../x.npy",)))
+    return _zeros(names, draw.choice((10**5, 10**7)))
+
+
+@cache
+def _zeros(names: tuple[str, ...], size: int) -> bytes:
+    """An archive of files of so many zeros; seconds to make anew for each of a thousand."""
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name in draw.choice((("x.npy", "y.npy"), ("archive/data.pkl", "archive/data/0"), ("../../x.npy",))):
-            archive.writestr(name, b"\0" * draw.choice((10**5, 10**7)))
+        for name in names:
+            archive.writestr(name, bytes(size))
     return file.getvalue()
 
 
@@ -223,4 +239,5 @@ READERS: dict[str, tuple[str, Callable[[Path], object]]] = {
     "compressed, by numpy": ("model.safetensors", _by_numpy),
     "plain, by numpy": ("plain.safetensors", lambda path: read_plain.load(str(path))),
     "gguf": ("model.gguf", _gguf),
+    "image": ("x.png", lambda path: imagefolders._pixels(path, "RGB", None)),
 }

@@ -3,7 +3,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from core import evaluation
+from core import evaluation, tracing
 from core.certainty import certainty, doubt
 from core.compress import compress, run, weights
 from core.evaluation import BATCH, Change, bench, tallies
@@ -163,7 +163,21 @@ def test_what_is_remembered_stays_within_bounds(monkeypatch):
     for recipe in RECIPES * 2:
         *_, last = tallies(one, change_of(model, recipe))
         assert same(last, plain(model, change_of(model, recipe)))
-    assert sum(map(evaluation._bytes, one.activations.values())) <= 400_000
+    held = [tensor for live in one.activations.values() for tensor in tracing.tensors(live)]
+    assert sum(tensor.nbytes for tensor in held) <= 400_000
+
+
+@pytest.mark.parametrize("remembered", [200_000, 2**29])
+def test_what_is_foreseen_changes_no_figure(monkeypatch, remembered):
+    monkeypatch.setattr(evaluation, "REMEMBERED", remembered)
+    model = zoo.net()
+    one = bench(model, INPUTS, TARGETS)
+    evaluation.foresee(one, [name for name, _ in model.named_parameters()], 250)
+    assert {batch for _, batch, _ in one.activations} <= set(range(3))
+    assert len(one.dense) == 3
+    for recipe in RECIPES:
+        *_, last = tallies(one, change_of(model, recipe))
+        assert same(last, plain(model, change_of(model, recipe)))
 
 
 @pytest.mark.parametrize(

@@ -90,4 +90,6 @@ def test_several_files_go_as_one_archive() -> None:
 def test_what_a_tool_computes_by_itself_is_told() -> None:
     told = outgoing.verdict(Checked(1e-6, 1e-6, 4.5, 0.995, 200, 125_000, 0.07))
     assert "99.5 % of 200 images answered alike, logits off by 1e-06 at most of 4.5 (0.07 as the tool computes" in told
+    rounded = outgoing.verdict(Checked(1e-3, 1e-7, 4.5, 1.0, 200, 125_000))
+    assert "logits off by 0.001 at most of 4.5, by 1e-07 from what this format can hold of the recipe; " in rounded
     assert "unless told" not in outgoing.verdict(Checked(1e-6, 1e-6, 4.5, 1.0, 200, 125_000, 1e-6))

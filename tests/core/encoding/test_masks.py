@@ -130,3 +130,13 @@ def test_a_stream_that_is_none_is_refused(change) -> None:
     with pytest.raises(ValueError, match=r"\w+ \w+ \w+"):
         read_mask(stream, (40, 783))
     assert torch.equal(read_mask(stream, mask.shape), torch.from_numpy(mask.ravel()))
+
+
+@pytest.mark.parametrize("kept", [0, 1])
+def test_a_mask_that_tells_nothing_has_a_bit_for_512_weights_and_one_with_fewer_is_refused(kept: int) -> None:
+    mask = np.full((500, 700), bool(kept))
+    stream = write_mask(plan_mask(mask), mask)
+    assert 512 * 8 * stream.numel() >= mask.size
+    assert torch.equal(read_mask(stream, mask.shape), torch.from_numpy(mask.ravel()))
+    with pytest.raises(ValueError, match=f"bytes for {2**28} symbols, expected"):
+        read_mask(stream, (2**14, 2**14))

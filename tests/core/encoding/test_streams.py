@@ -1,5 +1,7 @@
 """Codes as streams: lossless, counted exactly, smaller where a code tells of the next, never fooled."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 import torch
@@ -58,6 +60,33 @@ def test_codes_whose_signs_come_in_runs_take_fewer_bits_than_their_entropy() -> 
     plan, counts = plan_codes(codes, 8)
     assert plan.head[0] > 1
     assert 8 * plan.size < 0.85 * float(bits_of(counts))
+
+
+ALIKE = {
+    "equal": lambda n: np.zeros(n, np.uint8),
+    "all but one": lambda n: (np.arange(n) == n // 3).astype(np.uint8),
+    "the first of each segment": lambda n: (np.arange(n) % SEGMENT == 0).astype(np.uint8),
+}
+
+
+@pytest.mark.parametrize("kind", ALIKE)
+@pytest.mark.parametrize("count", [1, 4096, 200_003])
+def test_codes_that_cost_nothing_come_back_from_a_stream_with_a_bit_for_512_of_them(kind: str, count: int) -> None:
+    codes = ALIKE[kind](count)
+    assert np.array_equal(back(codes, 2), codes)
+    assert 512 * 8 * plan_codes(codes, 2)[0].size >= count
+
+
+@pytest.mark.parametrize("count", [2**20, 2**28, 2**40])
+def test_a_short_stream_of_very_many_codes_is_refused_before_anything_of_their_number_is_made(count: int) -> None:
+    codes = np.zeros(5000, np.uint8)
+    stream = write_codes(plan_codes(codes, 2)[0], codes, 2)
+    tracemalloc.start()
+    with pytest.raises(ValueError, match=f"of {stream.numel()} bytes for {count} symbols, expected"):
+        read_codes(stream, count, 2)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 2**16
 
 
 def outcome(stream: torch.Tensor, count: int, size: int) -> int | str:

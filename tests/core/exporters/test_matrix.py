@@ -11,7 +11,9 @@ from sample_models import SAMPLES
 from tests.core.exporters import forked
 from tests.core.exporters.subjects import subject
 
-HALVES = 5e-3  # of the largest logit: 2^-11 of each weight, ten times as much after all layers
+HALVES = (
+    5e-3  # of the largest logit: scales in float16 move a weight by 2^-11 of it, ten times as much after all layers
+)
 ON_GRIDS = [name for name, exporter in EXPORTERS.items() if exporter.keeps["inputs"].kept]
 
 
@@ -32,9 +34,11 @@ def test_the_tool_answers_what_was_measured(model: str, recipe: str, name: str) 
     files, checked = export(EXPORTERS[name], given)
     assert checked.bytes == sum(map(len, files.values()))
     assert checked.images == 200
-    # sums of float32 in another order; nothing is rounded that the recipe does not round, but scales to float16
-    limit = HALVES if EXPORTERS[name].rounds else FLOAT
-    assert checked.difference == checked.left <= limit * checked.largest
+    assert checked.left <= FLOAT * checked.largest  # sums of float32 in another order
+    if EXPORTERS[name].rounded:
+        assert checked.left < checked.difference <= HALVES * checked.largest
+    else:  # nothing is rounded that the recipe does not round
+        assert checked.difference == checked.left
     assert checked.agreement > 0.99
 
 
