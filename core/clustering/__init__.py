@@ -4,6 +4,7 @@ import numpy as np
 
 from core.clustering.moves import anywhere, best, moved, table
 from core.clustering.rows import (
+    FEW_ROWS,
     Clusters,
     Sorted,
     Sums,
@@ -21,7 +22,7 @@ from core.parallel import ascending
 __all__ = ["Sorted", "boundaries", "distinct_first", "kmeans", "trimmed"]
 
 CHOSEN = 8  # values a level that mostly tell that there are more values than levels
-KNOTS = 64  # order statistics a level that the density is read from
+KNOTS = 64  # order statistics a level that the density is read from; half of them for each of many rows
 SWEEPS = 2  # of Lloyd before the cuts are moved together
 ROUNDS = 12
 CAPPED = 4
@@ -154,7 +155,8 @@ def _companded(held: Sorted, size: int) -> list[np.ndarray]:
 
 def _knots(held: Sorted, size: int) -> tuple[np.ndarray, np.ndarray]:
     """Order statistics at even steps, float64 (rows, knots), and how many values there are from each to the next."""
-    knots = min(KNOTS * size, int(held.counts.max()))
+    most = KNOTS * size if len(held.counts) <= FEW_ROWS else KNOTS * size // 2
+    knots = min(most, int(held.counts.max()))
     chosen = np.rint(np.linspace(0, 1, knots) * (held.counts[:, None] - 1)).astype(np.int64)
     places = at(held.values, chosen).astype(np.float64)
     if not held.together:
@@ -173,9 +175,9 @@ def _lloyd(held: Sorted, sums: Sums, found: Clusters, sweeps: int) -> Clusters:
 
 def _nearest(held: Sorted, sums: Sums, levels: np.ndarray) -> Clusters:
     """The values next to each level."""
-    edges, ends = midpoints(levels), held.counts[:, None]
-    inner = passing(held.values, np.broadcast_to(edges, (len(ends), edges.shape[1])))
-    return clusters(held, sums, np.concatenate([np.zeros_like(ends), np.minimum(inner, ends), ends], axis=1))
+    edges, counts = midpoints(levels), held.counts[:, None]
+    inner = passing(held.values, np.broadcast_to(edges, (len(counts), edges.shape[1])))
+    return clusters(held, sums, np.concatenate([np.zeros_like(counts), np.minimum(inner, counts), counts], axis=1))
 
 
 def _means(held: Sorted, found: Clusters) -> np.ndarray:

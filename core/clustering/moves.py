@@ -32,7 +32,8 @@ def _gains(held: Sorted, places: np.ndarray, before: np.ndarray) -> np.ndarray:
     """What each cluster explains from each of its first places to each of its ends, (rows, size, from, to)."""
     both = (joined(held, table) for table in (places, before))
     counts, totals = (table[:, 1:, None, :] - table[:, :-1, :, None] for table in both)
-    gains = totals**2 / np.maximum(counts, 1)
+    gains = np.square(totals, out=totals)
+    gains /= np.maximum(counts, 1)
     gains[counts < 0] = -np.inf
     return gains
 
