@@ -1,6 +1,7 @@
 """Models of packages that need not be installed: `timm:NAME` and `transformers:NAME`."""
 
 import importlib
+import logging
 from types import ModuleType
 
 from torch import nn
@@ -40,6 +41,7 @@ def _timm(timm: ModuleType, name: str) -> nn.Module:
 def _transformers(transformers: ModuleType, name: str) -> nn.Module:
     """By the class that its config names, which is the one with a head."""
     transformers.utils.logging.set_verbosity_error()
+    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)  # it warns of each try
     transformers.utils.logging.disable_progress_bar()
     config = transformers.AutoConfig.from_pretrained(name)
     if not config.architectures:

@@ -121,7 +121,8 @@ def _checkpoint(path: str) -> object:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # torch's remarks on what it is about to refuse
         state = torch.load(path, map_location="cpu", weights_only=True)
-    return state["state_dict"] if isinstance(state, Mapping) and "state_dict" in state else state
+    inside = [state[key] for key in HOLDERS if key in state] if isinstance(state, Mapping) else []
+    return inside[0] if inside and isinstance(inside[0], Mapping) else state
 
 
 def _require_stored(path: str) -> None:
@@ -137,6 +138,7 @@ def _require_stored(path: str) -> None:
 
 def _fill(model: nn.Module, state: Mapping[str, Tensor], path: str) -> None:
     expected = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
+    state = _named(model, state)
     given = {name: tuple(tensor.shape) for name, tensor in state.items()}
     for name in expected | given:
         if expected.get(name) != given.get(name):
@@ -150,6 +152,22 @@ def _fill(model: nn.Module, state: Mapping[str, Tensor], path: str) -> None:
     model.load_state_dict(state)
 
 
+def _named(model: nn.Module, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors under the model's own names: without what DataParallel puts before each, shared ones under all."""
+    own, sharing = model.state_dict(), {}
+    if all(name.startswith(PARALLEL) for name in state) and not any(name.startswith(PARALLEL) for name in own):
+        state = {name.removeprefix(PARALLEL): tensor for name, tensor in state.items()}
+    for name, tensor in own.items():
+        if tensor.numel():
+            sharing.setdefault((tensor.data_ptr(), tensor.shape, tensor.stride()), []).append(name)
+    found = dict(state)
+    for names in sharing.values():
+        held = next((name for name in names if name in state), None)
+        if held is not None:  # safetensors writes what several names share once
+            found |= {name: state[held] for name in names if name not in state}
+    return found
+
+
 def fingerprint(model: nn.Module) -> str:
     """sha256 over names, shapes and values of everything in the state dict."""
     digest = hashlib.sha256()
@@ -157,3 +175,7 @@ def fingerprint(model: nn.Module) -> str:
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
         digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
     return digest.hexdigest()
+
+
+HOLDERS = ("state_dict", "model_state_dict", "model")  # what a checkpoint calls the state dict among other things
+PARALLEL = "module."

@@ -42,3 +42,20 @@ class Few(zoo.Net):
 
 def few() -> Few:
     return Few().eval()
+
+
+class Tied(torch.nn.Module):
+    """An embedding whose weight is the last layer's too."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.look, self.last = torch.nn.Embedding(9, 4), torch.nn.Linear(4, 9, bias=False)
+        self.last.weight = self.look.weight
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.last(self.look(x))
+
+
+def tied(seed: int = 0) -> Tied:
+    torch.manual_seed(seed)
+    return Tied().eval()

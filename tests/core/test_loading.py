@@ -40,10 +40,26 @@ def test_a_weights_file_alone_finds_its_sample():
     assert load_model(path).sha256 == load_model("lenet5").sha256
 
 
-def test_a_weights_only_checkpoint_reads(tmp_path):
+@pytest.mark.parametrize("holder", ["state_dict", "model_state_dict", "model"])
+def test_a_weights_only_checkpoint_reads(tmp_path, holder):
     path = str(tmp_path / "w.pt")
-    torch.save({"state_dict": zoo.net().state_dict()}, path)
+    torch.save({"epoch": 3, holder: zoo.net().state_dict(), "optimizer": {"lr": 0.1}}, path)
     assert set(load_weights(path)) == set(zoo.net().state_dict())
+
+
+def test_weights_of_a_model_that_was_trained_in_parallel_fit(tmp_path):
+    other, path = zoo.net(seed=1), str(tmp_path / "w.pt")
+    torch.save(torch.nn.DataParallel(other).state_dict(), path)
+    assert load_model("tests.core.plain:model", path).sha256 == fingerprint(other)
+
+
+def test_tied_weights_that_safetensors_wrote_once_fit(tmp_path):
+    path = str(tmp_path / "w.safetensors")
+    other = plain.tied(seed=1)
+    safetensors.torch.save_model(other, path)
+    loaded = load_model("tests.core.plain:tied", path)
+    assert loaded.sha256 == fingerprint(other)
+    assert loaded.model.last.weight is loaded.model.look.weight
 
 
 @pytest.mark.parametrize("suffix", [".pt", ".safetensors", ".bin"])
