@@ -169,21 +169,27 @@ def _read_kept(form: Form, tensors: dict[str, Tensor]) -> Kept:
     if held["kind"] not in STORED:
         raise ValueError(f"what is kept is {held['kind']!r}, expected one of {', '.join(STORED)}")
     runs = {"rows": 1, "columns": form["run"]}
-    sides = {name: _read_side(tensors.get(name), size, runs[name]) for name, size in sizes.items()}
-    values = STORED[held["kind"]](held, {name: tensor for name, tensor in tensors.items() if name not in sides})
+    sides = {name: _read_side(tensors, name, (size, runs[name])) for name, size in sizes.items()}
+    values = STORED[held["kind"]](held, {name: part for name, part in tensors.items() if meaning(name) not in sides})
     counts = tuple(map(count_kept, sides.values()))
     if shape_of(values) != counts:
         raise ValueError(f"rows and columns keep {counts}, their values are {shape_of(values)}")
     return Kept(*sides.values(), values)
 
 
-def _read_side(packed: Tensor | None, size: int, run: int) -> Tensor:
-    """Which rows or columns stay, bool (size,), from a bit for each run of them; all where nothing is stored."""
-    if packed is None:
+def _read_side(tensors: dict[str, Tensor], name: str, sizes: tuple[int, int]) -> Tensor:
+    """Which rows or columns stay, bool (size,), from a bit for each run of them; all where nothing is stored.
+
+    sizes: how many there are, and how many of them a bit stands for.
+    """
+    size, run = sizes
+    if name not in tensors and name + ANS not in tensors:
         return torch.ones(size, dtype=torch.bool)
     if run < 1 or size % run:
         raise ValueError(f"run is {run}, expected a divisor of {size}")
-    return unpack(packed, 1, size // run).bool().repeat_interleave(run)
+    count = size // run
+    bits = unpack(tensors[name], 1, count).bool() if name in tensors else read_mask(tensors[name + ANS], (1, count))
+    return bits.repeat_interleave(run)
 
 
 def _read_low_rank(form: Form, tensors: dict[str, Tensor]) -> LowRank:

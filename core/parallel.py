@@ -39,17 +39,26 @@ def ascending(values: np.ndarray) -> np.ndarray:
 
     A single row is parted at its median, which leaves two halves that threads sort beside each other in place.
     """
+    if values.ndim == 2 and len(values) > 1:
+        return _ascending_rows(values)
     ordered = values.copy()
-    if ordered.ndim == 2 and len(ordered) > 1:
-        rows = spans(len(ordered), LEAST // max(1, ordered.shape[1]))
-        each(np.ndarray.sort, [ordered[part] for part in rows])
-        return ordered
     parts = [ordered.reshape(-1)]
     wanted = len(spans(ordered.size))
     while 2 * len(parts) <= wanted:
         each(_part, parts)
         parts = [half for part in parts for half in (part[: part.size // 2], part[part.size // 2 :])]
     each(np.ndarray.sort, parts)
+    return ordered
+
+
+def _ascending_rows(values: np.ndarray) -> np.ndarray:
+    ordered = np.empty_like(values)
+
+    def sort(part: slice) -> None:
+        np.copyto(ordered[part], values[part])
+        ordered[part].sort()
+
+    each(sort, spans(len(values), LEAST // max(1, values.shape[1])))
     return ordered
 
 

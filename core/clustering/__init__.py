@@ -2,14 +2,28 @@
 
 import numpy as np
 
-from core.clustering.moves import anywhere, best_path, moved, table
-from core.clustering.rows import Sorted, Sums, at, boundaries, gaps, midpoints, passing, reached, summed
+from core.clustering.moves import anywhere, best, moved, table
+from core.clustering.rows import (
+    FEW_ROWS,
+    Clusters,
+    Sorted,
+    Sums,
+    at,
+    boundaries,
+    clusters,
+    ends,
+    midpoints,
+    passing,
+    summed,
+    trimmed,
+)
+from core.parallel import ascending
 
-__all__ = ["Sorted", "boundaries", "distinct_first", "kmeans"]
+__all__ = ["Sorted", "boundaries", "distinct_first", "kmeans", "trimmed"]
 
 CHOSEN = 8  # values a level that mostly tell that there are more values than levels
-KNOTS = 32  # order statistics a level that the density is read from
-SWEEPS = 3  # of Lloyd before the cuts are moved together
+KNOTS = 64  # order statistics a level that the density is read from; half of them for each of many rows
+SWEEPS = 2  # of Lloyd before the cuts are moved together
 ROUNDS = 12
 CAPPED = 4
 CLEARLY = 0.95  # of the squared error without room: what a start with room must stay below
@@ -26,9 +40,13 @@ def kmeans(held: Sorted, size: int, linear: bool = False) -> np.ndarray:
     Lloyd 1957 on prefix sums in float64: exact, no value is left out. It starts at the cube root of the density
     (Panter & Dite 1951); where it slows down, all cuts move together to the best of a few places each, by dynamic
     programming. `linear` starts at even steps over the range and is Lloyd alone: Han et al. 2016, arXiv:1510.00149.
-    A row with no more distinct values than levels gets them exactly.
+    A row with no more distinct values than levels gets them exactly. Rows clustered as one have one row of levels.
     """
     few = _few(held, size)
+    if held.together:
+        if few.all() or linear or _tiny(held, size):
+            return kmeans(_merged(held), size, linear)
+        few = few[:1] & False
     levels = np.empty((len(few), size), np.float32)
     if few.any():
         levels[few] = _each_value(Sorted(held.values[few], held.counts[few]), size)
@@ -56,6 +74,11 @@ def _few(held: Sorted, size: int) -> np.ndarray:
     return _distinct(held) <= size
 
 
+def _merged(held: Sorted) -> Sorted:
+    """Rows that are clustered as one, in one row."""
+    return trimmed(ascending(held.values.reshape(1, -1)))
+
+
 def _distinct(held: Sorted) -> np.ndarray:
     changes = np.count_nonzero(held.values[:, 1:] != held.values[:, :-1], axis=1)
     return changes + (held.counts == held.values.shape[1])  # a change to inf counts as one
@@ -75,38 +98,44 @@ def _each_value(held: Sorted, size: int) -> np.ndarray:
 def _alone(held: Sorted, size: int) -> np.ndarray:
     """Lloyd from even steps between the smallest and the largest value."""
     low, high = held.values[:, :1], at(held.values, held.counts[:, None] - 1)
-    start = low + (high.astype(np.float64) - low) * np.linspace(0, 1, size)
-    return _lloyd(held, summed(held), start, LINEAR_SWEEPS)[1]
+    start, sums = low + (high.astype(np.float64) - low) * np.linspace(0, 1, size), summed(held)
+    return _means(held, _lloyd(held, sums, _nearest(held, sums, start), LINEAR_SWEEPS))
 
 
 def _searched(held: Sorted, size: int) -> np.ndarray:
     """Lloyd and moves of all cuts in turn, for each row until a round gains little."""
     sums = summed(held)
-    if len(held.values) * size * (held.values.shape[1] + 1) ** 2 <= SMALL:
-        places = anywhere(held, size)
-        return _means(held, sums, best_path(places, reached(held, sums, places)))
-    levels = _start(held, sums, size)
+    if _tiny(held, size):
+        return _means(held, best(held, sums, anywhere(held, size)))
+    found = _start(held, sums, size)
+    levels = np.empty(found.counts.shape)
     rows, before = np.arange(len(levels)), np.full(len(levels), np.inf)
     for _ in range(max(1, min(ROUNDS, BUDGET // (len(rows) * table(size))))):
-        cuts, levels[rows] = _lloyd(held, sums, levels[rows], SWEEPS)
-        left = sums.squares - _explained(held, sums, cuts)
+        found = _lloyd(held, sums, found, SWEEPS)
+        left = _left(sums, found)
         moving = before - left > ENOUGH * left
-        if not moving.any():
-            break
-        rows, before, cuts = rows[moving], left[moving], cuts[moving]
         if not moving.all():
+            levels[rows] = _means(held, found)
+            if not moving.any():
+                return levels
             held = Sorted(held.values[moving], held.counts[moving])
             sums = Sums(sums.before[moving], sums.squares[moving], sums.step)
-        levels[rows] = _means(held, sums, moved(held, sums, cuts))
+            found, rows, left = Clusters(*(part[moving] for part in found)), rows[moving], left[moving]
+        before, found = left, moved(held, sums, found.cuts)
+    levels[rows] = _means(held, found)
     return levels
 
 
-def _start(held: Sorted, sums: Sums, size: int) -> np.ndarray:
+def _tiny(held: Sorted, size: int) -> bool:
+    """Whether every cut can be tried at every place."""
+    return len(held.values) * size * (held.values.shape[1] + 1) ** 2 <= SMALL
+
+
+def _start(held: Sorted, sums: Sums, size: int) -> Clusters:
     """Of the companded levels with each of ROOMS, the second where they leave clearly less squared error of a row."""
-    bare, roomy = _companded(held, size)
-    without, left = (sums.squares - _explained(held, sums, _cuts(held, levels)) for levels in (bare, roomy))
-    better = left < CLEARLY * without
-    return np.where(better[:, None], roomy, bare)
+    bare, roomy = (_nearest(held, sums, levels) for levels in _companded(held, size))
+    better = _left(sums, roomy) < CLEARLY * _left(sums, bare)
+    return Clusters(*(np.where(better[:, None], own, other) for own, other in zip(roomy, bare, strict=True)))
 
 
 def _companded(held: Sorted, size: int) -> list[np.ndarray]:
@@ -114,10 +143,7 @@ def _companded(held: Sorted, size: int) -> list[np.ndarray]:
 
     One array of levels for each of ROOMS.
     """
-    knots = min(KNOTS * size, int(held.counts.max()))
-    chosen = np.rint(np.linspace(0, 1, knots) * (held.counts[:, None] - 1)).astype(np.int64)
-    places = at(held.values, chosen).astype(np.float64)
-    points = np.diff(chosen)
+    places, points = _knots(held, size)
     steps = np.cbrt(np.diff(places) ** 2 * points)
     for _ in range(CAPPED):  # a gap is not worth more levels than it has values
         steps = np.minimum(steps, points * steps.sum(1, keepdims=True) / size)
@@ -127,34 +153,40 @@ def _companded(held: Sorted, size: int) -> list[np.ndarray]:
     return [np.array([np.interp(share * r[-1], r, p) for r, p in zip(passed, places, strict=True)]) for share in shares]
 
 
-def _lloyd(held: Sorted, sums: Sums, levels: np.ndarray, sweeps: int) -> tuple[np.ndarray, np.ndarray]:
-    """Cuts (rows, size + 1) and their means after that many sweeps, or as many as move a cut."""
-    cuts = None
+def _knots(held: Sorted, size: int) -> tuple[np.ndarray, np.ndarray]:
+    """Order statistics at even steps, float64 (rows, knots), and how many values there are from each to the next."""
+    most = KNOTS * size if len(held.counts) <= FEW_ROWS else KNOTS * size // 2
+    knots = min(most, int(held.counts.max()))
+    chosen = np.rint(np.linspace(0, 1, knots) * (held.counts[:, None] - 1)).astype(np.int64)
+    places = at(held.values, chosen).astype(np.float64)
+    if not held.together:
+        return places, np.diff(chosen)
+    return np.sort(places.reshape(1, -1)), np.full((1, places.size - 1), held.counts.sum() / places.size)
+
+
+def _lloyd(held: Sorted, sums: Sums, found: Clusters, sweeps: int) -> Clusters:
+    """The clusters after that many sweeps, or as many as move a cut."""
     for _ in range(sweeps):
-        before, cuts = cuts, _cuts(held, levels)
-        if before is not None and np.array_equal(before, cuts):
+        before, found = found, _nearest(held, sums, _means(held, found))
+        if np.array_equal(before.cuts, found.cuts):
             break
-        levels = _means(held, sums, cuts)
-    return cuts, levels
+    return found
 
 
-def _cuts(held: Sorted, levels: np.ndarray) -> np.ndarray:
-    """Where each level's values begin in the sorted row, and the end."""
-    inner = passing(held.values, midpoints(levels))
-    ends = held.counts[:, None]
-    return np.concatenate([np.zeros_like(ends), np.minimum(inner, ends), ends], axis=1)
+def _nearest(held: Sorted, sums: Sums, levels: np.ndarray) -> Clusters:
+    """The values next to each level."""
+    edges, counts = midpoints(levels), held.counts[:, None]
+    inner = passing(held.values, np.broadcast_to(edges, (len(counts), edges.shape[1])))
+    return clusters(held, sums, np.concatenate([np.zeros_like(counts), np.minimum(inner, counts), counts], axis=1))
 
 
-def _means(held: Sorted, sums: Sums, cuts: np.ndarray) -> np.ndarray:
+def _means(held: Sorted, found: Clusters) -> np.ndarray:
     """The mean of each level's values, never rounded out of their range; the next value up where it has none."""
-    counts = gaps(cuts)
-    means = gaps(reached(held, sums, cuts)) / np.maximum(counts, 1)
-    first = at(held.values, np.minimum(cuts[:, :-1], held.counts[:, None] - 1))
-    last = at(held.values, np.maximum(cuts[:, 1:] - 1, 0))
-    return np.where(counts > 0, np.maximum(np.minimum(means, last), first), first)
+    means = found.totals / np.maximum(found.counts, 1)
+    first, last = ends(held, found.cuts)
+    return np.where(found.counts > 0, np.maximum(np.minimum(means, last), first), first)
 
 
-def _explained(held: Sorted, sums: Sums, cuts: np.ndarray) -> np.ndarray:
-    """Sum over clusters of count times squared mean, (rows,)."""
-    totals = gaps(reached(held, sums, cuts))
-    return (totals**2 / np.maximum(gaps(cuts), 1)).sum(1)
+def _left(sums: Sums, found: Clusters) -> np.ndarray:
+    """The squared error of each row."""
+    return sums.squares - (found.totals**2 / np.maximum(found.counts, 1)).sum(1)

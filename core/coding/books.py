@@ -7,12 +7,14 @@ import torch
 from torch import Tensor
 
 from core import clustering
-from core.clustering import Sorted
+from core.clustering import Sorted, trimmed
 from core.coding.groups import block_of, largest, mean, nonzero
 from core.encoding import Codebook, masked, spread
 from core.parallel import ascending
 from core.recipe import Settings
 
+RUNS = 2  # fixed, so that no level depends on the threads that sort them
+MANY = 1 << 18  # weights from which sorting in runs gains more than clustering several rows costs
 UNCODED = torch.empty((0, 0), dtype=torch.uint8)
 NF4 = (
     -1.0,
@@ -96,12 +98,13 @@ def _clustered(weight: Tensor, held: Sorted, settings: Settings, linear: bool) -
 
 
 def _ordered(weight: Tensor, mask: Tensor | None, settings: Settings) -> Sorted:
-    """The survivors, sorted, in one row or each row by itself."""
-    rows = 1 if settings.group == "tensor" else len(weight)
+    """The survivors, sorted: each row by itself, or all in one row, or many in RUNS that are clustered as one."""
     values = weight.numpy() if mask is None else np.where(mask.numpy(), weight.numpy(), np.float32(np.inf))
-    ordered = ascending(values.reshape(rows, -1))
-    kept = np.full(rows, ordered.shape[1]) if mask is None else np.count_nonzero(mask.numpy().reshape(rows, -1), axis=1)
-    return Sorted(np.ascontiguousarray(ordered[:, : max(1, kept.max())]), kept)
+    together = settings.group == "tensor" and values.size >= MANY
+    rows = RUNS if together else 1 if settings.group == "tensor" else len(weight)
+    if values.size % rows:
+        values = np.append(values, np.full(-values.size % rows, np.inf, np.float32))
+    return trimmed(ascending(values.reshape(rows, -1)), together)
 
 
 def _coded(kept: Tensor, levels: Tensor, scale: Tensor, settings: Settings) -> Codebook:

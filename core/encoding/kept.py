@@ -7,17 +7,19 @@ import torch
 from torch import Tensor
 
 from core.encoding.codes import Affine, Codebook, Coded, Rounded
-from core.encoding.forms import Dense, Encoded, Form, Layout, Survey
+from core.encoding.forms import ANS, Dense, Encoded, Form, Layout, Survey
+from core.encoding.masks import plan_mask, write_mask
 from core.encoding.packing import count_kept, pack, packed_bytes
 from core.encoding.sparse import Sparse, Stored
+from core.encoding.streams import Plan
 
 
 @dataclass(frozen=True, eq=False)
 class Kept:
     """A smaller matrix in any stored form, at the rows and columns that stay. rows: bool (out,), columns: bool (in,).
 
-    Each side costs a bit a row or column, or a bit for each `run` of so many columns that stay or go together, and
-    nothing where all of them stay.
+    Each side costs a bit a row or column, or a bit for each `run` of so many columns that stay or go together, or the
+    entropy-coded stream of these bits where that is smaller; and nothing where all of them stay.
     """
 
     rows: Tensor
@@ -40,8 +42,11 @@ class Kept:
         """The columns, if each were as the first of its run of `step`."""
         return self.columns[::step].repeat_interleave(step)
 
-    def _stored(self, name: str, side: Tensor) -> Tensor:
-        return side[:: self.run] if name == "columns" else side
+    @cached_property
+    def _bits(self) -> dict[str, tuple[Tensor, Plan | None]]:
+        """Of each side its bits as they are written, and their stream where that is smaller."""
+        found = {name: side[:: self.run] if name == "columns" else side for name, side in self.sides.items()}
+        return {name: (bits, _smaller(bits)) for name, bits in found.items()}
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -63,12 +68,20 @@ class Kept:
 
     def layout(self, kept: Survey | None = None) -> Layout:
         """Type and shape of each tensor, without making them."""
-        sides = {name: ("U8", (packed_bytes(len(self._stored(name, side)), 1),)) for name, side in self.sides.items()}
+        sides = {
+            name + ANS if plan else name: ("U8", (plan.size if plan else packed_bytes(len(bits), 1),))
+            for name, (bits, plan) in self._bits.items()
+        }
         return sides | self.values.layout()
 
     def tensors(self, mask: Tensor | None = None) -> dict[str, Tensor]:
         """The tensors as they are written."""
-        sides = {name: pack(self._stored(name, side).to(torch.uint8), 1) for name, side in self.sides.items()}
+        sides = {
+            name + ANS if plan else name: write_mask(plan, bits.numpy()[None])
+            if plan
+            else pack(bits.to(torch.uint8), 1)
+            for name, (bits, plan) in self._bits.items()
+        }
         return sides | self.values.tensors()
 
     def information(self, kept: Survey | None = None) -> float:
@@ -84,6 +97,12 @@ class Kept:
             "run": self.run,
             "values": self.values.form(),
         }
+
+
+def _smaller(bits: Tensor) -> Plan | None:
+    """The stream of the bits where it takes fewer bytes than they do."""
+    plan = plan_mask(bits.numpy()[None]) if bits.any() else None
+    return plan if plan and plan.size < packed_bytes(len(bits), 1) else None
 
 
 def narrowed(stored: Stored, rows: Tensor, columns: Tensor) -> Encoded:

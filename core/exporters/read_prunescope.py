@@ -126,10 +126,7 @@ def _decode(form, parts, mask=None):
     if form["kind"] == "sparse":
         return _decode(form["values"], parts, _mask(form, parts))
     if form["kind"] == "kept":  # the other rows and columns are 0
-        sides = [
-            np.repeat(_unpack(parts[s], 1, form[s] // run) > 0, run) if s in parts else np.ones(form[s], bool)
-            for s, run in (("rows", 1), ("columns", form["run"]))
-        ]
+        sides = [_side(parts, s, (form[s], run)) for s, run in (("rows", 1), ("columns", form["run"]))]
         whole = np.zeros((form["rows"], form["columns"]), np.float32)
         whole[np.ix_(*sides)] = _decode(form["values"], parts)
         return whole
@@ -199,6 +196,16 @@ def _codes(data, count, size):
     return _symbols(data[groups + 2 * groups * size :], (count, 2048), np.zeros(count, np.int64), near, table)
 
 
+def _side(parts, name, sizes):
+    """Which rows or columns are kept: all, or those of a bit a run, which may lie in a stream."""
+    size, run = sizes
+    if name not in parts and name + "_ans" not in parts:
+        return np.ones(size, bool)
+    count = size // run
+    bits = _unpack(parts[name], 1, count) > 0 if name in parts else _mask_of(parts[name + "_ans"], (1, count))[0]
+    return np.repeat(bits, run)
+
+
 def _mask(form, parts):
     """Which weights are stored, bool (out, in): from bits, positions of the rarer side, or a stream."""
     shape = form["values"]["rows"], form["values"]["columns"]
@@ -210,7 +217,12 @@ def _mask(form, parts):
         flat = np.full(count, not few)
         flat[parts["positions"]] = few
         return flat.reshape(shape)
-    data = _stream(parts["mask_ans"], count)
+    return _mask_of(parts["mask_ans"], shape)
+
+
+def _mask_of(part, shape):
+    count = shape[0] * shape[1]
+    data = _stream(part, count)
     flags, far, data = data[0], data[1], data[2:]
     classes = []  # of rows and columns, by how many weights they keep
     for side, there in zip(shape, (flags & 1, flags & 2), strict=True):

@@ -1,6 +1,8 @@
 """Weights that share a value: our clustering against scikit-learn's KMeans and against the optimum, in one process.
 
-Both use all the threads that they are allowed: ours to sort, sum, code and decode, scikit-learn's in every iteration.
+Timed is what both deliver, from the weights as they lie: a code for each weight and the values that codes name. Looking
+up each weight's value is off the clock. Both use all the threads that they are allowed: ours to sort, sum and code,
+scikit-learn's in every iteration.
 
 python -m tests.benchmarks.sharing [--weights 1000000] [--repeat 5]
 """
@@ -14,32 +16,26 @@ import numpy as np
 import torch
 from sklearn.cluster import KMeans
 
-from core.clustering import Sorted
+from core.clustering import Sorted, trimmed
 from core.coding import CODERS
 from core.recipe import Settings
 
 BITS = (4, 8)
 FEW = 20_000  # weights that the optimum is found for
-Timed = tuple[list[float], np.ndarray]
+Book = tuple[np.ndarray, np.ndarray]  # a code for each weight, and the values that codes name
 
 
-def ours(weight: np.ndarray, bits: int) -> np.ndarray:
-    """Each weight's shared value, from the weights as they lie: sorting, clustering, coding and decoding included."""
+def ours(weight: np.ndarray, bits: int, ordered: Sorted | None = None) -> Book:
+    """Clustered and coded; ordered: the weights in order, as the index of a layer holds them while a slider moves."""
     settings = Settings(coder="kmeans", bits=bits, group="tensor")
-    return CODERS["kmeans"](torch.from_numpy(weight)[None], None, settings).decode().numpy()[0]
+    form = CODERS["kmeans"](torch.from_numpy(weight)[None], None, settings, ordered)
+    return form.codes.numpy()[0], form.levels.numpy()[0]
 
 
-def indexed(weight: np.ndarray, bits: int, ordered: np.ndarray) -> np.ndarray:
-    """The same of weights whose order is known already, as the index of a layer holds it while a slider moves."""
-    settings = Settings(coder="kmeans", bits=bits, group="tensor")
-    held = Sorted(ordered[None], np.array([ordered.size]))
-    return CODERS["kmeans"](torch.from_numpy(weight)[None], None, settings, held).decode().numpy()[0]
-
-
-def theirs(weight: np.ndarray, bits: int) -> np.ndarray:
+def theirs(weight: np.ndarray, bits: int) -> Book:
     """The same by scikit-learn with its settings as they come: one start by k-means++, all threads."""
     found = KMeans(2**bits, random_state=0).fit(weight[:, None])
-    return found.cluster_centers_[found.labels_, 0]
+    return found.labels_, found.cluster_centers_[:, 0]
 
 
 def optimum(weight: np.ndarray, size: int) -> float:
@@ -83,19 +79,20 @@ def _stage(best: np.ndarray, cost: Callable[[np.ndarray, np.ndarray], np.ndarray
     return found
 
 
-def squared_error(weight: np.ndarray, shared: np.ndarray) -> float:
+def squared_error(weight: np.ndarray, book: Book) -> float:
     """Summed in float64."""
-    return float(((weight.astype(np.float64) - shared) ** 2).sum())
+    codes, levels = book
+    return float(((weight.astype(np.float64) - levels[codes]) ** 2).sum())
 
 
-def timed(function: Callable[..., np.ndarray], case: tuple, repeat: int) -> tuple[list[float], np.ndarray]:
+def timed(function: Callable[..., Book], case: tuple, repeat: int) -> tuple[list[float], Book]:
     """Seconds of each run, and what the last returned."""
-    times, shared = [], None
+    times, book = [], None
     for _ in range(repeat):
         start = time.perf_counter()
-        shared = function(*case)
+        book = function(*case)
         times.append(time.perf_counter() - start)
-    return times, shared
+    return times, book
 
 
 def compare(weights: int, repeat: int) -> None:
@@ -103,15 +100,15 @@ def compare(weights: int, repeat: int) -> None:
     weight = np.random.default_rng(0).normal(size=weights).astype(np.float32)
     print(f"{weights:,} Gaussian weights, {torch.get_num_threads()} threads; seconds least / median / most")
     for bits in BITS:
-        mine, shared = timed(ours, (weight, bits), 2 * repeat + 1)
-        alone, _ = timed(indexed, (weight, bits, np.sort(weight)), 2 * repeat + 1)
+        mine, book = timed(ours, (weight, bits), 2 * repeat + 1)
+        alone, _ = timed(ours, (weight, bits, trimmed(np.sort(weight)[None])), 2 * repeat + 1)
         other, oracle = timed(theirs, (weight, bits), repeat)
         for name, times in (("ours", mine), ("ours, indexed", alone), ("scikit-learn", other)):
             row = (min(times), statistics.median(times), max(times))
             print(f"{2**bits:4} values {name:13} {row[0]:9.4f} {row[1]:9.4f} {row[2]:9.4f}")
         ratio = [slow / fast for slow in (min(other), max(other)) for fast in (max(mine), min(mine))]
         middle, known = (statistics.median(other) / statistics.median(times) for times in (mine, alone))
-        error = squared_error(weight, shared) / squared_error(weight, oracle)
+        error = squared_error(weight, book) / squared_error(weight, oracle)
         print(
             f"{2**bits:4} values: {middle:,.0f} times faster ({ratio[0]:,.0f} to {ratio[-1]:,.0f}), "
             f"{known:,.0f} with the index in place; error x {error:.4f}"

@@ -17,6 +17,7 @@ from torch import nn
 
 from core import container, exporting
 from core.compress import compress
+from core.encoding import Dense, Kept
 from core.exporters import read_prunescope
 from core.layer import layers
 from core.recipe import Recipe, Settings
@@ -98,6 +99,22 @@ def test_streams_of_one_lane_and_of_many_are_among_them() -> None:
     encoded = compress(layers(net()), Recipe(Settings(bits=8)))
     assert encoded["wide"].whole.stream.lanes > 1
     assert encoded["conv"].whole.stream.lanes == 1
+
+
+def test_rows_and_columns_that_stay_are_read_from_bits_and_from_a_stream(tmp_path: Path) -> None:
+    known, wide = layers(net()), net().wide.weight
+    rows, columns = torch.arange(400) % 50 == 0, torch.arange(6 * 64) % 2 == 0
+    columns[5] = True  # no pattern that a run could tell
+    encoded = {layer.name: Dense(layer.matrix) for layer in known}
+    encoded["wide"] = Kept(rows, columns, Dense(wide[rows][:, columns].contiguous()))
+    data = exporting.serialize(net(), known, encoded, {})
+    assert len(data) == exporting.file_bytes(net(), known, encoded)
+    assert {"wide.weight:rows_ans", "wide.weight:columns"} <= container.opened(data)[0].keys()
+    (tmp_path / "model.safetensors").write_bytes(data)
+    expected = torch.where(rows[:, None] & columns, wide, 0)
+    assert torch.equal(exporting.deserialize(data, net(), known)[1]["wide.weight"], expected)
+    found = read_prunescope.load(str(tmp_path / "model.safetensors"))["wide.weight"]
+    np.testing.assert_array_equal(found, expected.numpy())
 
 
 def test_grids_of_inputs_are_told(tmp_path: Path) -> None:
