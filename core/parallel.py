@@ -23,15 +23,25 @@ def spans(count: int, least: int = LEAST) -> list[slice]:
 
 
 def each(function: Callable[[Item], Found], items: Sequence[Item]) -> list[Found]:
-    """What the function returns for each item, in order: the first in this thread, the others in threads beside it.
+    """What the function returns for each item, in order: in this thread and those beside it, whichever is free.
 
     The function must not call `each` itself.
     """
-    if len(items) == 1:
-        return [function(items[0])]
-    pool = _pool(os.getpid(), torch.get_num_threads())
-    beside = [pool.submit(function, item) for item in items[1:]]
-    return [function(items[0]), *(task.result() for task in beside)]
+    found: list[Found | None] = [None] * len(items)
+    left = enumerate(items)  # shared: the interpreter's lock lets one thread at a time take the next
+
+    def work() -> None:
+        for place, item in left:
+            found[place] = function(item)
+
+    helpers = min(len(items), torch.get_num_threads()) - 1
+    pool = _pool(os.getpid(), torch.get_num_threads()) if helpers > 0 else None
+    beside = [pool.submit(work) for _ in range(helpers)]
+    work()
+    for task in beside:
+        if not task.cancel():  # one that has not begun by now would find nothing left
+            task.result()
+    return found
 
 
 def ascending(values: np.ndarray) -> np.ndarray:
@@ -39,26 +49,17 @@ def ascending(values: np.ndarray) -> np.ndarray:
 
     A single row is parted at its median, which leaves two halves that threads sort beside each other in place.
     """
-    if values.ndim == 2 and len(values) > 1:
-        return _ascending_rows(values)
     ordered = values.copy()
+    if ordered.ndim == 2 and len(ordered) > 1:
+        rows = spans(len(ordered), LEAST // max(1, ordered.shape[1]))
+        each(np.ndarray.sort, [ordered[part] for part in rows])
+        return ordered
     parts = [ordered.reshape(-1)]
     wanted = len(spans(ordered.size))
     while 2 * len(parts) <= wanted:
         each(_part, parts)
         parts = [half for part in parts for half in (part[: part.size // 2], part[part.size // 2 :])]
     each(np.ndarray.sort, parts)
-    return ordered
-
-
-def _ascending_rows(values: np.ndarray) -> np.ndarray:
-    ordered = np.empty_like(values)
-
-    def sort(part: slice) -> None:
-        np.copyto(ordered[part], values[part])
-        ordered[part].sort()
-
-    each(sort, spans(len(values), LEAST // max(1, values.shape[1])))
     return ordered
 
 

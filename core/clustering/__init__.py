@@ -12,14 +12,14 @@ from core.clustering.rows import (
     boundaries,
     clusters,
     ends,
+    in_order,
     midpoints,
     passing,
     summed,
-    trimmed,
 )
 from core.parallel import ascending
 
-__all__ = ["Sorted", "boundaries", "distinct_first", "kmeans", "trimmed"]
+__all__ = ["Sorted", "boundaries", "distinct_first", "in_order", "kmeans"]
 
 CHOSEN = 8  # values a level that mostly tell that there are more values than levels
 KNOTS = 64  # order statistics a level that the density is read from; half of them for each of many rows
@@ -68,7 +68,8 @@ def distinct_first(levels: np.ndarray) -> np.ndarray:
 
 def _few(held: Sorted, size: int) -> np.ndarray:
     """Which rows have no more distinct values than `size`; mostly an even choice of values tells."""
-    chosen = held.values[:, :: max(1, held.values.shape[1] // (CHOSEN * size))]
+    most = held.counts.max()
+    chosen = held.values[:, : most : max(1, most // (CHOSEN * size))]
     if (np.count_nonzero(chosen[:, 1:] != chosen[:, :-1], axis=1) > size).all():
         return np.zeros(len(chosen), bool)
     return _distinct(held) <= size
@@ -76,7 +77,7 @@ def _few(held: Sorted, size: int) -> np.ndarray:
 
 def _merged(held: Sorted) -> Sorted:
     """Rows that are clustered as one, in one row."""
-    return trimmed(ascending(held.values.reshape(1, -1)))
+    return Sorted(ascending(held.values.reshape(1, -1)), held.counts.sum(keepdims=True))
 
 
 def _distinct(held: Sorted) -> np.ndarray:

@@ -4,22 +4,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from core.parallel import LEAST, each, spans
+from core.parallel import each
 
 STEP = 32  # values to a prefix sum
+LONG = 256  # values to a sum of squares, which no place is looked up in
 TINY, VAST = 1e-12, 1e16  # largest sizes of values whose squares float32 can sum
 FEW_ROWS = 8  # rows that are looked at one by one
-
-
-class Sorted(NamedTuple):
-    """Values by row. values: float32 (rows, most), each row ascending and then inf. counts: (rows,).
-
-    together: all rows are clustered as one, else each by itself.
-    """
-
-    values: np.ndarray
-    counts: np.ndarray
-    together: bool = False
+RUNS = 2  # fixed, so that no level depends on the threads that sort them
+MANY = 1 << 18  # values from which sorting in runs gains more than clustering several rows costs
 
 
 class Sums(NamedTuple):
@@ -31,6 +23,18 @@ class Sums(NamedTuple):
     before: np.ndarray
     squares: np.ndarray
     step: int
+
+
+class Sorted(NamedTuple):
+    """Values by row. values: float32 (rows, most), each row ascending and then inf. counts: (rows,).
+
+    together: all rows are clustered as one, else each by itself. sums: where they are known already.
+    """
+
+    values: np.ndarray
+    counts: np.ndarray
+    together: bool = False
+    sums: Sums | None = None
 
 
 class Clusters(NamedTuple):
@@ -71,10 +75,26 @@ def gaps(row: np.ndarray) -> np.ndarray:
     return row[:, 1:] - row[:, :-1]
 
 
-def trimmed(ordered: np.ndarray, together: bool = False) -> Sorted:
-    """Rows that ascend and end in any number of inf, counted and without what is inf in all."""
-    counts = passing(ordered, np.full((len(ordered), 1), np.finfo(np.float32).max))[:, 0]
-    return Sorted(np.ascontiguousarray(ordered[:, : max(1, counts.max())]), counts, together)
+def in_order(values: np.ndarray) -> Sorted:
+    """Values (n,) sorted and summed, without those that are inf: in one row, or many in RUNS that are clustered as one.
+
+    A thread does all that there is to do with a run: each handing over costs a tenth of the sorting.
+    """
+    rows = RUNS if values.size >= MANY else 1
+    most = max(1, -(-values.size // rows))
+    ordered, counts = np.empty((rows, most), np.float32), np.zeros(rows, np.int64)
+    before, squares = np.zeros((rows, most // STEP + 1)), np.zeros(rows)
+
+    def sort(run: int) -> None:
+        row, own = ordered[run], values[run * most : (run + 1) * most]
+        row[: own.size], row[own.size :] = own, np.inf
+        row.sort()
+        counts[run] = np.searchsorted(row, np.float32(np.inf))
+        squares[run] = _row_sums(row[: counts[run]], before[run])
+
+    each(sort, range(rows))
+    held = Sorted(ordered, counts, rows > 1)
+    return held._replace(sums=Sums(before, joined(held, squares), STEP))
 
 
 def joined(held: Sorted, found: np.ndarray) -> np.ndarray:
@@ -84,10 +104,12 @@ def joined(held: Sorted, found: np.ndarray) -> np.ndarray:
 
 def summed(held: Sorted) -> Sums:
     """Prefix sums by blocks where there are few rows, else at every place."""
+    if held.sums is not None:
+        return held.sums
     if len(held.values) <= FEW_ROWS:
-        totals, squares = _block_sums(held)
-        before = np.zeros((len(totals), totals.shape[1] + 1))
-        np.cumsum(totals, axis=1, dtype=np.float64, out=before[:, 1:])
+        before = np.zeros((len(held.values), held.values.shape[1] // STEP + 1))
+        kept = [row[:count] for row, count in zip(held.values, held.counts, strict=True)]
+        squares = np.array([_row_sums(*row) for row in zip(kept, before, strict=True)])
         return Sums(before, joined(held, squares), STEP)
     before = np.empty((len(held.values), held.values.shape[1] + 1))
     before[:, 0] = 0.0
@@ -98,32 +120,16 @@ def summed(held: Sorted) -> Sums:
     return Sums(np.cumsum(before, axis=1, out=before), squares, 1)
 
 
-def _block_sums(held: Sorted) -> tuple[np.ndarray, np.ndarray]:
-    """The sum of each whole block, (rows, most // STEP), and of each row's squares, the same in any threads."""
-    rows, most = held.values.shape
-    blocks = held.values[:, : most // STEP * STEP].reshape(rows, most // STEP, STEP)
-    totals, squares = np.empty((2, *blocks.shape[:2]), _wide_enough(held))
+def _row_sums(row: np.ndarray, before: np.ndarray) -> float:
+    """The sum of an ascending row's squares; `before` is filled with the sums of what stands before each block.
 
-    def add(part: slice) -> None:
-        near, kind = blocks[:, part], totals.dtype
-        np.einsum("kij->ki", near, dtype=kind, out=totals[:, part])
-        np.einsum("kij,kij->ki", near, near, dtype=kind, out=squares[:, part])
-
-    each(add, spans(most // STEP, LEAST // STEP // rows))
-    return totals, np.array([_upto(*row) for row in zip(squares, held.values, held.counts, strict=True)])
-
-
-def _upto(squares: np.ndarray, row: np.ndarray, count: int) -> float:
-    """The sum of the squares of the first `count` of a row, from those of its blocks."""
-    whole = count // STEP
-    rest = row[whole * STEP : count].astype(np.float64)
-    return squares[:whole].sum(dtype=np.float64) + (rest**2).sum()
-
-
-def _wide_enough(held: Sorted) -> type:
-    """Float32 where it holds their squares: it sums a block of neighbours in order nearly as well as float64."""
-    most = max(np.abs(held.values[:, 0]).max(), np.abs(at(held.values, held.counts[:, None] - 1)).max())
-    return np.float32 if TINY < most < VAST else np.float64
+    Float32, where it holds the squares, sums a block of neighbours in order nearly as well as float64.
+    """
+    kind = np.float32 if row.size and TINY < max(-row[0], row[-1]) < VAST else np.float64
+    blocks, long = (row[: row.size // width * width].reshape(-1, width) for width in (STEP, LONG))
+    np.cumsum(np.einsum("ij->i", blocks, dtype=kind), dtype=np.float64, out=before[1 : len(blocks) + 1])
+    rest = row[long.size :].astype(np.float64)
+    return np.einsum("ij,ij->i", long, long, dtype=kind).sum(dtype=np.float64) + (rest**2).sum()
 
 
 def reached(held: Sorted, sums: Sums, places: np.ndarray) -> np.ndarray:

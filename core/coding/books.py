@@ -7,14 +7,12 @@ import torch
 from torch import Tensor
 
 from core import clustering
-from core.clustering import Sorted, trimmed
+from core.clustering import Sorted, in_order
 from core.coding.groups import block_of, largest, mean, nonzero
 from core.encoding import Codebook, masked, spread
 from core.parallel import ascending
 from core.recipe import Settings
 
-RUNS = 2  # fixed, so that no level depends on the threads that sort them
-MANY = 1 << 18  # weights from which sorting in runs gains more than clustering several rows costs
 UNCODED = torch.empty((0, 0), dtype=torch.uint8)
 NF4 = (
     -1.0,
@@ -98,13 +96,12 @@ def _clustered(weight: Tensor, held: Sorted, settings: Settings, linear: bool) -
 
 
 def _ordered(weight: Tensor, mask: Tensor | None, settings: Settings) -> Sorted:
-    """The survivors, sorted: each row by itself, or all in one row, or many in RUNS that are clustered as one."""
+    """The survivors, sorted: all together, or each row by itself."""
     values = weight.numpy() if mask is None else np.where(mask.numpy(), weight.numpy(), np.float32(np.inf))
-    together = settings.group == "tensor" and values.size >= MANY
-    rows = RUNS if together else 1 if settings.group == "tensor" else len(weight)
-    if values.size % rows:
-        values = np.append(values, np.full(-values.size % rows, np.inf, np.float32))
-    return trimmed(ascending(values.reshape(rows, -1)), together)
+    if settings.group == "tensor":
+        return in_order(values.reshape(-1))
+    kept = np.full(len(weight), weight.shape[1]) if mask is None else np.count_nonzero(mask.numpy(), axis=1)
+    return Sorted(np.ascontiguousarray(ascending(values)[:, : max(1, kept.max())]), kept)
 
 
 def _coded(kept: Tensor, levels: Tensor, scale: Tensor, settings: Settings) -> Codebook:

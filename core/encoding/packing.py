@@ -72,8 +72,8 @@ def passed(values: np.ndarray, edges: np.ndarray) -> np.ndarray:
     def count(part: tuple[slice, slice]) -> None:
         _count(table[part], edges if shared else edges[part[0]], counts[part])
 
-    rows, columns = spans(len(table), LEAST // width), spans(width) if shared else [slice(0, width)]
-    each(count, list(product(rows, columns)))
+    columns = [slice(start, start + LEAST) for start in range(0, width, LEAST)] if shared else [slice(0, width)]
+    each(count, list(product(spans(len(table), LEAST // width), columns)))
     return counts.reshape(values.shape)
 
 

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from sklearn.cluster import KMeans
 
-from core.clustering import Sorted, trimmed
+from core.clustering import Sorted
 from core.coding import CODERS
 from core.recipe import Settings
 
@@ -101,7 +101,7 @@ def compare(weights: int, repeat: int) -> None:
     print(f"{weights:,} Gaussian weights, {torch.get_num_threads()} threads; seconds least / median / most")
     for bits in BITS:
         mine, book = timed(ours, (weight, bits), 2 * repeat + 1)
-        alone, _ = timed(ours, (weight, bits, trimmed(np.sort(weight)[None])), 2 * repeat + 1)
+        alone, _ = timed(ours, (weight, bits, Sorted(np.sort(weight)[None], np.array([weight.size]))), 2 * repeat + 1)
         other, oracle = timed(theirs, (weight, bits), repeat)
         for name, times in (("ours", mine), ("ours, indexed", alone), ("scikit-learn", other)):
             row = (min(times), statistics.median(times), max(times))

@@ -4,8 +4,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from core.clustering import Sorted, boundaries, distinct_first, kmeans, trimmed
-from core.clustering.rows import summed
+from core.clustering import Sorted, boundaries, distinct_first, in_order, kmeans
+from core.clustering.rows import MANY, summed
 
 MAX_1960 = {1: 0.3634, 2: 0.1175, 3: 0.03454, 4: 0.009497}  # of the variance of a Gaussian, by bits
 SHAPES = {
@@ -118,6 +118,20 @@ def test_ties_in_runs_cost_no_more_than_in_one_row(distinct):
     assert apart <= 1.015 * one  # 0 where every value has a level
 
 
+@pytest.mark.parametrize("count", [0, 1, 100, MANY - 1, MANY, MANY + 3])
+def test_values_in_order_are_those_that_are_finite(count):
+    values = np.random.default_rng(2).normal(size=count).astype(np.float32)
+    values[::3] = np.inf
+    held = in_order(values)
+    kept = np.concatenate([row[:most] for row, most in zip(held.values, held.counts, strict=True)])
+    assert np.array_equal(np.sort(kept), np.sort(values[np.isfinite(values)]))
+    assert all((np.diff(row[:most]) >= 0).all() for row, most in zip(held.values, held.counts, strict=True))
+    assert np.isinf(held.values).sum() + kept.size == held.values.size
+    again = summed(held._replace(sums=None))
+    assert np.array_equal(again.before, held.sums.before)
+    assert np.array_equal(again.squares, held.sums.squares)
+
+
 def test_levels_of_runs_stay_within_values_whose_ties_leave_some_empty():
     random = np.random.default_rng(38)
     often = random.random(20) ** 6
@@ -145,14 +159,6 @@ def test_sums_of_blocks_are_float64s(middle):
     # a block's sum in float32 is off by a few 2^-24 of it, either way: those of many add up as the root of their number
     assert np.abs(sums.before[0] - exact).max() <= 4 * 2.0**-24 * np.abs(wide).sum() / np.sqrt(len(exact))
     assert sums.squares[0] == pytest.approx((wide**2).sum(), rel=1e-8)
-
-
-def test_runs_are_counted_without_what_fills_them_up():
-    ordered = np.array([[1, 2, np.inf, np.inf], [3, np.inf, np.inf, np.inf]], np.float32)
-    held = trimmed(ordered, together=True)
-    assert held.counts.tolist() == [2, 1]
-    assert held.values.tolist() == [[1, 2], [3, np.inf]]
-    assert held.together
 
 
 @pytest.mark.parametrize("linear", [False, True])
