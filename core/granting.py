@@ -38,7 +38,7 @@ def far_off(layer: Layer, settings: Settings, encoded: Encoded) -> str:
         return ""
     lost = (encoded.decode() - layer.matrix).double().square().sum()
     near = lost <= (1 + ROUNDED) * layer.matrix.double().square().sum()
-    return "" if near else f"its weights end further from what they were than zeros are: {why}"
+    return "" if near else f"its weights are now further from what they were than 0 would be: {why}"
 
 
 def notes(

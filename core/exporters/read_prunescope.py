@@ -84,6 +84,8 @@ def _open(path):
         raise ValueError(f"its matrices have {size} weights together, expected {most} at most")
     tensors = {}
     for name, kind, shape in entries:
+        if ":" in name and len(shape) > 2:
+            raise ValueError(f"{name} has {len(shape)} dimensions, expected 2 at most")
         end = at + np.dtype(TYPES[kind]).itemsize * math.prod(shape)
         tensors[name], at = _tensor(data[at:end], kind, shape), end
     return tensors, index["forms"]

@@ -16,7 +16,7 @@ AWAY = ({"compensate": "columns"}, {"scale": "percentile", "bits": 4}, {"rank": 
 def test_weights_that_end_further_off_than_zeros_are_have_a_sentence_that_says_why(changes):
     layer = zoo.linear(zoo.random(6, 10))
     settings = Settings(sparsity=0.5, **changes)
-    assert "than zeros are" in far_off(layer, settings, Dense(-layer.matrix))
+    assert "than 0 would be" in far_off(layer, settings, Dense(-layer.matrix))
     assert far_off(layer, settings, Dense(torch.zeros_like(layer.matrix))) == ""
     assert told(layer, settings, None, None) == ""
 
@@ -31,4 +31,4 @@ def test_the_layers_of_a_model_that_it_happens_to_are_named():
     known, recipe = layers(model), Recipe(Settings(bits=3, scale="percentile"))
     encoded = compress(known, recipe) | {"conv2": Dense(-known[1].matrix)}
     (said,) = left_as_they_were(notes(known, recipe, encoded=encoded))
-    assert said.startswith("conv2: its weights end further from what they were than zeros are: a percentile clips")
+    assert said.startswith("conv2: its weights are now further from what they were than 0 would be: a percentile clips")

@@ -208,6 +208,11 @@ SMALL = {
         BOOK,
         {"codes": BITS[: 2**10], "levels": torch.ones(1, 2), "scale": torch.ones(2**13, 1)},
     ),
+    "levels of three dimensions": (BOOK, {"codes": BITS[: 2**10], "levels": torch.ones(1, 2, 2**12)}),
+    "scales of three dimensions": (
+        BOOK | {"block": 1},
+        {"codes": BITS[: 2**10], "levels": torch.ones(1, 2), "scale": torch.ones(1, 2, 2**12)},
+    ),
     "a block of many columns": (
         BOOK | {"block": 2**40},
         {"codes": BITS[: 2**10], "levels": torch.ones(1, 2), "scale": torch.ones(1, 2)},
