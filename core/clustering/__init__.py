@@ -23,13 +23,12 @@ __all__ = ["Sorted", "boundaries", "distinct_first", "in_order", "kmeans"]
 
 CHOSEN = 8  # values a level that mostly tell that there are more values than levels
 KNOTS = 64  # order statistics a level that the density is read from; half of them for each of many rows
-SWEEPS = 2  # of Lloyd before the cuts are moved together
 ROUNDS = 12
 CAPPED = 4
 CLEARLY = 0.95  # of the squared error without room: what a start with room must stay below
 ROOMS = (0.0, 0.5)  # of a level at either end: none for values that end abruptly, some for tails
 SMALL = 1 << 22  # numbers in a table of gains between any two places
-LINEAR_SWEEPS = 50
+SWEEPS = 50  # of Lloyd at most where it goes on alone
 ENOUGH = 1e-3  # of the squared error: a round that gains less is the last
 BUDGET = 1 << 24  # numbers in the tables of all rounds; many rows of many levels get fewer rounds, at least one
 
@@ -100,11 +99,11 @@ def _alone(held: Sorted, size: int) -> np.ndarray:
     """Lloyd from even steps between the smallest and the largest value."""
     low, high = held.values[:, :1], at(held.values, held.counts[:, None] - 1)
     start, sums = low + (high.astype(np.float64) - low) * np.linspace(0, 1, size), summed(held)
-    return _means(held, _lloyd(held, sums, _nearest(held, sums, start), LINEAR_SWEEPS))
+    return _means(held, _lloyd(held, sums, _nearest(held, sums, start)))
 
 
 def _searched(held: Sorted, size: int) -> np.ndarray:
-    """Lloyd and moves of all cuts in turn, for each row until a round gains little."""
+    """A sweep of Lloyd and a move of all cuts in turn, for each row until a round gains little."""
     sums = summed(held)
     if _tiny(held, size):
         return _means(held, best(held, sums, anywhere(held, size)))
@@ -112,7 +111,7 @@ def _searched(held: Sorted, size: int) -> np.ndarray:
     levels = np.empty(found.counts.shape)
     rows, before = np.arange(len(levels)), np.full(len(levels), np.inf)
     for _ in range(max(1, min(ROUNDS, BUDGET // (len(rows) * table(size))))):
-        found = _lloyd(held, sums, found, SWEEPS)
+        found = _nearest(held, sums, _means(held, found))
         left = _left(sums, found)
         moving = before - left > ENOUGH * left
         if not moving.all():
@@ -165,9 +164,9 @@ def _knots(held: Sorted, size: int) -> tuple[np.ndarray, np.ndarray]:
     return np.sort(places.reshape(1, -1)), np.full((1, places.size - 1), held.counts.sum() / places.size)
 
 
-def _lloyd(held: Sorted, sums: Sums, found: Clusters, sweeps: int) -> Clusters:
-    """The clusters after that many sweeps, or as many as move a cut."""
-    for _ in range(sweeps):
+def _lloyd(held: Sorted, sums: Sums, found: Clusters) -> Clusters:
+    """The clusters after SWEEPS, or as many as move a cut."""
+    for _ in range(SWEEPS):
         before, found = found, _nearest(held, sums, _means(held, found))
         if np.array_equal(before.cuts, found.cuts):
             break

@@ -10,7 +10,7 @@ from core.parallel import LEAST, each, spans
 
 PAIRED = 16  # levels up to which a table of all pairs of them stays in the cache
 COMPARED = 127  # edges up to which comparing with each is fastest
-ANSWERS = 1 << 19  # bytes of answers at a time: stay in the cache
+ANSWERS = 1 << 21  # bytes of answers at a time: stay in the cache
 CHUNK = 1 << 16  # values at a time: stays in the cache
 
 
@@ -72,8 +72,8 @@ def passed(values: np.ndarray, edges: np.ndarray) -> np.ndarray:
     def count(part: tuple[slice, slice]) -> None:
         _count(table[part], edges if shared else edges[part[0]], counts[part])
 
-    columns = [slice(start, start + LEAST) for start in range(0, width, LEAST)] if shared else [slice(0, width)]
-    each(count, list(product(spans(len(table), LEAST // width), columns)))
+    rows, columns = spans(len(table), LEAST // width), spans(width) if shared else [slice(0, width)]
+    each(count, list(product(rows, columns)))
     return counts.reshape(values.shape)
 
 
