@@ -242,9 +242,8 @@ def _logits(bench: Bench, change: Change, batch: int, stops: tuple[int, ...]) ->
         return run_with(bench.model, change.tensors, (inputs,))
     steps = replace(bench.steps, model=swapped(bench.model, change.thin)) if change.thin else bench.steps
     begin, live = _remembered(bench, change, batch)
-    if live is None:
-        live = start(steps, inputs)
-    versions = [(held, held._version) for held in tensors(live)]
+    versions = [] if live is None else [(held, held._version) for held in tensors(live)]
+    live = start(steps, inputs) if live is None else live
     for stop in stops:
         if begin < stop:
             advance(steps, change.tensors, live, (begin, stop))

@@ -25,13 +25,11 @@ def halves(model: nn.Module, node: fx.Node) -> bool:
     if node.op == "call_module":
         asked = vars(model.get_submodule(node.target))
     else:
-        asked = dict(zip(NAMES, node.args[1:], strict=False)) | node.kwargs
-    settings = {name: asked.get(name) for name in NAMES}
-    return all(settings[name] in values for name, values in TWO_BY_TWO.items())
+        asked = dict(zip(TWO_BY_TWO, node.args[1:], strict=False)) | node.kwargs
+    return all(asked.get(name) in values for name, values in TWO_BY_TWO.items())
 
 
-NAMES = ("kernel_size", "stride", "padding", "dilation", "ceil_mode")
-TWO_BY_TWO = {
+TWO_BY_TWO = {  # settings of torch's max_pool2d, in its order
     "kernel_size": (2, (2, 2), [2, 2]),
     "stride": (None, 2, (2, 2), [2, 2]),
     "padding": (None, 0, (0, 0), [0, 0]),

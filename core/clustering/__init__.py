@@ -45,7 +45,7 @@ def kmeans(held: Sorted, size: int, linear: bool = False) -> np.ndarray:
     if held.together:
         if few.all() or linear or _tiny(held, size):
             return kmeans(_merged(held), size, linear)
-        few = few[:1] & False
+        few = np.zeros(1, bool)
     levels = np.empty((len(few), size), np.float32)
     if few.any():
         levels[few] = _each_value(Sorted(held.values[few], held.counts[few]), size)

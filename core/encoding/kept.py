@@ -44,9 +44,10 @@ class Kept:
 
     @cached_property
     def _bits(self) -> dict[str, tuple[Tensor, Plan | None]]:
-        """Of each side its bits as they are written, and their stream where that is smaller."""
-        found = {name: side[:: self.run] if name == "columns" else side for name, side in self.sides.items()}
-        return {name: (bits, _smaller(bits)) for name, bits in found.items()}
+        """Of each side by the name it is written under: its bits, and their stream where that is smaller."""
+        sides = {name: side[:: self.run] if name == "columns" else side for name, side in self.sides.items()}
+        found = {name: (bits, _smaller(bits)) for name, bits in sides.items()}
+        return {name + ANS if plan else name: (bits, plan) for name, (bits, plan) in found.items()}
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -69,7 +70,7 @@ class Kept:
     def layout(self, kept: Survey | None = None) -> Layout:
         """Type and shape of each tensor, without making them."""
         sides = {
-            name + ANS if plan else name: ("U8", (plan.size if plan else packed_bytes(len(bits), 1),))
+            name: ("U8", (plan.size if plan else packed_bytes(len(bits), 1),))
             for name, (bits, plan) in self._bits.items()
         }
         return sides | self.values.layout()
@@ -77,9 +78,7 @@ class Kept:
     def tensors(self, mask: Tensor | None = None) -> dict[str, Tensor]:
         """The tensors as they are written."""
         sides = {
-            name + ANS if plan else name: write_mask(plan, bits.numpy()[None])
-            if plan
-            else pack(bits.to(torch.uint8), 1)
+            name: write_mask(plan, bits.numpy()[None]) if plan else pack(bits.to(torch.uint8), 1)
             for name, (bits, plan) in self._bits.items()
         }
         return sides | self.values.tensors()

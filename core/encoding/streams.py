@@ -63,8 +63,8 @@ def bytes_of(data: Tensor, count: int) -> bytes:
     """The bytes of a stored stream; ValueError where the tensor is none, or too short for so many symbols."""
     if data.dtype != torch.uint8 or data.ndim != 1:
         raise ValueError(f"a coded stream of {tuple(data.shape)} {data.dtype}, expected bytes")
-    if count > 8 * ans.DENSEST * len(data):
-        most = 8 * ans.DENSEST * len(data)
+    most = 8 * ans.DENSEST * len(data)
+    if count > most:
         raise ValueError(f"a coded stream of {len(data)} bytes for {count} symbols, expected {most} at most")
     return data.numpy().tobytes()
 

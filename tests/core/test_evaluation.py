@@ -156,6 +156,19 @@ def test_a_model_that_writes_into_its_inputs_is_measured_right():
     assert torch.equal(one.inputs, before)
 
 
+def test_a_model_that_writes_into_its_inputs_alone_is_resumed_behind_that():
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Flatten(), nn.ReLU(inplace=True), nn.Linear(64, 8), nn.Linear(8, 3))
+    one = bench(model.eval().requires_grad_(False), INPUTS.copy(), TARGETS)
+    for bits in (2, 3):
+        change = change_of(model, Recipe(layers={"3": {"bits": bits}}))
+        *_, last = tallies(one, change)
+        right = run(model, change.tensors, torch.from_numpy(INPUTS.copy())).argmax(1).numpy() == TARGETS
+        assert last.correct == right.sum()
+    assert len(one.activations) == one.batches
+    assert "never" not in one.moving
+
+
 def test_what_is_remembered_stays_within_bounds(monkeypatch):
     monkeypatch.setattr(evaluation, "REMEMBERED", 200_000)
     model = zoo.net()
