@@ -29,6 +29,15 @@ FLAGS = (
 )
 DESK = {"viewport": {"width": 1440, "height": 900}}
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
+STYLED = """() => getComputedStyle(document.querySelector('[data-testid=stHeader]')).display === 'none'"""
+STILL = """async (frames) => {
+    const box = () => document.querySelector('[data-testid=stBidiComponentIsolated]').getBoundingClientRect();
+    const place = () => JSON.stringify(box());
+    for (let same = 0, last = place(); same < frames; same += 1) {
+        await new Promise(requestAnimationFrame);
+        if (place() !== last) [same, last] = [0, place()];
+    }
+}"""
 NONE = (
     "No Chromium was found, downloaded or installed: install Chromium or Google Chrome, "
     "or name one in the environment variable PRUNESCOPE_CHROMIUM, and run again."
@@ -145,7 +154,7 @@ def serving(script: str, log: Path, *given: str) -> Iterator[str]:
 
 
 def opened(browser: Browser, url: str, **context: object) -> tuple[Page, list[str]]:
-    """A page once its plots are drawn, and the list that its errors go to."""
+    """A page once its plots are drawn and its parts stand where they stay, and the list that its errors go to."""
     page = browser.new_context(**context).new_page()
     errors: list[str] = []
 
@@ -161,6 +170,8 @@ def opened(browser: Browser, url: str, **context: object) -> tuple[Page, list[st
         page.locator(".ps-card[data-shown], .ps-canvas[data-version]").nth(1).wait_for(timeout=60_000)
     except TimeoutError as error:
         raise AssertionError(f"no plots after a minute, but {page.locator('body').inner_text()!r}; {errors}") from error
+    page.wait_for_function(STYLED)  # the page's own style sheet may arrive after its plots, and moves them
+    page.evaluate(STILL, 5)
     return page, errors
 
 
