@@ -14,6 +14,8 @@ WIDTH, HEIGHT = 520, 250  # of what is drawn in, in pixels
 LEFT, TOP, BELOW = 64, 48, 48  # of the room around it
 LINE, LABEL = 20, 170  # a bar's height, and the room for its name
 TICKS = 5
+ALIKE = 1e-9  # of their size: numbers that lie closer have no axis between them
+TINY = 1e-300
 LONGEST = 24  # characters of a name
 INKS = ("#1f6feb", "#c9510c", "#5a646e", "#1a7f37")
 DASHES = ("", "7 4", "2 3", "10 3 2 3")
@@ -34,7 +36,7 @@ class Axis(NamedTuple):
 
 def axis(low: float, high: float, pixels: float) -> Axis:
     """An axis that reaches round ticks on both sides."""
-    if not high > low:
+    if not high - low > max(TINY, ALIKE * max(abs(low), abs(high))):
         low, high = low - 0.5, low + 0.5
     step = 10 ** math.floor(math.log10((high - low) / TICKS))
     step *= next(times for times in (1, 2, 5, 10) if (high - low) / (step * times) <= TICKS + 1)

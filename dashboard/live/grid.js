@@ -13,7 +13,7 @@ function createTable(root) {
     root, copy: part(".ps-g-copy"), hint: part(".ps-g-hint"), head: part("thead"), body: part("tbody"), scroll: part(".ps-g-scroll"),
     rows: new Map(), columns: "", queue: [], n: 0, checked: new Set(), data: null, push: null, all: null,
   };
-  t.copy.addEventListener("click", () => send(t, { what: "copy", layer: t.data.chosen, targets: targets(t) }));
+  t.copy.addEventListener("click", () => send(t, { what: "copy", layer: chosenOf(t), targets: targets(t) }));
   return t;
 }
 
@@ -24,7 +24,9 @@ function send(t, deed) {
   t.push(t.queue);
 }
 
-const targets = (t) => t.data.rows.map(({ name }) => name).filter((name) => t.checked.has(name) && name !== t.data.chosen);
+// What was chosen last holds at once: an answer to an earlier deed does not know of it yet.
+const chosenOf = (t) => t.queue.findLast(({ what }) => what === "choose")?.layer ?? t.data.chosen;
+const targets = (t) => t.data.rows.map(({ name }) => name).filter((name) => t.checked.has(name) && name !== chosenOf(t));
 
 function head(t, columns) {
   const key = JSON.stringify(columns);
@@ -62,7 +64,10 @@ function checkAll(t) {
 function createRow(t, { name, label }) {
   const tr = element("tr"), row = { tr, name, fields: [], shown: "" };
   const choose = element("input", { type: "radio", name: "ps-g-chosen", value: name });
-  choose.addEventListener("change", () => send(t, { what: "choose", layer: name }));
+  choose.addEventListener("change", () => {
+    send(t, { what: "choose", layer: name });
+    refresh(t);
+  });
   const words = element("label");
   words.append(choose, element("span", { textContent: `\u200e${label}\u200e`, title: label }));
   const head = element("th", { className: "ps-g-name", scope: "row" });
@@ -107,8 +112,9 @@ function createCell(t, row, column, label, i) {
 }
 
 function updateRow(t, row, data) {
-  row.tr.className = data.name === t.data.chosen ? "ps-g-chosen" : "";
-  row.choose.checked = data.name === t.data.chosen;
+  const chosen = data.name === chosenOf(t);
+  row.tr.className = chosen ? "ps-g-chosen" : "";
+  row.choose.checked = chosen;
   if (row.check) row.check.checked = t.checked.has(data.name);
   const key = JSON.stringify(data);
   const waiting = t.queue.some(({ what, layer }) => what === "edit" && layer === data.name);
@@ -140,7 +146,7 @@ function fill(select, options) {
 }
 
 function tools(t) {
-  const { chosen } = t.data, many = targets(t).length, layers = `${many} checked layer${many === 1 ? "" : "s"}`;
+  const chosen = chosenOf(t), many = targets(t).length, layers = `${many} checked layer${many === 1 ? "" : "s"}`;
   t.copy.disabled = !chosen || !many;
   write(t.copy, chosen && many ? `Copy ${chosen} to ${layers}` : "Copy a row");
   write(t.hint, t.copy.disabled ? `${t.data.hint} To copy a row, choose it and check the layers that are to have the same.` : t.data.hint);

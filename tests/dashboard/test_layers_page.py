@@ -98,6 +98,18 @@ def test_keys_walk_over_the_cells_and_choose_one(visit: Visit) -> None:
     expect(of_table(page, "conv1", "Prune: %")).to_have_value("50")
 
 
+CHOSEN = """async (radio, after) => {
+    await new Promise((go) => setTimeout(go, after));
+    radio.click();
+    let lost = 0;
+    for (let frame = 0; frame < 60; frame += 1) {
+        await new Promise(requestAnimationFrame);
+        if (!radio.checked) lost += 1;
+    }
+    return lost;
+}"""
+
+
 def test_the_table_is_edited_undone_copied_and_searched(visit: Visit) -> None:
     page = visit(LENET)
     to_layers(page)
@@ -136,6 +148,17 @@ def test_the_table_is_edited_undone_copied_and_searched(visit: Visit) -> None:
     expect(card(page, "heat").locator(".ps-axes .ps-name", has_text="conv")).to_have_count(0)
     page.get_by_label("Search the layers").fill("")
     expect(of_table(page, "conv2", "Prune: %")).to_have_value("50")
+
+
+def test_a_row_that_is_chosen_while_an_edit_is_on_its_way_stays_chosen(visit: Visit) -> None:
+    page = visit(LENET)
+    to_layers(page)
+    share = of_table(page, "conv2", "Prune: %")
+    for value, row in ((50, "conv2"), (55, "fc1"), (60, "fc2"), (65, "conv1")):
+        share.fill(f"{value}")
+        share.press("Enter")
+        assert page.get_by_role("radio", name=row).evaluate(CHOSEN, value - 50) == 0
+        expect(share).to_have_value(f"{value}")
 
 
 def test_a_reload_and_a_second_tab_find_the_job(browser: Browser, app: str) -> None:

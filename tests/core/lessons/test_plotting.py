@@ -4,7 +4,7 @@ import xml.etree.ElementTree as tree
 
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as some
 
 from core.lessons import plotting
@@ -34,6 +34,8 @@ def test_an_axis_reaches_round_ticks_on_both_sides(low: float, wide: float) -> N
 
 
 @pytest.mark.parametrize("kind", ["line", "points"])
+@example([(0.0, 5e-324)])
+@example([(1e6, 1e6), (1e6 + 2e-10, 1e6 + 2e-10)])
 @given(some.lists(some.tuples(NUMBERS, NUMBERS), min_size=1, max_size=9))
 def test_every_row_is_a_dot_within_the_picture(kind: str, rows: list[tuple[float, float]]) -> None:
     svg = plotting.picture(plot(kind), pd.DataFrame(rows, columns=["x", "y"]))
