@@ -40,7 +40,7 @@ def answered(bench: Bench, change: Change) -> tuple[Tally, Answered]:
 def answering(bench: Bench, change: Change) -> Iterator[tuple[Tally, Answered]]:
     """The tally and the changed model's answers of each batch. Equal keys must mean equal tensors."""
     for batch, now in enumerate(outputs(bench, change)):
-        yield counted(bench, batch, now), _answered(bench, batch, now)
+        yield counted(bench, (batch, batch + 1), now), _answered(bench, batch, now)
 
 
 def dense_answered(bench: Bench) -> Answered:

@@ -3,8 +3,8 @@
 import copy
 from collections import OrderedDict
 from collections.abc import Hashable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from itertools import islice
 
 import numpy as np
 import torch
@@ -118,22 +118,34 @@ def tallies(bench: Bench, change: Change, tally: Tally = NOTHING) -> Iterator[Ta
     """
     done = -(-tally.images // bench.batch)
     for batch, now in enumerate(outputs(bench, change, done), done):
-        tally = tally.plus(counted(bench, batch, now))
+        tally = tally.plus(counted(bench, (batch, batch + 1), now))
         yield tally
 
 
 def outputs(bench: Bench, change: Change, first: int = 0) -> Iterator[Tensor]:
     """The changed model's logits, (images, classes), for each batch from `first` on. Equal keys mean equal tensors."""
+    change, resume = ready(bench, change)
+    for batch in range(first, bench.batches):
+        with running(bench, change):
+            found = logits(bench, change, batch, (resume,))
+        yield found.cpu()
+
+
+def ready(bench: Bench, change: Change) -> tuple[Change, int]:
+    """The change as its batches run with it, and the step that is worth remembering for the next one."""
     lay = laid_out if bench.base else Tensor.contiguous
     laid = {name: lay(tensor.to(bench.device)) for name, tensor in change.tensors.items()}
     change = _thinned(replace(change, tensors=bench.base | _packed(bench, change, laid)))
     if change.model is not None and bench.device != "cpu":
         change = replace(change, model=copy.deepcopy(change.model).to(bench.device))
-    resume = _resume_step(bench, change)
-    for batch in range(first, bench.batches):
-        with torch.no_grad(), rounding(change.model or bench.model, change.tensors, change.inputs):
-            found = logits(bench, change, batch, (resume,))
-        yield found.cpu()
+    return change, _resume_step(bench, change)
+
+
+@contextmanager
+def running(bench: Bench, change: Change) -> Iterator[None]:
+    """No gradients, and inputs on their grids."""
+    with torch.no_grad(), rounding(change.model or bench.model, change.tensors, change.inputs):
+        yield
 
 
 def _packed(bench: Bench, change: Change, laid: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -155,25 +167,9 @@ def _thinned(change: Change) -> Change:
     return replace(change, tensors=kept) if gone else change
 
 
-def counted(bench: Bench, batch: int, now: Tensor) -> Tally:
-    """The tally of one batch, from a changed model's outputs for it."""
-    return _counted(bench, (batch, batch + 1), now)
-
-
-def tallied(bench: Bench, change: Change, images: int) -> Tally:
-    """The tally of the first images, whole batches of them: as `tallies` comes to, counted together in fewer steps."""
-    count = min(bench.batches, -(-images // bench.batch))
-    tally, done, held = NOTHING, 0, []
-    for now in islice(outputs(bench, change), count):
-        held.append(now)
-        if done + len(held) == count or sum(one.numel() for one in held) > NUMBERS:
-            tally = tally.plus(_counted(bench, (done, done + len(held)), torch.cat(held)))
-            done, held = done + len(held), []
-    return tally
-
-
-def _counted(bench: Bench, span: tuple[int, int], now: Tensor) -> Tally:
-    after = answers(bench.metrics, _targets(bench, span), now)
+def counted(bench: Bench, span: tuple[int, int], now: Tensor, sure: bool = True) -> Tally:
+    """The tally of some batches, from a changed model's outputs for them. sure: also how sure it is of its answers."""
+    after = answers(bench.metrics, _targets(bench, span), now, sure)
     return compared(bench.metrics, _dense_answers(bench, span), after)
 
 
@@ -218,14 +214,14 @@ def _dense_logits(bench: Bench, batch: int, stops: tuple[int, ...] = ()) -> Tens
         return logits(bench, Change(bench.base | bench.blocks, {}), batch, stops).cpu()
 
 
-def logits(bench: Bench, change: Change, batch: int, stops: tuple[int, ...]) -> Tensor:
+def logits(bench: Bench, change: Change, batch: int, stops: tuple[int, ...], end: int | None = None) -> Tensor:
     """The changed model's outputs for one batch, (images, classes); ValueError where its own code fails.
 
-    stops: the steps, ascending, whose inputs are worth remembering for the next change.
+    stops: steps, ascending, whose inputs are remembered for the next change. end: a step whose only input is wanted.
     """
     first, last = batch * bench.batch + 1, min((batch + 1) * bench.batch, len(bench.inputs))
     try:
-        found = _logits(bench, change, batch, stops)
+        found = _logits(bench, change, batch, stops, end)
         if len(found) != last - first + 1:
             raise ValueError(f"it answers {len(found)} of them")
         return found
@@ -233,15 +229,15 @@ def logits(bench: Bench, change: Change, batch: int, stops: tuple[int, ...]) -> 
         raise ValueError(f"model: it fails on images {first} to {last} together ({error}); mend its forward") from error
 
 
-def _logits(bench: Bench, change: Change, batch: int, stops: tuple[int, ...]) -> Tensor:
-    given = bench.inputs[batch * bench.batch : (batch + 1) * bench.batch]
-    inputs = given.clone().to(bench.device)  # a model may write into what it is given
+def _logits(bench: Bench, change: Change, batch: int, stops: tuple[int, ...], end: int | None) -> Tensor:
+    span = slice(batch * bench.batch, (batch + 1) * bench.batch)
+    inputs = bench.inputs[span].clone().to(bench.device)  # a model may write into what it is given
     if change.model is not None:
         return change.model(inputs)
     if bench.steps is None:
         return run_with(bench.model, change.tensors, (inputs,))
-    steps = replace(bench.steps, model=swapped(bench.model, change.thin)) if change.thin else bench.steps
-    begin, live = _remembered(bench, change, batch)
+    steps, end = stepping(bench, change), len(bench.steps.nodes) if end is None else end
+    begin, live = _remembered(bench, change, batch, end)
     versions = [] if live is None else [(held, held._version) for held in tensors(live)]
     live = start(steps, inputs) if live is None else live
     for stop in stops:
@@ -250,12 +246,17 @@ def _logits(bench: Bench, change: Change, batch: int, stops: tuple[int, ...]) ->
             _remember(bench, _memo_key(bench, change, stop, batch), live)
             versions += [(held, held._version) for held in tensors(live)]
             begin = stop
-    outputs = advance(steps, change.tensors, dict(live), (begin, len(steps.nodes)))
+    outputs = advance(steps, change.tensors, dict(live), (begin, end))
     if begin and any(held._version != version for held, version in versions):  # a step wrote into what was remembered
         bench.activations.clear()
         bench.moving["never"] = 1
-        return _logits(bench, change, batch, ())
+        return _logits(bench, change, batch, (), end)
     return outputs
+
+
+def stepping(bench: Bench, change: Change) -> Trace:
+    """The steps that a change runs in."""
+    return replace(bench.steps, model=swapped(bench.model, change.thin)) if change.thin else bench.steps
 
 
 def _resume_step(bench: Bench, change: Change) -> int:
@@ -277,9 +278,9 @@ def _memo_key(bench: Bench, change: Change, step: int, batch: int) -> Hashable:
     return step, batch, frozenset((name, key) for name, key in change.keys.items() if name in used)
 
 
-def _remembered(bench: Bench, change: Change, batch: int) -> tuple[int, Live | None]:
-    """The latest step that can be resumed from and a copy of what it needs; (0, None) where there is none."""
-    steps = sorted({key[0] for key in bench.activations}, reverse=True)
+def _remembered(bench: Bench, change: Change, batch: int, last: int) -> tuple[int, Live | None]:
+    """The latest step to `last` to be resumed from and a copy of what it needs; (0, None) where there is none."""
+    steps = sorted({key[0] for key in bench.activations if key[0] <= last}, reverse=True)
     for step in steps:
         key = _memo_key(bench, change, step, batch)
         if key in bench.activations:

@@ -11,13 +11,14 @@ from torch import nn
 from core import compress, recipe, report
 from core.compress import needs_images
 from core.encoding import Encoded, Factored, LowRank, shape_of
-from core.evaluation import Change, foresee, tallied
+from core.evaluation import Change, foresee
 from core.granting import note
 from core.layer import Layer
 from core.layouts import laid_out
 from core.pipeline import Study
 from core.recipe import Recipe, Settings, Value, merged
 from core.statistics import Tally, estimate
+from core.tallying import tallied
 from core.thin import plain, thin_layers
 
 IMAGES = 1000  # a cell is measured on, unless another number is asked for

@@ -46,6 +46,22 @@ class Trace:
         shared = [name for name, tensor in self.model.named_parameters() if used[tensor.data_ptr()] > 1]
         return frozenset(wanted.difference(shared, *others))
 
+    @cached_property
+    def joins(self) -> int:
+        """The first step from which images of many batches run as one: what ends the model, behind a Linear layer.
+
+        From there on nothing but such layers and ReLUs follow, one after the other, which cost more to begin than to
+        run; the output where the model ends otherwise.
+        """
+        found = at = len(self.nodes) - 1
+        while self.nodes[at].all_input_nodes == [self.nodes[at - 1]] and len(self.nodes[at - 1].users) == 1:
+            at -= 1
+            if self._linear(self.nodes[at]):
+                found = at + 1
+            elif operation(self.model, self.nodes[at]) not in RELU:
+                break
+        return found
+
     def calls_alone(self, module: str) -> bool:
         """Whether nothing but the calls of a module uses its parameters and buffers."""
         users = [
@@ -169,7 +185,10 @@ def taken_up(traced: Trace, changed: Mapping[str, Tensor], live: Live) -> Live:
 
 
 def advance(traced: Trace, changed: Mapping[str, Tensor], live: Live, span: tuple[int, int]) -> object:
-    """Run the steps span[0] to span[1] on `live`, which they change; the model's output once the last is run."""
+    """Run the steps span[0] to span[1] on `live`, which they change; the model's output once the last is run.
+
+    Before that, what the step at span[1] takes in where that is one thing, else None.
+    """
     for i in range(*span):
         node = traced.nodes[i]
         args, kwargs = fx.node.map_arg((node.args, node.kwargs), live.__getitem__)
@@ -179,7 +198,8 @@ def advance(traced: Trace, changed: Mapping[str, Tensor], live: Live, span: tupl
             live[node] = STEPS[node.op](traced.model, changed, (node, args, kwargs))
         for used in traced.dropped[i]:
             live.pop(used, None)
-    return None
+    taken = traced.nodes[span[1]].all_input_nodes
+    return live[taken[0]] if len(taken) == 1 else None
 
 
 def _reads(model: nn.Module, node: fx.Node) -> frozenset[str]:

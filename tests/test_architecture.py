@@ -59,6 +59,7 @@ FLOORS = {
     "core.compress": 5,
     "core.answers": 2,
     "core.evaluation": 3,
+    "core.tallying": 4,
     "core.behaviour": 4,
     "core.cascade": 6,
     "core.joint": 6,
