@@ -100,7 +100,7 @@ OWN = {"pair": _pair, "flips": _flips, "asked": _asked}
 
 def parts(on: Found, position: Position) -> dict[str, Part]:
     """The rows of controls, those of the section above the plots, and how far a measurement is."""
-    made = {name: row.part(items) for name, items in controls(on, position).items()}
+    made = {name: row.part(name, items) for name, items in controls(on, position).items()}
     for name in ABOVE:
         if name in made:
             made[name] = replace(made[name], area="plots")
@@ -120,12 +120,11 @@ def carry_out(on: Found, position: Position) -> str:
     click = chart.clicked("scatter")
     if click and click.customdata and on.pair and click.customdata[0] in [run.number for run in on.picked]:
         desk.lay(replace(desk.desk(), **_second(on, click.customdata[0])))
-    for name, items in controls(on, position).items():
-        choice = row.picked(name, items)
-        if choice is not None:
-            DEEDS[choice.name](on, position, choice)
-            return choice.name
-    return ""
+    choice = row.first(controls(on, position))
+    if choice is None:
+        return ""
+    DEEDS[choice.name](on, position, choice)
+    return choice.name
 
 
 def _second(on: Found, number: int) -> dict[str, int]:

@@ -11,7 +11,7 @@ from core.sensitivity import BROKEN
 from dashboard import controls, editing, maps, panels, rows, sensing, state
 from dashboard.live import chart, lines, progress, row
 from dashboard.live.board import Part
-from dashboard.live.row import Item, Picked, picked
+from dashboard.live.row import Item, Picked
 from dashboard.sensing import Subject
 from dashboard.state import Position
 
@@ -89,11 +89,10 @@ def see_to_the_map(here: Position) -> None:
 def carry_out(studio: Studio) -> str:
     """Do what was chosen in the rows or on the map since the last run; the name of the control, or ''."""
     here = state.position()
-    for name, items in _rows(here).items():
-        choice = picked(name, items)
-        if choice is not None:
-            DEEDS[choice.name](studio, choice)
-            return choice.name
+    choice = row.first(_rows(here))
+    if choice is not None:
+        DEEDS[choice.name](studio, choice)
+        return choice.name
     click = chart.clicked("heat")
     if click and len(click.customdata) == 2:
         _give(studio, *click.customdata)
@@ -142,7 +141,7 @@ def _rows(here: Position) -> dict[str, tuple[Item, ...]]:
 def parts(here: Position) -> dict[str, Part]:
     """Everything of the page but its plots, the two figures and the table."""
     of, names = _subject(here), _names(here)
-    made = {name: row.part(items) for name, items in _rows(here).items()}
+    made = {name: row.part(name, items) for name, items in _rows(here).items()}
     done = sensing.progress(of, names)
     doing, left = maps.progress_words(done.cells, done.total, done.seconds)
     bar = progress.Progress("Cells of the map", done.share, doing, left, done.trouble)

@@ -118,12 +118,12 @@ def _keepable(search: Search | None) -> bool:
 def carry_out(studio: Studio, search: Search | None) -> str:
     """Do what was chosen since the last run; the name of the control, or ''."""
     last = searches.current(state.position())
-    for name, items in controls(search).items():
-        choice = row.picked(name, (*items, *rows.late(name, last and last.job)))
-        if choice is not None:
-            DEEDS[choice.name](studio, search, choice)
-            return choice.name
-    return ""
+    job = last and last.job
+    choice = row.first({name: (*items, *rows.late(name, job)) for name, items in controls(search).items()})
+    if choice is None:
+        return ""
+    DEEDS[choice.name](studio, search, choice)
+    return choice.name
 
 
 def chosen(points: tuple[Point, ...]) -> Recipe | None:

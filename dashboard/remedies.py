@@ -145,12 +145,12 @@ def _kept(ways: Sequence[Way]) -> tuple[int, ...]:
 
 def carry_out(training: Training | None) -> str:
     """Do what was chosen since the last run; the name of the control, or ''."""
-    for name, items in controls(training).items():
-        choice = row.picked(name, (*items, *rows.late(name, training and training.job)))
-        if choice is not None:
-            DEEDS[choice.name](training, choice)
-            return choice.name
-    return ""
+    job = training and training.job
+    choice = row.first({name: (*items, *rows.late(name, job)) for name, items in controls(training).items()})
+    if choice is None:
+        return ""
+    DEEDS[choice.name](training, choice)
+    return choice.name
 
 
 def _start(training: Training | None, choice: row.Picked) -> None:

@@ -8,7 +8,7 @@ from core.live import Look, Studio
 from core.recipe import BESIDE, Recipe, without_override
 from dashboard import controls, keeping, offers, state
 from dashboard.live.board import Part
-from dashboard.live.row import Item, Picked, part, picked
+from dashboard.live.row import Item, Picked, first, part
 from dashboard.state import Position
 
 FEW = 5  # layers that fit side by side
@@ -108,14 +108,15 @@ def late(name: str, job: Job | None) -> tuple[Item, ...]:
 def parts(studio: Studio, position: Position, looked: Look) -> dict[str, Part]:
     """The rows for the board, with what is to be said of the methods at work."""
     rows = of(studio, position) | {"note": (Item("note", "note", said(position, looked)),)}
-    return {name: part(items) for name, items in rows.items()}
+    return {name: part(name, items) for name, items in rows.items()}
 
 
 def foot(studio: Studio, position: Position, looked: Look) -> Part:
     """The last row, once the look is measured: a run can be kept that all images were measured on."""
     kept = keeping.button(position, looked)
     items = of(studio, position)["foot"]
-    return part([replace(i, label=kept.words, disabled=not kept.usable) if i.name == "keep" else i for i in items])
+    made = [replace(i, label=kept.words, disabled=not kept.usable) if i.name == "keep" else i for i in items]
+    return part("foot", made)
 
 
 def said(position: Position, looked: Look) -> str:
@@ -126,12 +127,11 @@ def said(position: Position, looked: Look) -> str:
 
 def carry_out(studio: Studio) -> str:
     """Do what was chosen in the rows since the last run; the name of the control, or ''."""
-    for name, items in of(studio, state.position()).items():
-        choice = picked(name, items)
-        if choice is not None:
-            DEEDS[choice.name](studio, choice)
-            return choice.name
-    return ""
+    choice = first(of(studio, state.position()))
+    if choice is None:
+        return ""
+    DEEDS[choice.name](studio, choice)
+    return choice.name
 
 
 def _layer(studio: Studio, choice: Picked) -> None:

@@ -98,15 +98,16 @@ def control(on: Scene, reading: Reading | None, busy_ms: float) -> dict[str, Par
 
 def parts(on: Scene, stand: Stand, found: Found) -> dict[str, Part]:
     """All parts but the slider."""
-    made = {MODEL: row.part(rows.models(on.position)), CONTENTS: steps.listed(on.studio, stand)}
-    foot = replace(row.part(steps.buttons(on, stand)[FOOT]), area="plots")
+    made = {MODEL: row.part(MODEL, rows.models(on.position)), CONTENTS: steps.listed(on.studio, stand)}
+    foot = replace(row.part(FOOT, steps.buttons(on, stand)[FOOT]), area="plots")
     if measuring.why_not(on.studio, on.lesson.name):
         return made | {"learn-intro": steps.without(on, stand), FOOT: foot}
     made |= {"learn-intro": steps.intro(on, stand), PREDICT: steps.prediction(on, found)}
     made |= {"learn-plot": steps.plot(on, found), **_pictures(on)}
     made |= steps.working(on)
     if on.lesson.wrong is not None:
-        made |= {"learn-wrong": steps.mistake(on), RUN: replace(row.part(steps.buttons(on, stand)[RUN]), area="plots")}
+        run = replace(row.part(RUN, steps.buttons(on, stand)[RUN]), area="plots")
+        made |= {"learn-wrong": steps.mistake(on), RUN: run}
     return made | {"learn-quiz": steps.questions(on, found), "learn-reading": steps.reading(on), FOOT: foot}
 
 

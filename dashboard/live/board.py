@@ -18,6 +18,7 @@ from dashboard import terms
 
 HERE = Path(__file__).parent
 KEY = "board"
+AGAIN = "board again"
 KINDS = {
     "slider": ("slider.js",),
     "readout": ("readout.js",),
@@ -52,6 +53,13 @@ def board(parts: Mapping[str, Part]) -> None:
     """Puts the parts on the page, or brings them up to date, in this order within their area."""
     data = {key: {"kind": part.kind, "area": part.area, "data": part.data} for key, part in parts.items()}
     _board(key=KEY, data={"parts": data}, on_sent_change=_nothing)
+    if st.session_state.pop(AGAIN, False):
+        st.rerun()
+
+
+def again() -> None:
+    """Lets another run follow once this one's parts are on the page: there is more to do of what the browser sent."""
+    st.session_state[AGAIN] = True
 
 
 def sent(key: str, name: str) -> object:

@@ -1,6 +1,7 @@
 // A row of native controls: they cost nothing while a slider moves beside them, and every keyboard knows them.
 const rows = new WeakMap();
 const TYPING_MS = 250; // after the last letter
+const LOST_MS = 15000; // after which a choice is taken for lost: a large model takes its time
 
 const element = (name, properties = {}) => Object.assign(document.createElement(name), properties);
 
@@ -93,26 +94,54 @@ function write(node, words) {
 // What a control is made of; while it stays the same the control stays, and with it the focus.
 const shape = (item) => JSON.stringify([item.kind, item.name, item.main, item.options.map(([value]) => value)]);
 
-export default function ({ data, parentElement, setStateValue }) {
-  const root = parentElement.querySelector(".ps-row");
-  const row = rows.get(root) ?? { shapes: [], n: 0 };
-  rows.set(root, row);
-  row.pick = (name, value) => {
-    row.n = Math.max(row.n + 1, Date.now());
-    setStateValue("picked", { name, value, n: row.n });
-  };
-  const pick = (name, value) => row.pick(name, value);
-  data.items.forEach((item, i) => {
+// One choice at a time goes to Python: a state that is sent before the one before it was read replaces that.
+function pick(row, name, value) {
+  row.n = Math.max(row.n + 1, Date.now());
+  row.queue.push({ name, value, n: row.n });
+  if (row.queue.length === 1) send(row);
+}
+
+function send(row) {
+  clearTimeout(row.timer);
+  if (!row.queue.length) return;
+  row.push(row.queue[0]);
+  row.timer = setTimeout(() => next(row), LOST_MS);
+}
+
+function next(row) {
+  row.queue.shift();
+  send(row);
+  draw(row);
+}
+
+// What was chosen last holds at once: an answer to an earlier choice does not know of it yet.
+function held(row, item) {
+  const own = row.queue.findLast(({ name }) => name === item.name);
+  return own ? { ...item, value: own.value } : item;
+}
+
+function draw(row) {
+  row.items.forEach((item, i) => {
     const [create, update] = KINDS[item.kind];
     if (row.shapes[i] !== shape(item)) {
-      const made = create(item, pick);
-      if (root.children[i]) root.children[i].replaceWith(made);
-      else root.append(made);
+      const made = create(item, (name, value) => pick(row, name, value));
+      if (row.root.children[i]) row.root.children[i].replaceWith(made);
+      else row.root.append(made);
       row.shapes[i] = shape(item);
     }
-    root.children[i].setAttribute("aria-label", item.label);
-    update(root.children[i], item);
+    row.root.children[i].setAttribute("aria-label", item.label);
+    update(row.root.children[i], held(row, item));
   });
-  while (root.children.length > data.items.length) root.lastChild.remove();
-  row.shapes.length = data.items.length;
+  while (row.root.children.length > row.items.length) row.root.lastChild.remove();
+  row.shapes.length = row.items.length;
+}
+
+export default function ({ data, parentElement, setStateValue }) {
+  const root = parentElement.querySelector(".ps-row");
+  if (!rows.has(root)) rows.set(root, { root, items: [], shapes: [], n: 0, queue: [], timer: 0, push: null });
+  const row = rows.get(root);
+  row.items = data.items;
+  row.push = (choice) => setStateValue("picked", choice);
+  if (row.queue.length && row.queue[0].n === data.ack) next(row);
+  else draw(row);
 }

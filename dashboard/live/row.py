@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from dashboard.live.board import Part, sent
+from dashboard.live.board import Part, again, sent
 
 
 @dataclass(frozen=True)
@@ -36,14 +36,30 @@ class Picked:
 
 def picked(key: str, items: Sequence[Item]) -> Picked | None:
     """What was chosen in the row since the last run, once; nothing where the browser sends what no item offers."""
-    raw = sent(key, "picked")
-    if not isinstance(raw, Mapping) or st.session_state.get(f"picks of {key}") == raw.get("n"):
+    if not _unseen(key):
         return None
-    st.session_state[f"picks of {key}"] = raw.get("n")
+    raw = sent(key, "picked")
+    st.session_state[_seen(key)] = raw.get("n")
     for item in items:
         if item.name == raw.get("name") and _offers(item, raw.get("value")) and not item.disabled:
             return Picked(item.name, raw["value"])
     return None
+
+
+def first(rows: Mapping[str, Sequence[Item]]) -> Picked | None:
+    """The first choice in any of the rows since the last run; another run follows for one in a row behind it."""
+    for at, (key, items) in enumerate(rows.items()):
+        choice = picked(key, items)
+        if choice is not None:
+            if any(map(_unseen, list(rows)[at + 1 :])):
+                again()
+            return choice
+    return None
+
+
+def _unseen(key: str) -> bool:
+    raw = sent(key, "picked")
+    return isinstance(raw, Mapping) and st.session_state.get(_seen(key)) != raw.get("n")
 
 
 def _offers(item: Item, value: object) -> bool:
@@ -52,9 +68,14 @@ def _offers(item: Item, value: object) -> bool:
     return item.kind not in WORDS and value in ([each for each, _ in item.options] or [""])
 
 
-def part(items: Sequence[Item]) -> Part:
-    """The row for the board."""
-    return Part("row", "side", {"items": [dict(vars(item)) for item in items]})
+def part(key: str, items: Sequence[Item]) -> Part:
+    """The row for the board, which also tells the browser what was seen: it keeps the next choice back until then."""
+    seen = st.session_state.get(_seen(key))
+    return Part("row", "side", {"items": [dict(vars(item)) for item in items], "ack": seen})
+
+
+def _seen(key: str) -> str:
+    return f"picks of {key}"
 
 
 LONGEST = 100  # letters of a search

@@ -49,10 +49,10 @@ def recover(beating: bool) -> None:
         st.rerun()
     training = trainings.current(here)
     found = trainings.found(training)
-    parts = {name: row.part(items) for name, items in remedies.controls(training).items()}
+    parts = {name: row.part(name, items) for name, items in remedies.controls(training).items()}
     parts |= remedies.sliders(readings)
     parts |= {"figures": regained.figures(studio, training, found), "bar": regained.bar(training, found)}
-    parts |= {name: row.part(items) for name, items in regained.notes(training, found).items()}
+    parts |= {name: row.part(name, items) for name, items in regained.notes(training, found).items()}
     panels.trouble()
     shown = {name: parts[name] for name in (*SIDE, *NOTES) if name in parts}
     board(shown | regained.plots(studio, training, found))

@@ -47,9 +47,9 @@ def tradeoffs(beating: bool) -> None:
         state.settle(replace(keeping.base(here), recipe=recipe, layer="", mode=EACH))
         state.turn_to("Explore")
         st.rerun()
-    parts = {name: row.part(items) for name, items in goals.controls(search).items()}
+    parts = {name: row.part(name, items) for name, items in goals.controls(search).items()}
     parts |= {"figures": outcome.figures(studio, found), "limit": goals.limit(studio, reading)}
     parts |= {"bar": outcome.bar(search, found)}
-    parts |= {name: row.part(items) for name, items in outcome.notes(search, found).items()}
+    parts |= {name: row.part(name, items) for name, items in outcome.notes(search, found).items()}
     panels.trouble()
     board({name: parts[name] for name in SIDE} | outcome.plots(search, found))

@@ -305,3 +305,23 @@ def test_a_hint_explains_its_terms_to_who_hovers_over_it(page: Page) -> None:
     hint = page.locator("[data-part=bits] .ps-hint")
     words = hint.text_content() or ""
     expect(hint).to_have_attribute("title", re.compile(f"^{re.escape(words)}\n\n.*bit: A place for a zero or a one"))
+
+
+BREATH = """(choices) => {
+    const root = document.querySelector('[data-testid=stBidiComponentIsolated]').shadowRoot;
+    for (const [label, value] of choices) {
+        const select = root.querySelector(`select[aria-label="${label}"]`);
+        select.value = value;
+        select.dispatchEvent(new Event('change', { bubbles: true }));
+    }
+}"""
+
+
+def test_choices_made_in_one_breath_are_all_taken(page: Page) -> None:
+    wanted = {"What is least important": "random", "What goes together": "row", "Biases afterwards": "correct"}
+    labels = {"In how many steps weights go": "4", **wanted}
+    page.evaluate(BREATH, list(labels.items()))
+    for value in ("random", "row", "steps%22%3A4", "correct"):
+        expect(page).to_have_url(re.compile(value), timeout=PATIENCE)
+    for label, value in labels.items():
+        expect(page.get_by_label(label, exact=True)).to_have_value(value)
