@@ -11,14 +11,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from hypothesis.extra.numpy import array_shapes, arrays
 
 from core import pipeline, runs
 from core.loading import load_data, load_model
 from core.recipe import Recipe, Settings
-from core.runs.arrays import TYPES, packed, unpacked
 from tests.core.runs import example, killing
 
 MODEL, DATA = "tests.core.plain:model", "tests.core.plain:data"
@@ -158,31 +154,6 @@ def test_a_measured_run_is_what_apply_reports(recipe):
     assert json.loads(run.written) == json.loads(files["recipe.json"])
     assert (answers["predicted"] == answers["true"]).mean() == run.report["accuracy"]
     assert np.array_equal(answers["true"], data.targets[run.first_image :])
-
-
-@given(
-    st.sampled_from(sorted(TYPES)).flatmap(lambda name: arrays(name, array_shapes(min_dims=0, min_side=0, max_side=4)))
-)
-def test_arrays_come_back_to_the_bit(array):
-    back = unpacked(packed(array))
-    assert (back.dtype, back.shape, back.tobytes()) == (array.dtype, array.shape, array.tobytes())
-    assert not back.flags.writeable
-
-
-@pytest.mark.parametrize(
-    "damaged",
-    [
-        lambda kind, shape, data: (kind, shape, data[:-9]),
-        lambda kind, shape, data: (kind, "7", data),
-        lambda kind, shape, data: (kind, "9", data),
-        lambda kind, shape, data: (kind, "x", data),
-        lambda kind, shape, data: ("object", shape, data),
-        lambda kind, shape, data: (kind, shape, b"no zlib"),
-    ],
-)
-def test_damaged_arrays_are_one_sentence(damaged):
-    with pytest.raises(ValueError, match="is damaged"):
-        unpacked(damaged(*packed(np.arange(8, dtype=np.float32))))
 
 
 def test_arrays_that_would_need_pickle_are_refused(store):
