@@ -1,4 +1,7 @@
-"""Every test keeps its runs in a place of its own, never where the user's are; test processes share the processors."""
+"""Every test keeps its runs in a place of its own, never where the user's are; test processes share the processors.
+
+Property tests take the same examples each time, however slow the machine; `--hypothesis-profile=default` takes others.
+"""
 
 import os
 import sys
@@ -7,7 +10,10 @@ from pathlib import Path
 
 import pytest
 import torch
+from hypothesis import settings
 
+settings.register_profile("same", derandomize=True, deadline=None, database=None)
+settings.load_profile("same")
 if "PYTEST_XDIST_WORKER" in os.environ:
     torch.set_num_threads(1)
 
