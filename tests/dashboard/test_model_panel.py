@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import safetensors.torch
 import torch
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, TimeoutError, expect
 
 import sample_models
 from core.__main__ import main
@@ -41,13 +41,21 @@ def at_model(page: Page) -> Page:
 
 
 def hand(page: Page, kind: str, name: str, content: bytes) -> None:
-    """Gives the page a file, as a person who picks one does, and waits until there is a place for the next."""
+    """Gives the page a file, as a person who picks one does, and waits until there is a place for the next.
+
+    Given once more where nothing came of it: Streamlit loses a file whose place is made anew while it is on its way.
+    """
     place = page.locator(f"[class*='st-key-{kind}-']")
     before = place.get_attribute("class") or ""
     turn = int(re.search(rf"st-key-{kind}-(\d+)", before)[1])
+    after = page.locator(f".st-key-{kind}-{turn + 1}")
     file = {"name": name, "mimeType": "application/octet-stream", "buffer": content}
     place.locator("input[type=file]").set_input_files([file])
-    expect(page.locator(f".st-key-{kind}-{turn + 1}")).to_be_visible(timeout=PATIENCE)
+    try:
+        after.wait_for(timeout=PATIENCE / 2)
+    except TimeoutError:
+        place.locator("input[type=file]").set_input_files([file])
+    expect(after).to_be_visible(timeout=PATIENCE)
 
 
 def taken(page: Page, words: str) -> None:
