@@ -18,6 +18,12 @@ if "PYTEST_XDIST_WORKER" in os.environ:
     torch.set_num_threads(1)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files with a browser come first: few long ones at the end would leave all test processes but one without work."""
+    browsing = {item.path for item in items if "browser" in getattr(item, "fixturenames", ())}
+    items.sort(key=lambda item: item.path not in browsing)
+
+
 @pytest.fixture(autouse=True)
 def own_main() -> Iterator[None]:
     """`AppTest` puts the page in the place of `__main__`, which processes that a later test starts would run."""
