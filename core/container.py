@@ -3,7 +3,7 @@
 import json
 import math
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import safetensors.torch
@@ -14,14 +14,16 @@ Entry = tuple[str, str, tuple[int, ...]]  # name, type as safetensors names it, 
 Index = Mapping[str, object]
 
 NAME = "prunescope"  # of the one tensor
+SEPARATOR = ":"  # between a parameter's name and the part of its encoded form; no parameter name holds one
+USUAL = "U8"  # type of a tensor that names none
 COMMON = (
     b'.running_mean","F32",.running_var","F32","layers.downsample.norm.attention.qkv.proj.head.block.conv.fc.bias","F32"'
-    b',"kind":"low_rank","groups":1,"left":{"right":{"kind":"gridded","inputs_bits":"zero":"kind":"dense","kind":"affine"'
-    b',"kind":"rounded","block":"kind":"codebook",{"kind":"kept","rows":,"columns":,"run":1,"values":{"kind":"sparse","survivors"'
-    b':,"values":{"kind":"affine","rows":1,"columns":,"zero":127,"width":8,"block":}}},{"kind":"codebook","rows":,"columns'
-    b'":,"width":3,"block":}}},"tensors":[["fc1.weight:rows","U8",],[".weight:columns","U8",],[".weight:scale","F32",1,1]'
-    b',[".weight:levels","F32",1,8],[".bias:mask_ans","U8",],[".weight:codes_ans","U8",],["conv1.weight:mask_ans","U8",'
-    b'{"format":"prunescope/weights/2","forms":{"conv1.weight":{"kind":"sparse","survivors":'
+    b',"kind":"low_rank","groups":1,"left":{"right":{"kind":"gridded","inputs_bits":"zero":"kind":"dense","kind":"affine'
+    b'","kind":"rounded","block":"kind":"codebook",{"kind":"kept","rows":,"columns":,"run":1,"values":{"kind":"sparse",'
+    b'"survivors":,"values":{"kind":"affine","rows":1,"columns":,"zero":127,"width":8}}},{"kind":"codebook","rows":,'
+    b'"columns":,"width":3}}},"tensors":[["fc1.weight:rows",],[":columns",],[":scale","F32",1,1],[":levels","F16",1,8],'
+    b'["conv1.bias:mask_ans",],[":mask",],[":codes_ans",],[":codes",],["conv1.weight:mask_ans",'
+    b'{"format":"prunescope/weights/3","forms":{"conv1.weight":{"kind":"sparse","survivors":'
 )  # what an index begins deflated with
 MOST = 2**24  # bytes of an index, so that a small file asks for no large memory
 
@@ -55,10 +57,31 @@ def _header(size: int) -> bytes:
 
 
 def _deflated(entries: Sequence[Entry], index: Index) -> bytes:
-    listed = {**index, "tensors": [(name, kind, *shape) for name, kind, shape in entries]}
+    listed = {**index, "tensors": _listed(entries)}
     text = json.dumps(listed, separators=(",", ":"), ensure_ascii=False).encode()
     deflate = zlib.compressobj(9, zlib.DEFLATED, -15, 9, zlib.Z_DEFAULT_STRATEGY, COMMON)
     return deflate.compress(text) + deflate.flush()
+
+
+def _listed(entries: Sequence[Entry]) -> list[list[str | int]]:
+    """Name, type where it is not the usual one, and shape of each tensor; the parameter's name only where it changes."""
+    found, before = [], ""
+    for name, kind, shape in entries:
+        owner, separator, part = name.partition(SEPARATOR)
+        short = separator + part if separator and owner == before else name
+        found.append([short, *([] if kind == USUAL else [kind]), *shape])
+        before = owner
+    return found
+
+
+def _entries(listed: Sequence[Sequence[str | int]]) -> Iterator[Entry]:
+    """The entries of a list of tensors."""
+    before = ""
+    for short, *rest in listed:
+        name = before + short if short.startswith(SEPARATOR) else short
+        before = name.partition(SEPARATOR)[0]
+        kind = rest.pop(0) if rest and isinstance(rest[0], str) else USUAL
+        yield name, kind, tuple(rest)
 
 
 def opened(data: bytes) -> tuple[dict[str, Tensor], Index]:
@@ -74,7 +97,7 @@ def opened(data: bytes) -> tuple[dict[str, Tensor], Index]:
     begin = 4 + int.from_bytes(inner[:4], "little")
     index = _inflated(inner[4:begin])
     found = {}
-    for name, kind, *shape in index.pop("tensors"):
+    for name, kind, shape in _entries(index.pop("tensors")):
         end = begin + TYPE_BYTES[kind] * math.prod(shape)
         found[name] = _tensor(inner[begin:end], kind, shape)
         begin = end
@@ -91,9 +114,9 @@ def _inflated(text: bytes) -> dict[str, object]:
     return dict(json.loads(read))
 
 
-def _tensor(data: bytes, kind: str, shape: list[int]) -> Tensor:
+def _tensor(data: bytes, kind: str, shape: tuple[int, ...]) -> Tensor:
     if any(type(size) is not int or size < 0 for size in shape):
-        raise ValueError(f"a shape is {shape}, expected whole numbers")
+        raise ValueError(f"a shape is {list(shape)}, expected whole numbers")
     held = torch.from_numpy(np.frombuffer(bytearray(data), np.uint8))
     return held.view(TYPES[kind]).reshape(shape)
 

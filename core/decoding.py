@@ -62,7 +62,7 @@ def _read_affine(form: Form, tensors: dict[str, Tensor], mask: Tensor | None = N
         raise ValueError(f"zero is {zero}, expected a code of {form['width']} bits")
     if offset is not None and (offset.shape != scale.shape or offset.dtype != torch.float32):
         raise ValueError(f"offset is {_kind(offset)}, expected {_kind(scale)}")
-    return Affine(_codes(form, tensors, mask, zero), scale, offset, zero, form["width"], form["block"])
+    return Affine(_codes(form, tensors, mask, zero), scale, offset, zero, form["width"], _block(form))
 
 
 def _read_codebook(form: Form, tensors: dict[str, Tensor], mask: Tensor | None = None) -> Codebook:
@@ -81,7 +81,7 @@ def _read_codebook(form: Form, tensors: dict[str, Tensor], mask: Tensor | None =
     codes = _codes(form, tensors, mask, 0)
     if codes.numel() and int(codes.max()) >= levels.shape[1]:
         raise ValueError(f"a code is {int(codes.max())}, expected one of {levels.shape[1]} levels")
-    return Codebook(codes, levels, scale, form["width"], form["block"])
+    return Codebook(codes, levels, scale, form["width"], _block(form))
 
 
 def _read_rounded(form: Form, tensors: dict[str, Tensor], mask: Tensor | None = None) -> Rounded:
@@ -92,11 +92,11 @@ def _read_rounded(form: Form, tensors: dict[str, Tensor], mask: Tensor | None = 
     if scale is not None:
         _check_scale(form, scale)
     if mask is None:
-        return Rounded(values.view(shape), scale, form["block"])
+        return Rounded(values.view(shape), scale, _block(form))
     whole = torch.uint8 if values.itemsize == 1 else torch.int16  # torch cannot fill a float8 tensor by a mask
     codes = torch.zeros(shape, dtype=whole)
     codes[mask] = values.view(whole)
-    return Rounded(codes.view(values.dtype), scale, form["block"])
+    return Rounded(codes.view(values.dtype), scale, _block(form))
 
 
 def _values(shape: tuple[int, int], tensors: dict[str, Tensor], mask: Tensor | None) -> Tensor:
@@ -131,8 +131,13 @@ def _width(form: Form) -> int:
     return form["width"]
 
 
+def _block(form: Form) -> int:
+    """Columns that share a scale: all of them, unless it says so."""
+    return form.get("block", form["columns"])
+
+
 def _check_scale(form: Form, scale: Tensor) -> None:
-    rows, columns, block = form["rows"], form["columns"], form["block"]
+    rows, columns, block = form["rows"], form["columns"], _block(form)
     if not 1 <= block <= max(1, columns):
         raise ValueError(f"block is {block}, expected 1 to {columns}")
     blocks = -(-columns // block)

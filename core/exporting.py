@@ -18,14 +18,13 @@ from torch import Tensor, nn
 
 from core import container
 from core.compress import unchanged
-from core.container import TYPE_BYTES, TYPE_NAMES
+from core.container import SEPARATOR, TYPE_BYTES, TYPE_NAMES
 from core.decoding import from_tensors
 from core.encoding import Encoded, meaning, shape_of
 from core.layer import Layer
 from core.seen.watching import place
 
-FORMAT = "prunescope/weights/2"
-SEPARATOR = ":"  # between a parameter's name and the part of its encoded form; no parameter name holds one
+FORMAT = "prunescope/weights/3"
 
 
 def stored(model: nn.Module, known: tuple[Layer, ...], encoded: Mapping[str, Encoded]) -> dict[str, Tensor]:

@@ -106,7 +106,7 @@ class Affine:
             "columns": columns,
             "zero": self.zero,
             "width": self.width,
-            "block": self.block,
+            **_blocks(self),
         }
 
 
@@ -182,7 +182,7 @@ class Codebook:
     def form(self) -> Form:
         """What a reader needs beside the tensors, as JSON."""
         rows, columns = self.codes.shape
-        return {"kind": "codebook", "rows": rows, "columns": columns, "width": self.width, "block": self.block}
+        return {"kind": "codebook", "rows": rows, "columns": columns, "width": self.width, **_blocks(self)}
 
 
 @dataclass(frozen=True, eq=False)
@@ -261,10 +261,15 @@ class Rounded:
     def form(self) -> Form:
         """What a reader needs beside the tensors, as JSON."""
         rows, columns = self.codes.shape
-        return {"kind": "rounded", "rows": rows, "columns": columns, "block": self.block}
+        return {"kind": "rounded", "rows": rows, "columns": columns, **_blocks(self)}
 
 
 Coded = Affine | Codebook | Rounded
+
+
+def _blocks(coded: Coded) -> Form:
+    """How many columns share a scale, where it is not all of them."""
+    return {} if coded.block == coded.codes.shape[1] else {"block": coded.block}
 
 
 def _float_layout(parts: dict[str, Tensor | None]) -> Layout:

@@ -16,12 +16,12 @@ TYPES = {"F64": "f8", "F32": "f4", "F16": "f2", "BF16": "u2", "I64": "i8", "I32"
 TYPES |= {"U64": "u8", "U32": "u4", "U16": "u2", "U8": "u1", "F8_E4M3": "u1", "BOOL": "?", "C64": "c8"}
 COMMON = (
     b'.running_mean","F32",.running_var","F32","layers.downsample.norm.attention.qkv.proj.head.block.conv.fc.bias","F32"'
-    b',"kind":"low_rank","groups":1,"left":{"right":{"kind":"gridded","inputs_bits":"zero":"kind":"dense","kind":"affine"'
-    b',"kind":"rounded","block":"kind":"codebook",{"kind":"kept","rows":,"columns":,"run":1,"values":{"kind":"sparse","survivors"'
-    b':,"values":{"kind":"affine","rows":1,"columns":,"zero":127,"width":8,"block":}}},{"kind":"codebook","rows":,"columns'
-    b'":,"width":3,"block":}}},"tensors":[["fc1.weight:rows","U8",],[".weight:columns","U8",],[".weight:scale","F32",1,1]'
-    b',[".weight:levels","F32",1,8],[".bias:mask_ans","U8",],[".weight:codes_ans","U8",],["conv1.weight:mask_ans","U8",'
-    b'{"format":"prunescope/weights/2","forms":{"conv1.weight":{"kind":"sparse","survivors":'
+    b',"kind":"low_rank","groups":1,"left":{"right":{"kind":"gridded","inputs_bits":"zero":"kind":"dense","kind":"affine'
+    b'","kind":"rounded","block":"kind":"codebook",{"kind":"kept","rows":,"columns":,"run":1,"values":{"kind":"sparse",'
+    b'"survivors":,"values":{"kind":"affine","rows":1,"columns":,"zero":127,"width":8}}},{"kind":"codebook","rows":,'
+    b'"columns":,"width":3}}},"tensors":[["fc1.weight:rows",],[":columns",],[":scale","F32",1,1],[":levels","F16",1,8],'
+    b'["conv1.bias:mask_ans",],[":mask",],[":codes_ans",],[":codes",],["conv1.weight:mask_ans",'
+    b'{"format":"prunescope/weights/3","forms":{"conv1.weight":{"kind":"sparse","survivors":'
 )  # what an index begins deflated with
 INDEX = 2**24  # bytes of an index; with these limits a small file asks for no large memory
 MOST, EACH = 2**28, 64  # weights of all tensors together, and for each byte of the file so many more
@@ -76,9 +76,9 @@ def _open(path):
     else:  # one tensor, which begins with the deflated index of all
         at = 4 + int.from_bytes(data[:4], "little")
         index = json.loads(zlib.decompressobj(-15, COMMON).decompress(data[4:at], INDEX))
-        entries = [(name, kind, shape) for name, kind, *shape in index["tensors"]]
-    if index["format"] != "prunescope/weights/2":
-        raise ValueError(f"its format is {index['format']!r}, expected 'prunescope/weights/2'")
+        entries = _entries(index["tensors"])
+    if index["format"] != "prunescope/weights/3":
+        raise ValueError(f"its format is {index['format']!r}, expected 'prunescope/weights/3'")
     size, most = sum(map(_size, index["forms"].values())), MOST + EACH * len(data)
     if size > most:
         raise ValueError(f"its matrices have {size} weights together, expected {most} at most")
@@ -89,6 +89,14 @@ def _open(path):
         end = at + np.dtype(TYPES[kind]).itemsize * math.prod(shape)
         tensors[name], at = _tensor(data[at:end], kind, shape), end
     return tensors, index["forms"]
+
+
+def _entries(listed):
+    """Name, type (of bytes where none is named) and shape; a name that begins with ':' is of the parameter before."""
+    name = ""
+    for short, *rest in listed:
+        name = name.partition(":")[0] + short if short[0] == ":" else short
+        yield name, rest.pop(0) if rest and isinstance(rest[0], str) else "U8", rest
 
 
 def _tensor(data, kind, shape):
@@ -160,7 +168,8 @@ def _values(form, parts, stored):
         levels = parts["levels"]
         stored = levels[np.arange(len(stored))[:, None] * (len(levels) > 1), stored]
     values = stored.astype(np.float32)
-    block = np.arange(values.shape[1]) // max(1, form.get("block", 1))
+    columns = values.shape[1]
+    block = np.arange(columns) // max(1, form.get("block", columns))
     for part, step in (("scale", np.multiply), ("offset", np.add)):  # (1 or out, blocks of columns)
         if part in parts:
             ends = parts[part][: len(values)]

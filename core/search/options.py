@@ -1,9 +1,10 @@
 """The ways in which one layer can be stored, each measured alone, and the choice among those of all layers."""
 
 import random
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
+from operator import attrgetter
 from typing import NamedTuple
 
 from core.coding import CODERS, SCALES
@@ -33,11 +34,13 @@ def hull(options: Sequence[Option]) -> list[Option]:
     return corners
 
 
-def fitted(hulls: Mapping[str, Sequence[Option]], harm: float) -> dict[str, Option]:
-    """A corner for each layer, cheap together, whose harms add up to at most `harm`.
+def fitted(options: Mapping[str, Sequence[Option]], harm: float) -> dict[str, Option]:
+    """An option for each layer, cheap together, whose harms add up to at most `harm` where that can be.
 
-    The step with the least harm for the cost that it saves comes first; a layer stops at a step that no longer fits.
+    The step along a hull with the least harm for the cost that it saves comes first; a layer stops at a step that no
+    longer fits. What is left then goes into options between the corners, of the most costly layer first.
     """
+    hulls = {name: hull(found) for name, found in options.items()}
     picks = {name: corners[0] for name, corners in hulls.items()}
     left = harm - sum(option.harm for option in picks.values())
     stopped: set[str] = set()
@@ -46,18 +49,39 @@ def fitted(hulls: Mapping[str, Sequence[Option]], harm: float) -> dict[str, Opti
             picks[name], left = after, left - (after.harm - before.harm)
         else:
             stopped.add(name)
-    return picks
+    return _spent(picks, options, left, (HARM, COST))
 
 
-def afforded(hulls: Mapping[str, Sequence[Option]], cost: float) -> dict[str, Option]:
-    """A corner for each layer, of little harm together, whose costs add up to at most `cost` where that can be."""
+def afforded(options: Mapping[str, Sequence[Option]], cost: float) -> dict[str, Option]:
+    """An option for each layer, of little harm together, whose costs add up to at most `cost` where that can be.
+
+    What the last step along the hulls leaves of it goes into options between the corners, of the most harmed first.
+    """
+    hulls = {name: hull(found) for name, found in options.items()}
     picks = {name: corners[0] for name, corners in hulls.items()}
     spent = sum(option.cost for option in picks.values())
     for name, before, after in steps(hulls):
         if spent <= cost:
             break
         picks[name], spent = after, spent - (before.cost - after.cost)
-    return picks
+    return _spent(picks, options, cost - spent, (COST, HARM))
+
+
+def _spent(
+    picks: Mapping[str, Option],
+    options: Mapping[str, Sequence[Option]],
+    left: float,
+    axes: tuple[Callable[[Option], float], Callable[[Option], float]],
+) -> dict[str, Option]:
+    """The picks with what is `left` of the first axis spent on less of the second."""
+    spend, save = axes
+    found = dict(picks)
+    for name in sorted(picks, key=lambda name: save(picks[name]), reverse=True):
+        own = found[name]
+        payable = [option for option in options[name] if spend(option) - spend(own) <= left]
+        found[name] = min(payable, key=lambda option: (save(option), spend(option)), default=own)
+        left -= spend(found[name]) - spend(own)
+    return found
 
 
 def steps(hulls: Mapping[str, Sequence[Option]]) -> list[tuple[str, Option, Option]]:
@@ -121,5 +145,6 @@ def _lower_rank(settings: Settings) -> list[dict[str, object]]:
     return [{"rank": round(rank, 4), "factorizer": "whitened_svd"} for rank in ranks if 0.01 < rank < 1]
 
 
+HARM, COST = attrgetter("harm"), attrgetter("cost")
 TRIED = tuple(name for name in ("wanda", "fisher", "woodfisher", "obs", "magnitude", "taylor") if name in CRITERIA)
 MOVES = (_sparser, _finer, _other_criterion, _other_grid, _lower_rank)

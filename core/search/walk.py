@@ -80,12 +80,11 @@ def _words(settings: Settings) -> str:
 
 
 def _picked(lab: Lab, harm: float) -> Picks:
-    """The corners for a total harm, or for the size where that is the goal."""
-    hulls = {name: hull(found) for name, found in lab.options.items()}
+    """The options for a total harm, or for the size where that is the goal."""
     if lab.goal.drop is not None:
-        return fitted(hulls, harm)
+        return fitted(lab.options, harm)
     beside = lab.points[0].bytes - sum(found[0].cost for found in lab.options.values())  # what no layer's own
-    return afforded(hulls, lab.goal.bytes - beside)
+    return afforded(lab.options, lab.goal.bytes - beside)
 
 
 def _halved(lab: Lab) -> Iterator[Progress]:

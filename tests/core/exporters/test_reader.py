@@ -272,7 +272,7 @@ def test_many_matrices_of_a_small_file_are_refused_together(tmp_path: Path) -> N
 def asked(folder: Path, forms: dict[str, object], parts: dict[str, torch.Tensor]) -> int:
     """Bytes that reading a small file takes at most; it must be refused, or read."""
     named = {f"{name}:{part}": tensor.clone() for name in list(forms)[:1] for part, tensor in parts.items()}
-    index = json.dumps({"format": "prunescope/weights/2", "forms": forms})
+    index = json.dumps({"format": "prunescope/weights/3", "forms": forms})
     (folder / "small").write_bytes(safetensors.torch.save(named, {container.NAME: index}))
     tracemalloc.start()
     complaint(str(folder / "small"))

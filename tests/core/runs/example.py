@@ -15,7 +15,7 @@ VERSIONS = {
     "torch": "2",
     "numpy": "2",
     "report": "prunescope/report/1",
-    "weights": "prunescope/weights/2",
+    "weights": "prunescope/weights/3",
 }
 SUBJECT = Subject("net", "a" * 64, "b" * 64, "digits", "c" * 64, "first 100", 0, VERSIONS)
 
