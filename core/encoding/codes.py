@@ -99,15 +99,7 @@ class Affine:
 
     def form(self) -> Form:
         """What a reader needs beside the tensors, as JSON."""
-        rows, columns = self.codes.shape
-        return {
-            "kind": "affine",
-            "rows": rows,
-            "columns": columns,
-            "zero": self.zero,
-            "width": self.width,
-            **_blocks(self),
-        }
+        return _said("affine", self, zero=self.zero, width=self.width)
 
 
 @dataclass(frozen=True, eq=False)
@@ -181,8 +173,7 @@ class Codebook:
 
     def form(self) -> Form:
         """What a reader needs beside the tensors, as JSON."""
-        rows, columns = self.codes.shape
-        return {"kind": "codebook", "rows": rows, "columns": columns, "width": self.width, **_blocks(self)}
+        return _said("codebook", self, width=self.width)
 
 
 @dataclass(frozen=True, eq=False)
@@ -260,16 +251,17 @@ class Rounded:
 
     def form(self) -> Form:
         """What a reader needs beside the tensors, as JSON."""
-        rows, columns = self.codes.shape
-        return {"kind": "rounded", "rows": rows, "columns": columns, **_blocks(self)}
+        return _said("rounded", self)
 
 
 Coded = Affine | Codebook | Rounded
 
 
-def _blocks(coded: Coded) -> Form:
-    """How many columns share a scale, where it is not all of them."""
-    return {} if coded.block == coded.codes.shape[1] else {"block": coded.block}
+def _said(kind: str, coded: Coded, **own: int) -> Form:
+    """What a reader needs of codes; how many columns share a scale only where it is not all of them."""
+    rows, columns = coded.codes.shape
+    block = {} if coded.block == columns else {"block": coded.block}
+    return {"kind": kind, "rows": rows, "columns": columns, **own, **block}
 
 
 def _float_layout(parts: dict[str, Tensor | None]) -> Layout:

@@ -27,7 +27,7 @@ class Lab:
     """A study, a goal and all that was measured for it. clock: seconds; `begun` by it.
 
     options: by layer name, those that worked. tried: (layer name, Settings), those that did not too. points: whole
-    recipes, and `made` of which options, by id. took: the seconds of the last measurement by layer name, of a whole
+    recipes, and `made` of which options, by id. took: the seconds of the longest measurement by layer name, of a whole
     recipe by ''. forms: the latest encoded layers, `held` the bytes of each. after: what
     every recipe puts right afterwards. recall: what is known of a recipe, asked before it is measured.
     """
@@ -46,9 +46,10 @@ class Lab:
     begun: list[float] = field(default_factory=list)
     took: dict[str, float] = field(default_factory=dict)
 
-    def late(self, name: str = "") -> bool:
-        """Whether the time is over before this layer, or a whole recipe, is measured again in the time it last took."""
-        return self.share + self.took.get(name, 0.0) / self.goal.seconds >= 1
+    def late(self, *names: str) -> bool:
+        """Whether the time is over before these layers, or a whole recipe, are measured again in the most that each
+        took so far."""
+        return self.share + sum(self.took.get(name, 0.0) for name in names or ("",)) / self.goal.seconds >= 1
 
     @property
     def share(self) -> float:
@@ -96,7 +97,7 @@ def _alone(lab: Lab, layer: Layer, settings: Settings) -> Point:
     encoded = _form(lab, layer, settings)
     tally = alone(study, layer, settings, (encoded, min(FIRST, len(study.bench.targets))))
     row = report.layer_row(layer, encoded, study.uses[layer.name])
-    lab.took[layer.name] = lab.clock() - begun
+    _took(lab, layer.name, begun)
     return _point(Recipe(layers={layer.name: differing(settings)}), (row["bytes"], row["macs"]), tally)
 
 
@@ -117,8 +118,12 @@ def _whole(lab: Lab, recipe: Recipe, picks: Picks) -> Point:
     point = measured(
         lab.study, recipe, {layer.name: _form(lab, layer, picks[layer.name].settings) for layer in lab.study.known}
     )
-    lab.took[""] = lab.clock() - begun
+    _took(lab, "", begun)
     return point
+
+
+def _took(lab: Lab, name: str, begun: float) -> None:
+    lab.took[name] = max(lab.took.get(name, 0.0), lab.clock() - begun)
 
 
 def measured(study: Study, recipe: Recipe, encoded: Mapping[str, Encoded]) -> Point:

@@ -134,7 +134,7 @@ def _rested(lab: Lab) -> Iterator[Progress]:
 def _refined(lab: Lab) -> Iterator[Progress]:
     """Better options around the best recipe, and the recipes that they make."""
     chance, idle, turn = random.Random(lab.goal.seed), 0, 0
-    while lab.share + len(SAFER) * lab.took.get("", 0.0) / lab.goal.seconds < 1 and idle < WEARY:
+    while not lab.late(*lab.options, *[""] * len(SAFER)) and idle < WEARY:  # time for the stage that follows
         nearest = best(lab.points, lab.goal) or lab.points[0]
         picks = lab.made[id(nearest)]
         layer = _worthwhile(lab, picks, chance)
