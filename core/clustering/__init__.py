@@ -29,7 +29,8 @@ CLEARLY = 0.95  # of the squared error without room: what a start with room must
 ROOMS = (0.0, 0.5)  # of a level at either end: none for values that end abruptly, some for tails
 SMALL = 1 << 22  # numbers in a table of gains between any two places
 SWEEPS = 50  # of Lloyd at most where it goes on alone
-ENOUGH = 1e-3  # of the squared error: a round that gains less is the last
+ENOUGH = 1.5e-3  # of the squared error: a round that gains less is the last
+TELLING = 1 << 15  # values a level that tell the density so well that a start may be near the best
 BUDGET = 1 << 24  # numbers in the tables of all rounds; many rows of many levels get fewer rounds, at least one
 
 
@@ -110,6 +111,8 @@ def _searched(held: Sorted, size: int) -> np.ndarray:
     found = _start(held, sums, size)
     levels = np.empty(found.counts.shape)
     rows, before = np.arange(len(levels)), np.full(len(levels), np.inf)
+    if held.counts.sum() >= TELLING * size * len(levels):
+        before = _left(sums, found)
     for _ in range(max(1, min(ROUNDS, BUDGET // (len(rows) * table(size))))):
         found = _nearest(held, sums, _means(held, found))
         left = _left(sums, found)
