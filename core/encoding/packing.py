@@ -10,7 +10,7 @@ from core.parallel import LEAST, each, spans
 
 PAIRED = 16  # levels up to which a table of all pairs of them stays in the cache
 COMPARED = 127  # edges up to which comparing with each is fastest
-ANSWERS = 1 << 21  # bytes of answers at a time: stay in the cache
+ANSWERS = 1 << 19  # bytes of answers at a time: stay in the cache of a processor
 CHUNK = 1 << 16  # values at a time: stays in the cache
 
 
