@@ -64,7 +64,7 @@ def _deflated(entries: Sequence[Entry], index: Index) -> bytes:
 
 
 def _listed(entries: Sequence[Entry]) -> list[list[str | int]]:
-    """Name, type where it is not the usual one, and shape of each tensor; the parameter's name only where it changes."""
+    """Name, type where it is not the usual one, and shape of each; the parameter's name only where it changes."""
     found, before = [], ""
     for name, kind, shape in entries:
         owner, separator, part = name.partition(SEPARATOR)

@@ -15,7 +15,7 @@ from core.exporting import write_folder
 from core.fitting import require_classes
 from core.loading import Data, Loaded, load_model
 from core.recipe import Recipe, from_json
-from core.training import HOW, REWINDS, SCHEDULES, Arrival, Kept, Move, Options, Outcome, Step, Task, Written
+from core.training import AUGMENTED, HOW, REWINDS, SCHEDULES, Arrival, Kept, Move, Options, Outcome, Step, Task, Written
 
 COLUMNS = ("doing", "step", "loss", "held out", "sparsity", "bits a weight", "done", "left")
 HALF = 0.5  # share of the labels where a smaller network learns from a sample
@@ -149,8 +149,8 @@ NAMES = {
     "rate": _option(float, "of learning, as a share of each tensor's size a step"),
     "decay": _option(float, "of weights"),
     "augment": {
-        "choices": ("auto", "move", "nudge", "none"),
-        "help": "auto: square pictures are tilted, zoomed, shifted",
+        "choices": AUGMENTED,
+        "help": "auto: square pictures are tilted, zoomed, shifted; sway, nudge: by two thirds, by a third of it",
     },
     "alpha": _option(float, "share of the labels in the loss; the rest is the dense model's answers"),
     "temperature": _option(float, "that softens the answers"),

@@ -2,7 +2,7 @@
 
 from core.training.course import recover
 from core.training.losses import Aim, Batch, aimed, loss, softened, taught
-from core.training.options import HOW, REWINDS, SCHEDULES, Options, shares
+from core.training.options import AUGMENTED, HOW, REWINDS, SCHEDULES, Options, shares
 from core.training.rounds import Phase, Planned, phases, planned
 from core.training.state import Kept, Outcome, Step, applied
 from core.training.task import Images, Task, task, taught_by
@@ -10,6 +10,7 @@ from core.training.transfer import WAYS, Arrival, Move, Way, arrivals, carried, 
 from core.training.whole import Finished, Given, Opened, Written, beside_teacher, keep, keep_moved, whole, written
 
 __all__ = [
+    "AUGMENTED",
     "HOW",
     "REWINDS",
     "SCHEDULES",

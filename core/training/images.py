@@ -58,9 +58,14 @@ def moved(x: Tensor, random: torch.Generator, most: float = 1.0) -> Tensor:
     return functional.grid_sample(planes, grid, align_corners=False).view(x.shape)
 
 
+def swayed(x: Tensor, random: torch.Generator) -> Tensor:
+    """Each picture moved two thirds as much, for small networks that train for long."""
+    return moved(x, random, 2 / 3)
+
+
 def nudged(x: Tensor, random: torch.Generator) -> Tensor:
     """Each picture moved a third as much, for networks too small to learn what stands anywhere."""
     return moved(x, random, 1 / 3)
 
 
-AUGMENTATIONS = {"move": moved, "nudge": nudged, "none": lambda x, random: x}
+AUGMENTATIONS = {"move": moved, "sway": swayed, "nudge": nudged, "none": lambda x, random: x}

@@ -11,6 +11,7 @@ WARM = 0.05  # share of the steps in which the learning rate rises
 REWINDS = ("none", "rate", "weights")
 HOW = ("held", "movement", "regrow")
 AUTO = "auto"
+AUGMENTED = (AUTO, *AUGMENTATIONS)
 
 
 @dataclass(frozen=True)
@@ -117,7 +118,7 @@ CHECKS = {
     "rate": _number(0, 10),
     "decay": _number(0, 10),
     "seed": _whole(0, 2**31 - 1),
-    "augment": _one_of((AUTO, *AUGMENTATIONS)),
+    "augment": _one_of(AUGMENTED),
     "alpha": _number(0, 1),
     "temperature": _number(0.01, 1000),
     "looks": _whole(1, 10**5),
