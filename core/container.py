@@ -3,7 +3,7 @@
 import json
 import math
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 import safetensors.torch
@@ -12,8 +12,10 @@ from torch import Tensor
 
 Entry = tuple[str, str, tuple[int, ...]]  # name, type as safetensors names it, shape
 Index = Mapping[str, object]
+Alike = Mapping[str, object]  # by name, for some tensors: those with the same are the same
 
 NAME = "prunescope"  # of the one tensor
+NOTHING: Alike = {}
 SEPARATOR = ":"  # between a parameter's name and the part of its encoded form; no parameter name holds one
 USUAL = "U8"  # type of a tensor that names none
 COMMON = (
@@ -28,19 +30,32 @@ COMMON = (
 MOST = 2**24  # bytes of an index, so that a small file asks for no large memory
 
 
-def framed(entries: Sequence[Entry], index: Index) -> int:
+def framed(entries: Sequence[Entry], index: Index, alike: Alike = NOTHING) -> int:
     """Length of the file that `packed` makes of tensors with these entries."""
-    size = 4 + len(_deflated(entries, index)) + sum(TYPE_BYTES[kind] * math.prod(shape) for _, kind, shape in entries)
+    told = _repeats([name for name, *_ in entries], alike)
+    sizes = (TYPE_BYTES[kind] * math.prod(shape) for name, kind, shape in entries if name not in told)
+    size = 4 + len(_deflated(entries, index, told)) + sum(sizes)
     return len(_header(size)) + size
 
 
-def packed(tensors: Mapping[str, Tensor], index: Index) -> bytes:
-    """A safetensors file of one tensor of bytes: the length of the deflated index, that, and the tensors in turn."""
+def packed(tensors: Mapping[str, Tensor], index: Index, alike: Alike = NOTHING) -> bytes:
+    """A safetensors file of one tensor of bytes: the length of the deflated index, that, and the tensors in turn.
+
+    A tensor that an earlier one tells is not written again.
+    """
+    told = _repeats(tensors, alike)
     entries = [(name, TYPE_NAMES[tensor.dtype], tuple(tensor.shape)) for name, tensor in tensors.items()]
-    text = _deflated(entries, index)
-    parts = [_bytes(tensor) for tensor in tensors.values()]
+    text = _deflated(entries, index, told)
+    parts = [_bytes(tensor) for name, tensor in tensors.items() if name not in told]
     data = b"".join((len(text).to_bytes(4, "little"), text, *parts))
     return _header(len(data)) + data
+
+
+def _repeats(names: Iterable[str], alike: Alike) -> dict[str, int]:
+    """By name, the place of the first tensor that is the same, of those that an earlier one tells."""
+    first: dict[object, int] = {}
+    placed = [(name, first.setdefault(alike.get(name, name), place), place) for place, name in enumerate(names)]
+    return {name: found for name, found, place in placed if found < place}
 
 
 def _bytes(tensor: Tensor) -> bytes:
@@ -56,20 +71,23 @@ def _header(size: int) -> bytes:
     return len(text).to_bytes(8, "little") + text
 
 
-def _deflated(entries: Sequence[Entry], index: Index) -> bytes:
-    listed = {**index, "tensors": _listed(entries)}
+def _deflated(entries: Sequence[Entry], index: Index, told: Mapping[str, int]) -> bytes:
+    listed = {**index, "tensors": _listed(entries, told)}
     text = json.dumps(listed, separators=(",", ":"), ensure_ascii=False).encode()
     deflate = zlib.compressobj(9, zlib.DEFLATED, -15, 9, zlib.Z_DEFAULT_STRATEGY, COMMON)
     return deflate.compress(text) + deflate.flush()
 
 
-def _listed(entries: Sequence[Entry]) -> list[list[str | int]]:
-    """Name, type where it is not the usual one, and shape of each; the parameter's name only where it changes."""
+def _listed(entries: Sequence[Entry], told: Mapping[str, int]) -> list[list[str | int]]:
+    """Name, type where it is not the usual one, and shape of each; the parameter's name only where it changes.
+
+    Of one that an earlier tensor tells name and -1 less the place of that one.
+    """
     found, before = [], ""
     for name, kind, shape in entries:
         owner, separator, part = name.partition(SEPARATOR)
         short = separator + part if separator and owner == before else name
-        found.append([short, *([] if kind == USUAL else [kind]), *shape])
+        found.append([short, -1 - told[name]] if name in told else [short, *([] if kind == USUAL else [kind]), *shape])
         before = owner
     return found
 
@@ -96,14 +114,23 @@ def opened(data: bytes) -> tuple[dict[str, Tensor], Index]:
     inner = tensors[NAME].numpy().tobytes()
     begin = 4 + int.from_bytes(inner[:4], "little")
     index = _inflated(inner[4:begin])
-    found = {}
+    found: dict[str, Tensor] = {}
     for name, kind, shape in _entries(index.pop("tensors")):
+        if shape and shape[0] < 0:
+            found[name] = _earlier(found, -1 - shape[0])
+            continue
         end = begin + TYPE_BYTES[kind] * math.prod(shape)
         found[name] = _tensor(inner[begin:end], kind, shape)
         begin = end
     if begin != len(inner):
         raise ValueError(f"its tensors take {begin} bytes of {len(inner)}")
     return found, index
+
+
+def _earlier(found: Mapping[str, Tensor], place: int) -> Tensor:
+    if place >= len(found):
+        raise ValueError(f"a tensor is as number {place + 1}, expected one of the {len(found)} before it")
+    return list(found.values())[place]
 
 
 def _inflated(text: bytes) -> dict[str, object]:

@@ -20,7 +20,7 @@ from core import container
 from core.compress import unchanged
 from core.container import SEPARATOR, TYPE_BYTES, TYPE_NAMES
 from core.decoding import from_tensors
-from core.encoding import Encoded, meaning, shape_of
+from core.encoding import ANS, Encoded, Kept, Sparse, meaning, shape_of
 from core.layer import Layer
 from core.seen.watching import place
 
@@ -51,7 +51,7 @@ def file_bytes(model: nn.Module, known: tuple[Layer, ...], encoded: Mapping[str,
         else:
             entries.append((name, TYPE_NAMES[tensor.dtype], tuple(tensor.shape)))
     index = _index(forms)
-    return container.framed(entries, index) if forms else _framed_bytes(entries, json.dumps(index, separators=TIGHT))
+    return container.framed(entries, index, _alike(forms)) if forms else _framed_bytes(entries, json.dumps(index, separators=TIGHT))
 
 
 def _framed_bytes(entries: list[tuple[str, str, tuple[int, ...]]], forms: str) -> int:
@@ -75,7 +75,7 @@ def serialize(
     tensors = stored(model, known, encoded) | beside
     forms = changed(known, encoded)
     if forms:
-        return container.packed(tensors, _index(forms))
+        return container.packed(tensors, _index(forms), _alike(forms))
     return safetensors.torch.save(tensors, {container.NAME: json.dumps(_index(forms), separators=TIGHT)})
 
 
@@ -88,6 +88,16 @@ def changed(known: tuple[Layer, ...], encoded: Mapping[str, Encoded]) -> dict[st
 
 def _index(forms: Mapping[str, Encoded]) -> dict[str, object]:
     return {"format": FORMAT, "forms": {parameter: form.form() for parameter, form in forms.items()}}
+
+
+def _alike(forms: Mapping[str, Encoded]) -> dict[str, tuple[bool, bytes]]:
+    """What tells equal tensors: a channel that is gone is gone from the rows, the bias and the columns that read it."""
+    return {
+        f"{parameter}{SEPARATOR}{part}": (part.endswith(ANS), bits.numpy().tobytes())
+        for parameter, form in forms.items()
+        if isinstance(form, Kept | Sparse)
+        for part, bits in form.marks().items()
+    }
 
 
 def untied(model: nn.Module) -> dict[str, Tensor]:

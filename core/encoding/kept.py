@@ -10,7 +10,7 @@ from core.encoding.codes import Affine, Codebook, Coded, Rounded
 from core.encoding.forms import ANS, Dense, Encoded, Form, Layout, Survey
 from core.encoding.masks import plan_mask, write_mask
 from core.encoding.packing import count_kept, pack, packed_bytes
-from core.encoding.sparse import Sparse, Stored
+from core.encoding.sparse import Marks, Sparse, Stored
 from core.encoding.streams import Plan
 
 
@@ -48,6 +48,10 @@ class Kept:
         sides = {name: side[:: self.run] if name == "columns" else side for name, side in self.sides.items()}
         found = {name: (bits, _smaller(bits)) for name, bits in sides.items()}
         return {name + ANS if plan else name: (bits, plan) for name, (bits, plan) in found.items()}
+
+    def marks(self) -> Marks:
+        """The bits of each stored side by the name it is written under."""
+        return {name: bits for name, (bits, _) in self._bits.items()}
 
     @property
     def shape(self) -> tuple[int, int]:

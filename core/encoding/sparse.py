@@ -15,6 +15,9 @@ from core.encoding.streams import Plan
 from core.entropy import entropy
 
 
+Marks = dict[str, Tensor]  # stored tensor -> the bools that it holds, (n,): the same ones are written as the same bytes
+
+
 @dataclass(frozen=True, eq=False)
 class Sparse:
     """Survivors of a mask, stored as `values` stores them; the rest is 0. mask: bool (out, in), True survives.
@@ -44,6 +47,11 @@ class Sparse:
     def rarer(self) -> int:
         """How many weights the rarer side of the mask has."""
         return min(self.survivors, self.mask.numel() - self.survivors)
+
+    def marks(self) -> Marks:
+        """The bits of a row's mask by the name it is written under, where that is not as positions."""
+        name = next(iter(self.layout()))
+        return {name: self.mask[0]} if len(self.mask) == 1 and name != "positions" else {}
 
     def decode(self) -> Tensor:
         """The (out, in) float32 matrix."""

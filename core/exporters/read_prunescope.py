@@ -86,6 +86,9 @@ def _open(path):
     for name, kind, shape in entries:
         if ":" in name and len(shape) > 2:
             raise ValueError(f"{name} has {len(shape)} dimensions, expected 2 at most")
+        if shape and shape[0] < 0:  # the same as an earlier one
+            tensors[name] = list(tensors.values())[-1 - shape[0]]
+            continue
         end = at + np.dtype(TYPES[kind]).itemsize * math.prod(shape)
         tensors[name], at = _tensor(data[at:end], kind, shape), end
     return tensors, index["forms"]
