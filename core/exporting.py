@@ -51,7 +51,9 @@ def file_bytes(model: nn.Module, known: tuple[Layer, ...], encoded: Mapping[str,
         else:
             entries.append((name, TYPE_NAMES[tensor.dtype], tuple(tensor.shape)))
     index = _index(forms)
-    return container.framed(entries, index, _alike(forms)) if forms else _framed_bytes(entries, json.dumps(index, separators=TIGHT))
+    if forms:
+        return container.framed(entries, index, _alike(forms))
+    return _framed_bytes(entries, json.dumps(index, separators=TIGHT))
 
 
 def _framed_bytes(entries: list[tuple[str, str, tuple[int, ...]]], forms: str) -> int:

@@ -14,7 +14,6 @@ from core.encoding.packing import count_kept, masked, pack, packed_bytes
 from core.encoding.streams import Plan
 from core.entropy import entropy
 
-
 Marks = dict[str, Tensor]  # stored tensor -> the bools that it holds, (n,): the same ones are written as the same bytes
 
 
