@@ -29,7 +29,7 @@ BESIDE = {
 }
 RECOVERED = (  # what a training that made a model good again can be said to have been
     *("by", "teacher", "train", "images", "steps", "batch", "rate", "decay", "seed", "augment", "alpha", "temperature"),
-    *("looks", "patience", "rounds", "schedule", "custom", "rewind", "how", "seek", "codes_rate"),
+    *("looks", "patience", "rounds", "schedule", "custom", "rewind", "how", "seek", "codes_rate", "codes_decay"),
 )
 
 Value = float | int | str | None

@@ -163,6 +163,7 @@ NAMES = {
     "how": {"choices": HOW, "help": "masks are held, or move while training"},
     "seek": _option(int, "steps between two searches for each value's nearest level"),
     "codes_rate": _option(float, "share of the rate in the round with codes; below 1 it follows all others"),
+    "codes_decay": _option(float, "share of the decay in the round with codes"),
 }
 
 

@@ -171,7 +171,7 @@ def _stepped(course: Course, state: State, phase: Phase) -> tuple[State, Tensor]
     part = (state.step + 0.5) / phase.steps
     begin, end = phase.schedule
     rate = options.rate * phase.height * rate_at(begin + part * (end - begin))
-    adam.step(learning(net), gradients, state.memory, (rate, options.decay))
+    adam.step(learning(net), gradients, state.memory, (rate, options.decay * phase.decay))
     state = replace(state, net=net, step=state.step + 1)
     if state.ground is not None:
         moving.watched(net, state.ground, whole, options.how)

@@ -26,7 +26,8 @@ class Options:
     weights as they were; with none, a step stays a share of the sizes that tensors had at first. how: masks are held,
     or move while training. seek: steps between two searches for each value's nearest level, which in between moves by
     one at most; 0 holds the codes. codes_rate: share of the rate's height in the round with codes, which below 1
-    always comes after the others: a high rate would undo what they learned.
+    always comes after the others: a high rate would undo what they learned. codes_decay: share of the decay there,
+    where what decays is not what is stored: it only draws values to the codes nearer to 0.
     """
 
     steps: int = 600
@@ -46,6 +47,7 @@ class Options:
     how: str = "held"
     seek: int = 20
     codes_rate: float = 1.0
+    codes_decay: float = 1.0
 
     def __post_init__(self) -> None:
         for name, (holds, expected) in CHECKS.items():
@@ -130,5 +132,6 @@ CHECKS = {
     "how": _one_of(HOW),
     "seek": _whole(0, 10**5),
     "codes_rate": _number(0, 1),
+    "codes_decay": _number(0, 1),
 }
 FIELDS = tuple(field.name for field in fields(Options))

@@ -27,7 +27,7 @@ class Phase:
     """A stretch of training with one recipe. share: of the recipe's sparsity. coded: whether values have their codes.
 
     moving: whether masks move while it lasts. schedule: the part of the learning rate's that it covers, [from, to).
-    height: share of the learning rate's height.
+    height: share of the learning rate's height. decay: share of the decay.
     """
 
     doing: str
@@ -37,16 +37,16 @@ class Phase:
     steps: int
     schedule: tuple[float, float] = (0.0, 1.0)
     height: float = 1.0
+    decay: float = 1.0
 
 
 def phases(recipe: Recipe, options: Options) -> tuple[Phase, ...]:
     """Rounds in which sparsity comes and one with codes after them; one for both where masks come at once and stay, and
     codes learn at the same rate."""
+    own = {"decay": options.codes_decay} if codes(recipe) else {}
     if options.rounds == 1 and options.how == "held" and options.codes_rate == 1:
-        return (Phase("recover", 1.0, True, False, options.steps),)
-    coded = ()
-    if codes(recipe):
-        coded = (Phase("with codes", 1.0, True, False, options.steps, height=options.codes_rate),)
+        return (Phase("recover", 1.0, True, False, options.steps, **own),)
+    coded = (Phase("with codes", 1.0, True, False, options.steps, height=options.codes_rate, **own),) if own else ()
     if options.how != "held":
         return (Phase(options.how, 1.0, False, True, options.steps * options.rounds), *coded)
     found, count = [], options.rounds

@@ -105,6 +105,16 @@ def test_what_comes_out_is_encoded_again_without_loss():
         assert torch.equal(encode(again, task.recipe.default).decode(), best.encoded[layer.name].decode())
 
 
+def test_values_behind_codes_decay_by_their_share_alone():
+    recipe = Recipe(Settings(bits=4, coder="kmeans"))
+    none, left, all_of_it = (
+        run(small.task(recipe, options), options)[1]
+        for options in (replace(FEW, decay=0.0), replace(FEW, decay=5.0, codes_decay=0.0), replace(FEW, decay=5.0))
+    )
+    assert same(left, none)
+    assert not same(all_of_it, none)
+
+
 def test_codes_stay_within_their_bits_and_masks_within_their_count():
     task = small.task(RECIPES["coded"], FEW)
     _, best = run(task, FEW)

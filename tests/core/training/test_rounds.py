@@ -1,5 +1,7 @@
 """What a training does round by round: the rate that each phase learns at."""
 
+from dataclasses import replace
+
 import pytest
 
 from core.recipe import Recipe, Settings
@@ -30,3 +32,12 @@ def test_codes_come_at_once_or_at_a_lower_rate_after_all_else() -> None:
     first, then = phases(CODED, Options(codes_rate=0.25))
     assert (first.coded, first.share, first.height) == (False, 1.0, 1.0)
     assert (then.coded, then.share, then.height) == (True, 1.0, 0.25)
+
+
+def test_the_round_with_codes_has_its_own_share_of_the_decay() -> None:
+    plain = Recipe(Settings(sparsity=0.5))
+    half = Options(codes_decay=0.5)
+    for given in (half, replace(half, rounds=3), replace(half, codes_rate=0.1)):
+        assert [phase.decay for phase in phases(CODED, given) if phase.coded] == [0.5]
+        assert {phase.decay for phase in phases(CODED, given) if not phase.coded} <= {1.0}
+        assert {phase.decay for phase in phases(plain, given)} == {1.0}
