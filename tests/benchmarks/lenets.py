@@ -22,13 +22,20 @@ def _conv(conv1: float, conv2: float, fc1: float, fc2: float, bits: int = 3) -> 
     return _recipe({"conv1": conv1, "conv2": conv2, "fc1": fc1, "fc2": fc2}, bits)
 
 
-def _thin(channels: tuple[int, int, int], steps: int, decay: float = 0.05) -> Variant:
-    """Whole channels of LeNet-5 go, all at once; then it learns fast, and slower once 16 values are shared."""
+def _thin(channels: tuple[int, int, int], steps: int, decay: float, codes_decay: float = 0.0) -> Variant:
+    """Whole channels of LeNet-5 go, all at once; then it learns fast, and slower once 8 values are shared, 16 in the
+    small layers at either end."""
     sides = zip(("conv1", "conv2", "fc1"), channels, (20, 50, 500), strict=True)
-    kept = {name: {"sparsity": 1 - stay / all_of} for name, stay, all_of in sides}
-    settings = Settings(bits=4, pattern="row", coder="kmeans", group="tensor")
-    recipe = Recipe(settings, kept | {"fc2": {"sparsity": 0.0}}, shrink="remove", rest="int8")
-    return recipe, Options(steps=steps, rate=0.08, decay=decay, looks=4, augment="nudge", codes_rate=0.3)
+    kept = {name: {"sparsity": round(1 - stay / all_of, 4)} for name, stay, all_of in sides}
+    kept["conv1"]["bits"] = 4
+    recipe = Recipe(
+        Settings(bits=3, pattern="row", coder="kmeans", group="tensor"),
+        kept | {"fc2": {"sparsity": 0.0, "pattern": "element", "bits": 4}},
+        shrink="remove",
+        rest="int8",
+    )
+    codes = {"codes_rate": 0.06, "codes_decay": codes_decay}
+    return recipe, Options(steps=steps, rate=0.08, decay=decay, looks=4, augment="sway", **codes)
 
 
 def _trained(rate: float, rounds: int, steps: int, augment: str, alpha: float = 1.0, decay: float = 0.01) -> Options:
@@ -44,8 +51,8 @@ LENETS: dict[str, tuple[Variant, ...]] = {
         (_mlp(0.93, 0.92, 0.4, 4), _trained(0.01, 3, 3000, "nudge")),
     ),
     "lenet5": (
-        _thin((9, 13, 15), 10000, 0.055),
-        _thin((12, 22, 30), 15000),
+        _thin((9, 14, 16), 20000, 0.06, 0.15),
+        _thin((12, 22, 30), 15000, 0.05),
         (_conv(0.5, 0.9, 0.97, 0.7, 4), _trained(0.01, 2, 1500, "move")),
     ),
 }
