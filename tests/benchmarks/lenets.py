@@ -18,11 +18,7 @@ def _mlp(fc1: float, fc2: float, fc3: float, bits: int = 3) -> Recipe:
     return _recipe({"fc1": fc1, "fc2": fc2, "fc3": fc3}, bits)
 
 
-def _conv(conv1: float, conv2: float, fc1: float, fc2: float, bits: int = 3) -> Recipe:
-    return _recipe({"conv1": conv1, "conv2": conv2, "fc1": fc1, "fc2": fc2}, bits)
-
-
-def _thin(channels: tuple[int, int, int], steps: int, decay: float, codes_decay: float = 0.0) -> Variant:
+def _thin(*channels: int) -> Variant:
     """Whole channels of LeNet-5 go, all at once; then it learns fast, and slower once 8 values are shared, 16 in the
     small layers at either end."""
     sides = zip(("conv1", "conv2", "fc1"), channels, (20, 50, 500), strict=True)
@@ -34,8 +30,8 @@ def _thin(channels: tuple[int, int, int], steps: int, decay: float, codes_decay:
         shrink="remove",
         rest="int8",
     )
-    codes = {"codes_rate": 0.06, "codes_decay": codes_decay}
-    return recipe, Options(steps=steps, rate=0.08, decay=decay, looks=4, augment="sway", **codes)
+    codes = {"codes_rate": 0.06, "codes_decay": 0.0}
+    return recipe, Options(steps=20000, rate=0.08, decay=0.06, looks=4, augment="sway", **codes)
 
 
 def _trained(rate: float, rounds: int, steps: int, augment: str, alpha: float = 1.0, decay: float = 0.01) -> Options:
@@ -50,9 +46,5 @@ LENETS: dict[str, tuple[Variant, ...]] = {
         (_mlp(0.981, 0.977, 0.7), _trained(0.005, 6, 4000, "nudge")),
         (_mlp(0.93, 0.92, 0.4, 4), _trained(0.01, 3, 3000, "nudge")),
     ),
-    "lenet5": (
-        _thin((9, 14, 16), 20000, 0.06, 0.15),
-        _thin((12, 22, 30), 15000, 0.05),
-        (_conv(0.5, 0.9, 0.97, 0.7, 4), _trained(0.01, 2, 1500, "move")),
-    ),
+    "lenet5": (_thin(9, 13, 15), _thin(8, 11, 13), _thin(12, 22, 30)),
 }
