@@ -6,16 +6,11 @@ from core.training import Options
 Variant = tuple[Recipe, Options]
 
 
-def _recipe(sparsity: dict[str, float], bits: int) -> Recipe:
-    """Shared values for what survives in each layer by name."""
-    settings = Settings(bits=bits, criterion="concentrated", coder="kmeans", group="tensor")
-    return Recipe(
-        settings, {name: {"sparsity": share} for name, share in sparsity.items()}, shrink="remove", rest="int8"
-    )
-
-
 def _mlp(fc1: float, fc2: float, fc3: float, bits: int = 3) -> Recipe:
-    return _recipe({"fc1": fc1, "fc2": fc2, "fc3": fc3}, bits)
+    """Shared values for what survives in each layer."""
+    settings = Settings(bits=bits, criterion="concentrated", coder="kmeans", group="tensor")
+    kept = {"fc1": {"sparsity": fc1}, "fc2": {"sparsity": fc2}, "fc3": {"sparsity": fc3}}
+    return Recipe(settings, kept, shrink="remove", rest="int8")
 
 
 def _thin(*channels: int) -> Variant:
@@ -34,17 +29,16 @@ def _thin(*channels: int) -> Variant:
     return recipe, Options(steps=20000, rate=0.08, decay=0.06, looks=4, augment="sway", **codes)
 
 
-def _trained(rate: float, rounds: int, steps: int, augment: str, alpha: float = 1.0, decay: float = 0.01) -> Options:
-    return Options(
-        steps=steps, rate=rate, rounds=rounds, alpha=alpha, temperature=2.0, looks=4, augment=augment, decay=decay
-    )
+def _trained(rate: float, rounds: int, steps: int, **others: object) -> Options:
+    return Options(steps=steps, rate=rate, rounds=rounds, looks=4, augment="nudge", **others)
 
 
+FAST = {"custom": (0.9, 1.0), "decay": 0.05, "codes_rate": 0.06, "codes_decay": 0.0}
 LENETS: dict[str, tuple[Variant, ...]] = {
     "lenet_300_100": (
-        (_mlp(0.97, 0.965, 0.6), _trained(0.005, 6, 4000, "nudge")),
-        (_mlp(0.981, 0.977, 0.7), _trained(0.005, 6, 4000, "nudge")),
-        (_mlp(0.93, 0.92, 0.4, 4), _trained(0.01, 3, 3000, "nudge")),
+        (_mlp(0.97, 0.965, 0.6), _trained(0.005, 6, 4000)),
+        (_mlp(0.979, 0.975, 0.7), _trained(0.08, 2, 12000, **FAST)),
+        (_mlp(0.93, 0.92, 0.4, 4), _trained(0.01, 3, 3000)),
     ),
     "lenet5": (_thin(9, 13, 15), _thin(8, 11, 13), _thin(12, 22, 30)),
 }
