@@ -29,15 +29,14 @@ def _thin(*channels: int) -> Variant:
     return recipe, Options(steps=20000, rate=0.08, decay=0.06, looks=4, augment="sway", **codes)
 
 
-def _trained(rate: float, rounds: int, steps: int, **others: object) -> Options:
-    return Options(steps=steps, rate=rate, rounds=rounds, looks=4, augment="nudge", **others)
+def _trained(rate: float, rounds: int, steps: int) -> Options:
+    return Options(steps=steps, rate=rate, rounds=rounds, looks=4, augment="nudge")
 
 
-FAST = {"custom": (0.9, 1.0), "decay": 0.05, "codes_rate": 0.06, "codes_decay": 0.0}
 LENETS: dict[str, tuple[Variant, ...]] = {
     "lenet_300_100": (
         (_mlp(0.97, 0.965, 0.6), _trained(0.005, 6, 4000)),
-        (_mlp(0.979, 0.975, 0.7), _trained(0.08, 2, 12000, **FAST)),
+        (_mlp(0.981, 0.977, 0.7), _trained(0.005, 6, 4000)),
         (_mlp(0.93, 0.92, 0.4, 4), _trained(0.01, 3, 3000)),
     ),
     "lenet5": (_thin(9, 13, 15), _thin(8, 11, 13), _thin(12, 22, 30)),
