@@ -114,23 +114,24 @@ def opened(data: bytes) -> tuple[dict[str, Tensor], Index]:
     inner = tensors[NAME].numpy().tobytes()
     begin = 4 + int.from_bytes(inner[:4], "little")
     index = _inflated(inner[4:begin])
-    found: dict[str, Tensor] = {}
+    names, held = [], []
     for name, kind, shape in _entries(index.pop("tensors")):
+        names.append(name)
         if shape and shape[0] < 0:
-            found[name] = _earlier(found, -1 - shape[0])
+            held.append(_earlier(held, -1 - shape[0]))
             continue
         end = begin + TYPE_BYTES[kind] * math.prod(shape)
-        found[name] = _tensor(inner[begin:end], kind, shape)
+        held.append(_tensor(inner[begin:end], kind, shape))
         begin = end
     if begin != len(inner):
         raise ValueError(f"its tensors take {begin} bytes of {len(inner)}")
-    return found, index
+    return dict(zip(names, held, strict=True)), index
 
 
-def _earlier(found: Mapping[str, Tensor], place: int) -> Tensor:
-    if place >= len(found):
-        raise ValueError(f"a tensor is as number {place + 1}, expected one of the {len(found)} before it")
-    return list(found.values())[place]
+def _earlier(held: Sequence[Tensor], place: int) -> Tensor:
+    if place >= len(held):
+        raise ValueError(f"a tensor is as number {place + 1}, expected one of the {len(held)} before it")
+    return held[place]
 
 
 def _inflated(text: bytes) -> dict[str, object]:

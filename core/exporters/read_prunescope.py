@@ -82,16 +82,18 @@ def _open(path):
     size, most = sum(map(_size, index["forms"].values())), MOST + EACH * len(data)
     if size > most:
         raise ValueError(f"its matrices have {size} weights together, expected {most} at most")
-    tensors = {}
+    names, held = [], []
     for name, kind, shape in entries:
         if ":" in name and len(shape) > 2:
             raise ValueError(f"{name} has {len(shape)} dimensions, expected 2 at most")
+        names.append(name)
         if shape and shape[0] < 0:  # the same as an earlier one
-            tensors[name] = list(tensors.values())[-1 - shape[0]]
+            held.append(held[-1 - shape[0]])
             continue
         end = at + np.dtype(TYPES[kind]).itemsize * math.prod(shape)
-        tensors[name], at = _tensor(data[at:end], kind, shape), end
-    return tensors, index["forms"]
+        held.append(_tensor(data[at:end], kind, shape))
+        at = end
+    return dict(zip(names, held, strict=True)), index["forms"]
 
 
 def _entries(listed):
