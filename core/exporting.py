@@ -75,7 +75,6 @@ def serialize(
     forms = changed(known, encoded)
     beside = {name: tensor.contiguous() for name, tensor in buffers.items() if name not in forms}
     tensors = stored(model, known, encoded) | beside
-    forms = changed(known, encoded)
     if forms:
         return container.packed(tensors, _index(forms), _alike(forms))
     return safetensors.torch.save(tensors, {container.NAME: json.dumps(_index(forms), separators=TIGHT)})

@@ -49,8 +49,10 @@ class Sparse:
 
     def marks(self) -> Marks:
         """The bits of a row's mask by the name it is written under, where that is not as positions."""
+        if len(self.mask) != 1:
+            return {}
         name = next(iter(self.layout()))
-        return {name: self.mask[0]} if len(self.mask) == 1 and name != "positions" else {}
+        return {} if name == "positions" else {name: self.mask[0]}
 
     def decode(self) -> Tensor:
         """The (out, in) float32 matrix."""

@@ -134,11 +134,12 @@ def _rested(lab: Lab) -> Iterator[Progress]:
 def _refined(lab: Lab) -> Iterator[Progress]:
     """Better options around the best recipe, and the recipes that they make."""
     chance, idle, turn = random.Random(lab.goal.seed), 0, 0
-    while not lab.late(*lab.options, *[""] * len(SAFER)) and idle < WEARY:  # time for the stage that follows
+    follows = [""] * len(SAFER)  # whole recipes of the stage that comes after, which keeps its time
+    while not lab.late(*follows) and idle < WEARY:
         nearest = best(lab.points, lab.goal) or lab.points[0]
         picks = lab.made[id(nearest)]
         layer = _worthwhile(lab, picks, chance)
-        option = None if lab.late(layer.name) else _tried(lab, layer, picks, chance)
+        option = None if lab.late(layer.name, *follows) else _tried(lab, layer, picks, chance)
         idle = 0 if option else idle + 1
         if option:
             yield Progress(lab.share, f"{layer.name} alone: {_words(option.settings)}")

@@ -5,19 +5,17 @@ import random
 import subprocess
 import sys
 import tracemalloc
-import zlib
 from pathlib import Path
 
 import numpy as np
 import pytest
-import safetensors.numpy
 import safetensors.torch
 import torch
 from torch import nn
 
 from core import container, exporting
 from core.compress import compress
-from core.encoding import Dense, Kept, Sparse
+from core.encoding import Dense, Kept
 from core.exporters import read_prunescope
 from core.layer import layers
 from core.recipe import Recipe, Settings
@@ -115,38 +113,6 @@ def test_rows_and_columns_that_stay_are_read_from_bits_and_from_a_stream(tmp_pat
     assert torch.equal(exporting.deserialize(data, net(), known)[1]["wide.weight"], expected)
     found = read_prunescope.load(str(tmp_path / "model.safetensors"))["wide.weight"]
     np.testing.assert_array_equal(found, expected.numpy())
-
-
-def test_channels_that_are_gone_are_told_once(tmp_path: Path) -> None:
-    model, path = net(), tmp_path / "model.safetensors"
-    known, rows = layers(model), torch.arange(400) % 3 == 0
-    encoded = {layer.name: Dense(layer.matrix) for layer in known}
-    encoded["wide"] = Kept(rows, torch.ones(6 * 64, dtype=torch.bool), Dense(model.wide.weight[rows].contiguous()))
-    bias = model.wide.bias.detach()[None]
-    encoded["wide.bias"] = Sparse(rows[None], Dense(bias))
-    data = exporting.serialize(model, known, encoded, {})
-    assert len(data) == exporting.file_bytes(model, known, encoded)
-    twice = container.packed(exporting.stored(model, known, encoded), container.opened(data)[1])
-    assert len(twice) - len(data) >= 40  # 400 bits, less what the index says of them
-    path.write_bytes(data)
-    read, tensors = exporting.deserialize(data, model, known)
-    assert torch.equal(read["wide.bias"].mask[0], rows)
-    assert torch.equal(tensors["wide.bias"], torch.where(rows, bias[0], 0))
-    for name, found in read_prunescope.load(str(path)).items():
-        np.testing.assert_array_equal(found.ravel(), tensors[name].numpy().ravel())
-
-
-@pytest.mark.parametrize("place", [-2, -3, -(2**40)])
-def test_a_tensor_that_is_as_one_not_before_it_is_refused_in_a_sentence(tmp_path: Path, place: int) -> None:
-    index = {"format": exporting.FORMAT, "forms": {}, "tensors": [["a", 1], ["b", place]]}
-    deflate = zlib.compressobj(9, zlib.DEFLATED, -15, 9, zlib.Z_DEFAULT_STRATEGY, container.COMMON)
-    text = deflate.compress(json.dumps(index).encode()) + deflate.flush()
-    held = np.frombuffer(len(text).to_bytes(4, "little") + text + b"a", np.uint8)
-    data = safetensors.numpy.save({container.NAME: held})
-    (tmp_path / "forged").write_bytes(data)
-    assert "damaged" in complaint(str(tmp_path / "forged"))
-    with pytest.raises(ValueError, match="expected one of the 1 before it"):
-        container.opened(data)
 
 
 def test_grids_of_inputs_are_told(tmp_path: Path) -> None:
@@ -311,15 +277,3 @@ def asked(folder: Path, forms: dict[str, object], parts: dict[str, torch.Tensor]
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     return peak
-
-
-def test_an_index_that_inflates_to_more_than_any_is_refused_without_memory(tmp_path: Path) -> None:
-    deflate = zlib.compressobj(1, zlib.DEFLATED, -15, 9, zlib.Z_DEFAULT_STRATEGY, container.COMMON)
-    text = deflate.compress(b" " * 2**27) + deflate.flush()
-    data = np.frombuffer(len(text).to_bytes(4, "little") + text, np.uint8)
-    (tmp_path / "bomb").write_bytes(safetensors.numpy.save({container.NAME: data}))
-    tracemalloc.start()
-    assert complaint(str(tmp_path / "bomb"))
-    peak = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
-    assert peak < 2**26

@@ -1,4 +1,4 @@
-"""What a training does round by round: the rate that each phase learns at."""
+"""What a training does round by round: the rate and the decay that each phase learns at."""
 
 from dataclasses import replace
 
