@@ -231,6 +231,7 @@ def test_three_hundred_layers_are_searched_and_copied_to(browser: Browser, many:
         share = of_table(page, "block17.3", "Prune: %")
         share.fill("40")
         share.press("Enter")
+        expect(share).to_contain_class("ps-g-own", timeout=PATIENCE)  # answered: nothing moves below the pointer
         page.get_by_label("Check all layers shown").check()
         page.get_by_role("button", name="Copy block17.3 to 9 checked layers").click()
         expect(of_table(page, "block17.9", "Prune: %")).to_have_value("40", timeout=PATIENCE)
